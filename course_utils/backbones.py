@@ -1,0 +1,152 @@
+"""Pretrained image backbones: the two that ship with the course, and how to load them.
+
+Every loader returns a Keras model that maps preprocessed images of shape
+``(batch, height, width, 3)`` to pooled features of shape ``(batch, channels)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from course_utils.paths import shipped_data
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """Architecture of a shipped backbone.
+
+    Attributes:
+        widths: Channels of each stage; the last is the number of features.
+        blocks_per_stage: Residual blocks in each stage.
+    """
+
+    widths: tuple[int, ...]
+    blocks_per_stage: int = 2
+
+
+BACKBONES: dict[str, BackboneSpec] = {
+    "resnet_small_cifar10": BackboneSpec(widths=(32, 64, 96)),
+    "resnet_wide_cifar10": BackboneSpec(widths=(64, 128, 192)),
+    "resnet_small_fractal": BackboneSpec(widths=(32, 64, 96)),
+}
+
+
+def residual_block(inputs: keras.KerasTensor, filters: int, stride: int = 1) -> keras.KerasTensor:
+    """Adds one basic residual block, ``relu(shortcut(x) + F(x))``.
+
+    Args:
+        inputs: Feature map of shape ``(batch, height, width, channels)``.
+        filters: Channels of the output.
+        stride: Stride of the first convolution; above 1 the map shrinks by it.
+
+    Returns:
+        Feature map of shape ``(batch, ceil(height / stride), ceil(width / stride), filters)``.
+
+    Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, Fig. 2 and option B.
+    """
+    shortcut = inputs
+    x = layers.Conv2D(filters, 3, stride, padding="same", use_bias=False)(inputs)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU()(x)
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    if stride != 1 or inputs.shape[-1] != filters:
+        shortcut = layers.Conv2D(filters, 1, stride, use_bias=False)(inputs)
+        shortcut = layers.BatchNormalization()(shortcut)
+    return layers.ReLU()(layers.Add()([shortcut, x]))
+
+
+def build_residual_network(
+    widths: Sequence[int], blocks_per_stage: int = 2, name: str = "resnet"
+) -> keras.Model:
+    """Builds a residual feature extractor with random weights.
+
+    Args:
+        widths: Channels of each stage; every stage after the first halves the map.
+        blocks_per_stage: Residual blocks in each stage.
+        name: Name of the model.
+
+    Returns:
+        A model from images ``(batch, height, width, 3)``, preprocessed by
+        :func:`preprocess`, to features ``(batch, widths[-1])``.
+    """
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(widths[0], 3, 2, padding="same", use_bias=False)(inputs)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU()(x)
+    for stage, filters in enumerate(widths):
+        for block in range(blocks_per_stage):
+            x = residual_block(x, filters, stride=2 if stage > 0 and block == 0 else 1)
+    features = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, features, name=name)
+
+
+def preprocess(images: np.ndarray) -> np.ndarray:
+    """Converts RGB images to what the shipped backbones and Keras' ResNet50 expect.
+
+    The channels are reordered to BGR and ImageNet's mean is subtracted ("caffe" mode);
+    nothing is divided by 255.
+
+    Args:
+        images: RGB values in [0, 255], shape ``(..., 3)``, any real dtype.
+
+    Returns:
+        A new float32 array of the same shape.
+    """
+    copy = np.array(images, dtype="float32")
+    return np.asarray(keras.applications.resnet.preprocess_input(copy, data_format="channels_last"))
+
+
+def save_backbone(model: keras.Model, path: Path) -> None:
+    """Writes a backbone's weights as float16, half the size of a Keras weights file.
+
+    Args:
+        model: A model from :func:`build_residual_network`.
+        path: File to write, ending in ``.npz``.
+    """
+    arrays = {f"{i:03d}": w.astype("float16") for i, w in enumerate(model.get_weights())}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)
+
+
+def load_backbone(name: str, weights: str | Path | None = "shipped") -> keras.Model:
+    """Builds a shipped backbone and, by default, loads its pretrained weights.
+
+    Args:
+        name: A key of :data:`BACKBONES`.
+        weights: ``"shipped"`` for the pretrained weights, ``None`` for random ones, or an ``.npz`` file.
+
+    Returns:
+        A model from preprocessed images ``(batch, height, width, 3)`` to features ``(batch, channels)``.
+
+    Raises:
+        ValueError: If the name is unknown or the file's arrays do not fit the architecture.
+    """
+    if name not in BACKBONES:
+        known = ", ".join(BACKBONES)
+        raise ValueError(
+            f"バックボーン {name!r} はありません。次のどれかを指定してください: {known} / "
+            f"Unknown backbone {name!r}; choose one of: {known}"
+        )
+    spec = BACKBONES[name]
+    model = build_residual_network(spec.widths, spec.blocks_per_stage, name=name)
+    if weights is None:
+        return model
+    path = shipped_data() / "pretrained" / f"{name}.npz" if weights == "shipped" else Path(weights)
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = [archive[key].astype("float32") for key in sorted(archive.files)]
+    expected = [w.shape for w in model.get_weights()]
+    found = [a.shape for a in arrays]
+    if expected != found:
+        raise ValueError(
+            f"{path.name} の重みは {name} の構造に合いません。 / "
+            f"The weights in {path.name} do not fit the architecture of {name}."
+        )
+    model.set_weights(arrays)
+    return model

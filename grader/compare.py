@@ -1,0 +1,238 @@
+"""Comparisons for checks: missing, type, shape, values, in that order, and a reason that teaches.
+
+Each function returns quietly when the expectation holds and raises :class:`Finding` when not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grader.exercise import Handle, Status
+from grader.messages import _
+
+_held: ContextVar[int] = ContextVar("comparisons that held", default=0)
+
+
+class Finding(Exception):
+    """A comparison did not hold.
+
+    Attributes:
+        status: The kind of fault.
+        reason: One or two sentences for the learner.
+    """
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def comparisons_held() -> int:
+    """Returns how many comparisons have held in this context; a pass needs at least one."""
+    return _held.get()
+
+
+def _hold() -> None:
+    _held.set(_held.get() + 1)
+
+
+def expect(condition: bool, reason: str, status: Status = Status.WRONG_VALUE) -> None:
+    """Expects a condition.
+
+    Args:
+        condition: What must be true.
+        reason: What the learner is told when it is not.
+        status: The kind of fault.
+
+    Raises:
+        Finding: If the condition is false.
+    """
+    if not condition:
+        raise Finding(status, reason)
+    _hold()
+
+
+def expect_model(actual: Any, name: str) -> Handle:
+    """Expects a Keras model or layer, which stays on the learner's side.
+
+    Args:
+        actual: What the answer returned.
+        name: What it is called in the message.
+
+    Returns:
+        The handle.
+
+    Raises:
+        Finding: If it is plain data or another kind of object.
+    """
+    if not isinstance(actual, Handle) or "Layer" not in actual.kind:
+        raise Finding(
+            Status.WRONG_TYPE,
+            _("{name} must be a Keras model, but it is {kind}.").format(name=name, kind=kind_of(actual)),
+        )
+    _hold()
+    return actual
+
+
+def expect_number(actual: Any, name: str) -> float:
+    """Expects a real number (a scalar array counts).
+
+    Returns:
+        The number.
+
+    Raises:
+        Finding: If it is not one.
+    """
+    array = _numeric(actual, name)
+    if array.shape != ():
+        raise Finding(
+            Status.WRONG_SHAPE,
+            _("{name} must be one number, but its shape is {shape}.").format(name=name, shape=array.shape),
+        )
+    _hold()
+    return float(array)
+
+
+def expect_shape(actual: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:
+    """Expects a numeric array of a shape.
+
+    Returns:
+        The array.
+
+    Raises:
+        Finding: If it is not numeric or has another shape.
+    """
+    array = _numeric(actual, name)
+    if array.shape != tuple(shape):
+        raise Finding(
+            Status.WRONG_SHAPE,
+            _("{name} must have shape {expected}, but it has {actual}.").format(
+                name=name, expected=tuple(shape), actual=array.shape
+            ),
+        )
+    _hold()
+    return array
+
+
+def expect_close(
+    actual: Any,
+    expected: npt.ArrayLike,
+    name: str,
+    *,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    known: Mapping[str, npt.ArrayLike] | None = None,
+    show: bool = True,
+) -> None:
+    """Expects numbers within ``atol + rtol * |expected|``.
+
+    Args:
+        actual: What the answer returned.
+        expected: The right values.
+        name: What it is called in the message.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+        known: Wrong values that a known mistake gives, by the reason to tell then.
+        show: Whether the message may show the first wrong number beside the right one.
+
+    Raises:
+        Finding: If type, shape or values are wrong.
+    """
+    right = np.asarray(expected)
+    array = expect_shape(actual, right.shape, name)
+    if np.allclose(array, right, rtol=rtol, atol=atol):
+        _hold()
+        return
+    for reason, wrong in (known or {}).items():
+        if np.shape(wrong) == array.shape and np.allclose(array, wrong, rtol=rtol, atol=atol):
+            raise Finding(Status.WRONG_VALUE, reason)
+    if not np.isfinite(array).all():
+        raise Finding(Status.WRONG_VALUE, _("{name} contains NaN or infinity.").format(name=name))
+    reason = _("{name} is off: its largest error is {error:.3g} (rtol {rtol:g}, atol {atol:g}).").format(
+        name=name, error=float(np.max(np.abs(array - right))), rtol=rtol, atol=atol
+    )
+    if show:
+        worst = np.unravel_index(np.argmax(np.abs(array - right)), right.shape)
+        reason += " " + _("There {actual:.6g} was given, {expected:.6g} is right.").format(
+            actual=float(array[worst]), expected=float(right[worst])
+        )
+    raise Finding(Status.WRONG_VALUE, reason)
+
+
+def expect_equal(
+    actual: Any, expected: Any, name: str, *, known: Mapping[str, Any] | None = None, show: bool = True
+) -> None:
+    """Expects plain data of the same type family and exactly the same value.
+
+    Args:
+        actual: What the answer returned.
+        expected: The right value: a bool, int, str, None, or lists, tuples and dicts of these.
+        name: What it is called in the message.
+        known: Wrong values that a known mistake gives, by the reason to tell then.
+        show: Whether the message may show both values.
+
+    Raises:
+        Finding: If the type or the value is wrong.
+    """
+    plain = _to_plain(actual)
+    right = _to_plain(expected)
+    if plain == right and type(plain) is type(right):
+        _hold()
+        return
+    for reason, wrong in (known or {}).items():
+        if plain == _to_plain(wrong):
+            raise Finding(Status.WRONG_VALUE, reason)
+    if type(plain) is not type(right):
+        raise Finding(
+            Status.WRONG_TYPE,
+            _("{name} must be {expected}, but it is {actual}.").format(
+                name=name, expected=kind_of(expected), actual=kind_of(actual)
+            ),
+        )
+    reason = _("{name} is not right.").format(name=name)
+    if show:
+        reason += " " + _("Given: {actual}. Right: {expected}.").format(actual=_short(plain), expected=_short(right))
+    raise Finding(Status.WRONG_VALUE, reason)
+
+
+def kind_of(value: Any) -> str:
+    """Names the kind of a value for a message."""
+    if isinstance(value, Handle):
+        return value.kind[0] if value.kind else "object"
+    if isinstance(value, np.ndarray):
+        return f"array{list(value.shape)}"
+    return type(value).__name__
+
+
+def _numeric(actual: Any, name: str) -> npt.NDArray[Any]:
+    if isinstance(actual, (bool, int, float, np.ndarray, list, tuple)):
+        try:
+            array = np.asarray(actual)
+        except ValueError:
+            array = np.asarray(None)
+        if array.dtype.kind in "biuf":
+            return array.astype("float64")
+    raise Finding(
+        Status.WRONG_TYPE,
+        _("{name} must be numbers, but it is {kind}.").format(name=name, kind=kind_of(actual)),
+    )
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _to_plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _to_plain(item) for key, item in value.items()}
+    return value
+
+
+def _short(value: Any, limit: int = 120) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
