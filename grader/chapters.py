@@ -1,0 +1,164 @@
+"""Discovery of the course's chapters: folders ``chNN_name`` that hold an ``exercises.py``."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from grader.exercise import Exercise, Key
+from grader.messages import _
+
+FOLDER_NAME = re.compile(r"ch(\d\d)_\w+")
+
+
+class ChapterError(Exception):
+    """A chapter is missing or does not keep to its grammar."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter and its exercises.
+
+    Attributes:
+        number: Number of the chapter, such as 5.
+        name: Name of its folder, such as ``ch05_resnet_transfer``.
+        folder: The folder.
+        exercises: Exercises by id, in the order of the lesson.
+        keys: Answers by id; ``None`` in a copy of the course without ``answers.py``.
+    """
+
+    number: int
+    name: str
+    folder: Path
+    exercises: dict[str, Exercise]
+    keys: dict[str, Key] | None
+
+    @property
+    def lesson(self) -> Path:
+        """The notebook's source."""
+        return self.folder / "lesson.py"
+
+    @property
+    def notebook_name(self) -> str:
+        """File name of the generated notebook, such as ``05_resnet_transfer.ipynb``."""
+        return self.name.removeprefix("ch") + ".ipynb"
+
+    def key(self, exercise_id: str) -> Key | None:
+        """Returns an exercise's answers, where this copy of the course has them."""
+        return (self.keys or {}).get(exercise_id)
+
+
+def load_chapters(root: Path | None = None) -> list[Chapter]:
+    """Loads every chapter, by number.
+
+    Args:
+        root: Folder that holds the folder ``chapters``; by default that of the importable package.
+
+    Returns:
+        The chapters.
+
+    Raises:
+        ChapterError: If there is no such folder, or a chapter does not keep to the grammar.
+    """
+    parents = [root / "chapters"] if root is not None else _importable_chapters()
+    folders = [
+        folder
+        for parent in parents
+        if parent.is_dir()
+        for folder in parent.iterdir()
+        if FOLDER_NAME.fullmatch(folder.name) and (folder / "exercises.py").is_file()
+    ]
+    if not folders:
+        raise ChapterError(
+            _("No chapter was found in {folder}.").format(folder=", ".join(map(str, parents)) or "chapters")
+        )
+    return [_load_folder(folder.resolve()) for folder in sorted(folders, key=lambda folder: folder.name)]
+
+
+def load_chapter(which: int | str, root: Path | None = None) -> Chapter:
+    """Loads one chapter.
+
+    Args:
+        which: Its number (``5``, ``"5"``, ``"ch05"``) or its full name.
+        root: As for :func:`load_chapters`.
+
+    Returns:
+        The chapter.
+
+    Raises:
+        ChapterError: If there is none.
+    """
+    chapters = load_chapters(root)
+    digits = re.fullmatch(r"(?:ch)?0*(\d+)", str(which))
+    for chapter in chapters:
+        if chapter.name == which or (digits and chapter.number == int(digits[1])):
+            return chapter
+    raise ChapterError(
+        _("There is no chapter {which!r}. Known: {known}.").format(
+            which=which, known=", ".join(chapter.name for chapter in chapters)
+        )
+    )
+
+
+def find_exercise(exercise_id: str, root: Path | None = None) -> tuple[Chapter, Exercise]:
+    """Finds an exercise by its id.
+
+    Args:
+        exercise_id: Such as ``ch05.head``.
+        root: As for :func:`load_chapters`.
+
+    Returns:
+        The chapter and the exercise.
+
+    Raises:
+        ChapterError: If there is none; the message lists the known ids.
+    """
+    chapters = load_chapters(root)
+    for chapter in chapters:
+        if exercise_id in chapter.exercises:
+            return chapter, chapter.exercises[exercise_id]
+    prefix = exercise_id.partition(".")[0]
+    nearest = [chapter for chapter in chapters if f"ch{chapter.number:02d}" == prefix] or chapters
+    known = ", ".join(known_id for chapter in nearest for known_id in chapter.exercises)
+    raise ChapterError(
+        _("There is no exercise {exercise!r}. Known: {known}.").format(exercise=exercise_id, known=known)
+    )
+
+
+def _importable_chapters() -> list[Path]:
+    spec = importlib.util.find_spec("chapters")
+    return [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+
+
+@cache
+def _load_folder(folder: Path) -> Chapter:
+    number = int(folder.name[2:4])
+    exercises: list[Exercise] = _load_module(folder / "exercises.py").EXERCISES
+    keys: dict[str, Key] | None = None
+    if (folder / "answers.py").is_file():
+        keys = _load_module(folder / "answers.py").ANSWERS
+    by_id = {exercise.id: exercise for exercise in exercises}
+    faults = [
+        f"{exercise.id} does not start with ch{number:02d}."
+        for exercise in exercises
+        if not re.fullmatch(rf"ch{number:02d}\.\w+", exercise.id)
+    ]
+    if len(by_id) < len(exercises):
+        faults.append("two exercises share an id")
+    if keys is not None and set(keys) != set(by_id):
+        faults.append(f"exercises.py and answers.py differ in {sorted(set(keys) ^ set(by_id))}")
+    if faults:
+        raise ChapterError(f"{folder.name}: {'; '.join(faults)}")
+    return Chapter(number, folder.name, folder, by_id, keys)
+
+
+def _load_module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"chapters.{path.parent.name}.{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
