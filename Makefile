@@ -1,0 +1,62 @@
+# All that one does with the course. "make" alone lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SET_UP := requirements.txt constraints.txt pyproject.toml
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo lab test notebooks constraints badge clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/learner.stamp ## Execute chapter 5, grade three sample submissions, write a report
+	$(BIN)/grader demo --chapter 5 --out build/demo
+
+lab: $(VENV)/learner.stamp ## Open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every exercise
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/grader build --check
+	$(BIN)/pytest
+	$(BIN)/grader verify
+	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+
+notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py
+	$(BIN)/grader build
+
+constraints: ## Resolve requirements.txt and the extras anew, and pin what comes out
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip --disable-pip-version-check install '.[grader,dev]'
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --exclude deep-learning-day4; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/constraints
+
+clean: ## Remove what was built: build/ and .venv/
+	rm -rf build $(VENV)
+
+$(VENV)/learner.stamp: $(SET_UP) | $(BIN)/pip
+	$(PIP) install -e '.[grader]' -c constraints.txt
+	@touch $@
+
+$(VENV)/maintainer.stamp: $(SET_UP) | $(BIN)/pip
+	$(PIP) install -e '.[grader,dev]' -c constraints.txt
+	@touch $@ $(VENV)/learner.stamp
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 以降が要ります。場所を指定するには: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	  echo "Python 3.11 or newer is needed. To say where it is: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	  exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { \
+	  echo "$(PYTHON) に venv (ensurepip) がありません。Debian, Ubuntu では: sudo apt install python3-venv"; \
+	  echo "$(PYTHON) lacks venv (ensurepip). On Debian or Ubuntu: sudo apt install python3-venv"; \
+	  exit 1; } >&2
+	$(PYTHON) -m venv $(VENV)
