@@ -19,7 +19,7 @@ class ChapterError(Exception):
     """A chapter is missing or does not keep to its grammar."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chapter:
     """One chapter and its exercises.
 
@@ -158,7 +158,8 @@ def _load_folder(folder: Path) -> Chapter:
 
 def _load_module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"chapters.{path.parent.name}.{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
