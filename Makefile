@@ -35,7 +35,7 @@ constraints: ## Resolve requirements.txt and the extras anew, and pin what comes
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/pip --disable-pip-version-check install '.[grader,dev]'
-	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --exclude deep-learning-day4; } > build/constraints.txt
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --all --exclude pip --exclude deep-learning-day4; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/constraints
 
