@@ -9,12 +9,6 @@ from typing import Any
 from grader.chapters import Chapter, load_chapter
 
 LESSON = '''\
-# ---
-# jupyter:
-#   kernelspec:
-#     name: python3
-# ---
-
 # %% [markdown]
 # # 数のおけいこ
 # {{colab_badge}}
