@@ -99,14 +99,15 @@ def _download(file: RemoteFile) -> Path:
     except requests.RequestException as error:
         raise DownloadError(
             f"{file.name} をダウンロードできませんでした({type(error).__name__})。"
-            f"ネットワークにつながる機械で {file.url} を保存し、そのフォルダーを環境変数 COURSE_DATA_DIR に指定してください。 / "
+            f"ネットワークにつながる機械で {file.url} を保存し、"
+            "そのフォルダーを環境変数 COURSE_DATA_DIR に指定してください。 / "
             f"{file.name} could not be downloaded; save {file.url} on a machine with a network "
             "and set COURSE_DATA_DIR to the folder that holds it."
         ) from error
     except ValueError as error:
         raise DownloadError(
             f"{file.url} から届いた {file.name} のチェックサムが一致しないので、捨てました。"
-            "時間をおいてやり直すか、正しいファイルの入ったフォルダーを環境変数 COURSE_DATA_DIR に指定してください。 / "
+            "時間をおいてやり直すか、正しいファイルのあるフォルダーを COURSE_DATA_DIR に指定してください。 / "
             f"The checksum of {file.name} from {file.url} differs, so it was discarded; try again later, "
             "or set COURSE_DATA_DIR to a folder that holds the right file."
         ) from error

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, which differ for every kind of colour vision; without their yellow, too pale for lines."""
+"""Okabe and Ito's colours, told apart by every kind of colour vision; their yellow is too pale for lines."""
 
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -52,7 +52,7 @@ class DescribedFigure(Figure):
 
 
 def use_course_style() -> None:
-    """Sets the course's Matplotlib style: Japanese font, legible sizes, colours that everybody can tell apart."""
+    """Sets the course's Matplotlib style: Japanese font, legible sizes, colours that all can tell apart."""
     matplotlib_fontja.japanize()
     plt.rcParams.update(
         {
