@@ -116,14 +116,15 @@ def split_at_markers(source: str) -> list[str]:
         source: The cell's text.
 
     Returns:
-        The pieces: what comes before the first marker, then one for each; otherwise the whole cell.
+        The pieces: what comes before the first marker, then one for each, with their line numbers kept by
+        blank lines; otherwise the whole cell.
     """
     lines = source.split("\n")
     starts = [number for number, line in enumerate(lines) if marker_of(line)]
     if len({marker_of(lines[number]) for number in starts}) < 2:
         return [source]
     edges = [0, *starts, len(lines)]
-    pieces = ["\n".join(lines[begin:end]) for begin, end in itertools.pairwise(edges)]
+    pieces = ["\n" * begin + "\n".join(lines[begin:end]) for begin, end in itertools.pairwise(edges)]
     pieces = [piece for piece in pieces if piece.strip()]
     return pieces if all(_parse(plain_python(piece)) is not None for piece in pieces) else [source]
 
@@ -163,9 +164,10 @@ def defining_statements(cell: Cell, name: str) -> dict[int, tuple[str, frozenset
 def _without_magics(lines: list[str]) -> list[str]:
     kept, continues = [], False
     for line in lines:
-        magic = continues or _LINE_MAGIC.match(line)
-        continues = bool(magic) and line.endswith("\\")
-        kept.append(line[: len(line) - len(line.lstrip())] + "pass" if magic else line)
+        magic = continues or bool(_LINE_MAGIC.match(line))
+        indent = line[: len(line) - len(line.lstrip())]
+        kept.append("" if continues else f"{indent}pass" if magic else line)
+        continues = magic and line.endswith("\\")
     return kept
 
 

@@ -141,10 +141,15 @@ def test_execution_fills_outputs_and_reports_progress(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "said"),
-    [("raise ValueError('too small')", "ValueError: too small"), ("import time; time.sleep(60)", "import time")],
+    [
+        ("raise ValueError('too small')", "ValueError: too small"),
+        ("import time; time.sleep(60)", "import time"),
+    ],
 )
 def test_failing_cell_is_named(tmp_path: Path, cell: str, said: str) -> None:
-    chapter = write_course(tmp_path, lesson=f"{RUNNABLE}# %%\n{cell}\n\n# %%\nprint('never')\n", **NO_EXERCISES)
+    chapter = write_course(
+        tmp_path, lesson=f"{RUNNABLE}# %%\n{cell}\n\n# %%\nprint('never')\n", **NO_EXERCISES
+    )
     with pytest.raises(NotebookError, match=said) as caught:
         execute(build(chapter, URL), tmp_path, cell_timeout=2)
     assert "3" in str(caught.value)

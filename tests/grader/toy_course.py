@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.chapters import Chapter, load_chapter
 
-LESSON = '''\
+LESSON = """\
 # %% [markdown]
 # # 数のおけいこ
 # {{colab_badge}}
@@ -52,9 +52,9 @@ check("ch01.double")
 
 # %%
 check("ch01.area_and_name")
-'''
+"""
 
-EXERCISES = '''\
+EXERCISES = """\
 from grader.compare import expect_close, expect_equal
 from grader.exercise import Exercise
 
@@ -89,9 +89,9 @@ EXERCISES = [
         check=check_area_and_name,
     ),
 ]
-'''
+"""
 
-ANSWERS = '''\
+ANSWERS = """\
 from grader.compare import expect_close
 from grader.exercise import Key, Mistake
 
@@ -116,7 +116,7 @@ ANSWERS = {
         mistakes={"no square": Mistake("def area(radius):\\n    return np.pi * radius\\n\\n\\nshape_name = 'circle'\\n", "2 乗")},
     ),
 }
-'''
+"""
 
 PROJECT = '[project]\nname = "toy"\n\n[project.urls]\nRepository = "https://github.com/OWNER/REPO"\n'
 
@@ -124,18 +124,18 @@ DOUBLE = "def double(x):\n    return 2 * x"
 AREA = "def area(radius):\n    return np.pi * radius**2\n\n\nshape_name = 'circle'"
 
 
-def write_course(root: Path, **files: str) -> Chapter:
+def write_course(root: Path, name: str = "ch01_numbers", **files: str) -> Chapter:
     """Writes the toy course below ``root``; ``lesson``, ``exercises`` and ``answers`` may be replaced."""
-    folder = root / "chapters" / "ch01_numbers"
+    folder = root / "chapters" / name
     folder.mkdir(parents=True)
     contents = {"lesson": LESSON, "exercises": EXERCISES, "answers": ANSWERS} | files
-    for name, content in contents.items():
-        (folder / f"{name}.py").write_text(content, "utf-8")
+    for part, content in contents.items():
+        (folder / f"{part}.py").write_text(content, "utf-8")
     (folder / "__init__.py").write_text("")
     (root / "chapters" / "__init__.py").write_text("")
     (root / "notebooks").mkdir()
     (root / "pyproject.toml").write_text(PROJECT)
-    return load_chapter(1, root)
+    return load_chapter(name, root)
 
 
 def write_notebook(path: Path, sources: list[str], **extra: Any) -> Path:
@@ -144,5 +144,7 @@ def write_notebook(path: Path, sources: list[str], **extra: Any) -> Path:
         {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
         for source in sources
     ]
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4} | extra), "utf-8")
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4} | extra), "utf-8"
+    )
     return path
