@@ -134,10 +134,9 @@ class Judge:
             IsolationUnavailable: If the isolation does not work on this machine.
         """
         with contextlib.ExitStack() as stack:
-            scratch = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
-            )
-            self._sandbox = Sandbox.stage(self._isolation, self._chapter.folder, Path(scratch))
+            folder = tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
+            scratch = Path(stack.enter_context(folder))
+            self._sandbox = Sandbox.stage(self._isolation, self._chapter.folder, scratch)
             self._resources = stack.pop_all()
         return self
 
@@ -202,17 +201,23 @@ class Judge:
 
     @contextlib.contextmanager
     def _child(self, exercise: Exercise) -> Iterator[_Child]:
-        if self._server is None:
-            self._server = _Server(self._sandbox, self._chapter)
-        child = _Child(
-            self._server, exercise.time_limit, self._limits.resources(self._isolation, exercise.time_limit)
-        )
+        limits = self._limits.resources(self._isolation, exercise.time_limit)
+        child = _Child(*self._fork(), exercise.time_limit, limits)
         try:
             yield child
         finally:
             child.close()
-            if not self._server.usable:
+            if not child.server.usable:
                 self._stop_server()
+
+    def _fork(self) -> tuple[_Server, socket.socket]:
+        """Forks a child, of a new server if the one that runs is gone."""
+        if self._server is not None:
+            with contextlib.suppress(ServerError):
+                return self._server, self._server.fork()
+            self._stop_server()
+        self._server = _Server(self._sandbox, self._chapter)
+        return self._server, self._server.fork()
 
     def _stop_server(self) -> None:
         if self._server is not None:
@@ -228,9 +233,8 @@ def _with_failures(
     if not failures or status not in (Status.NOT_ATTEMPTED, Status.RAISED):
         return verdict
     if status is Status.RAISED:
-        return status, one_line(
-            reason + " " + _("Before that: {reason}").format(reason=failures[0][1].reason())
-        )
+        before = _("Before that: {reason}").format(reason=failures[0][1].reason())
+        return status, one_line(f"{reason} {before}")
     names = (exercise.id, *exercise.symbols)
     own = [failure for number, failure in failures if any(name in code.cells[number] for name in names)]
     if not own:
@@ -253,7 +257,7 @@ class _Server:
             ServerError: If it does not come up; with the end of what it wrote to its standard error.
         """
         self._control, theirs = socket.socketpair()
-        self._log: BinaryIO = tempfile.TemporaryFile()
+        self._log: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
         self.usable = True
         arguments = ["-m", "grader.worker", "--connection", str(theirs.fileno())]
         if (chapter.folder / "probes.py").is_file():
@@ -337,11 +341,17 @@ class _Server:
 
 
 class _Child:
-    """The process of one exercise, as the judge sees it."""
+    """The process of one exercise, as the judge sees it.
 
-    def __init__(self, server: _Server, seconds: float, limits: Mapping[str, int]) -> None:
-        self._server = server
-        self._connection = server.fork()
+    Attributes:
+        server: The server that forked it.
+    """
+
+    def __init__(
+        self, server: _Server, connection: socket.socket, seconds: float, limits: Mapping[str, int]
+    ) -> None:
+        self.server = server
+        self._connection = connection
         self._deadline = time.monotonic() + seconds
         self._seconds = seconds
         self._limits = dict(limits)
@@ -382,11 +392,11 @@ class _Child:
         """Kills the process, if it still runs."""
         self._connection.close()
         if not self._ended:
-            self._server.end_child(KILL)
+            self.server.end_child(KILL)
 
     def _death(self) -> AnswerFault:
         self._ended = True
-        code = self._server.end_child(REAP)
+        code = self.server.end_child(REAP)
         if code == -signal.SIGXCPU:
             return _time_limit(self._seconds)
         if code == -signal.SIGKILL:
@@ -398,12 +408,8 @@ class _Child:
 
 
 def _time_limit(seconds: float) -> AnswerFault:
-    return AnswerFault(
-        Status.TIME_LIMIT,
-        _(
-            "Your code was stopped after {seconds:g} seconds. Look for an endless loop, or compute less."
-        ).format(seconds=seconds),
-    )
+    reason = _("Your code was stopped after {seconds:g} seconds. Look for an endless loop, or compute less.")
+    return AnswerFault(Status.TIME_LIMIT, reason.format(seconds=seconds))
 
 
 def _failures(report: Any, cells: int) -> list[tuple[int, Failure]]:

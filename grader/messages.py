@@ -60,7 +60,8 @@ def language() -> Language:
     asked = os.environ.get("COURSE_LANG", "")
     if asked in ("ja", "en"):
         return cast(Language, asked)
-    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((value for name in names if (value := os.environ.get(name))), "")
     return "en" if locale.lower().startswith("en") else "ja"
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Literal
 
 from grader import messages
-from grader.messages import _
 
 Isolation = Literal["bubblewrap", "process"]
 
@@ -160,7 +159,7 @@ class Sandbox:
         options = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
         for name, value in self.environment().items():
             options += ["--setenv", name, value]
-        options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
+        options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         options += _system_mounts() + _python_mounts()
         options += ["--ro-bind", str(self.staged), str(_INSIDE_COURSE)]
         for name, folder in self.linked.items():
