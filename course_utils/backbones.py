@@ -36,6 +36,9 @@ BACKBONES: dict[str, BackboneSpec] = {
     "resnet_small_fractal": BackboneSpec(widths=(32, 64, 96)),
 }
 
+BATCH_NORM_MOMENTUM = 0.9
+"""Keras' default of 0.99 needs hundreds of steps to follow a small data set."""
+
 
 def residual_block(inputs: keras.KerasTensor, filters: int, stride: int = 1) -> keras.KerasTensor:
     """Adds one basic residual block, ``relu(shortcut(x) + F(x))``.
@@ -52,13 +55,13 @@ def residual_block(inputs: keras.KerasTensor, filters: int, stride: int = 1) -> 
     """
     shortcut = inputs
     x = layers.Conv2D(filters, 3, stride, padding="same", use_bias=False)(inputs)
-    x = layers.BatchNormalization()(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.ReLU()(x)
     x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     if stride != 1 or inputs.shape[-1] != filters:
         shortcut = layers.Conv2D(filters, 1, stride, use_bias=False)(inputs)
-        shortcut = layers.BatchNormalization()(shortcut)
+        shortcut = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(shortcut)
     return layers.ReLU()(layers.Add()([shortcut, x]))
 
 
@@ -78,7 +81,7 @@ def build_residual_network(
     """
     inputs = keras.Input((None, None, 3))
     x = layers.Conv2D(widths[0], 3, 2, padding="same", use_bias=False)(inputs)
-    x = layers.BatchNormalization()(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     x = layers.ReLU()(x)
     for stage, filters in enumerate(widths):
         for block in range(blocks_per_stage):

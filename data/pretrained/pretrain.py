@@ -196,7 +196,9 @@ def main() -> None:
     parser.add_argument("--cifar10", type=Path, help="folder with train/<class>/* and test/<class>/*")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--dtype-policy", default="float32", help="mixed_bfloat16 is faster where the CPU has it")
+    parser.add_argument(
+        "--dtype-policy", default="float32", help="mixed_bfloat16 is faster where the CPU has it"
+    )
     options = parser.parse_args()
     keras.config.set_dtype_policy(options.dtype_policy)
     if options.name.endswith("fractal"):

@@ -1,0 +1,326 @@
+"""The report's seven runs: once in the notebook, over five seeds from the command line.
+
+    python -m chapters.ch05_resnet_transfer.experiment quick      # drawn flowers, shipped backbones
+    python -m chapters.ch05_resnet_transfer.experiment photos     # photographs in COURSE_DATA_DIR
+    python -m chapters.ch05_resnet_transfer.experiment sources    # what to pretrain on, same photographs
+    python -m chapters.ch05_resnet_transfer.experiment full       # as the report ran them: GPU, downloads
+
+Each command writes what it measured into ``results.json``, which the notebook reads and plots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from course_utils.backbones import load_backbone, preprocess
+from course_utils.data import ImageSplits
+
+RESULTS = Path(__file__).with_name("results.json")
+CLASSES = 5
+SMALL, WIDE, FRACTAL = "resnet_small_cifar10", "resnet_wide_cifar10", "resnet_small_fractal"
+
+REPORT_FEATURES = {96: 2048, 192: 6144}
+"""Features of the report's backbones, by those of the shipped backbones that stand in for them.
+
+Adam moves a weight by about the learning rate, whatever the gradient, so a logit moves by about the
+learning rate times the sum of the features. Scaled by this ratio, the report's learning rates
+mean here what they meant there.
+"""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the report's tables.
+
+    Attributes:
+        key: Its letter or number.
+        title: What the report calls it.
+        backbone: Shipped backbone of the quick profile.
+        full_backbone: Backbone of the full profile.
+        pretrained: Whether the backbone starts from pretrained weights.
+        trainable: Whether the backbone is trained.
+        learning_rate: Adam's learning rate.
+    """
+
+    key: str
+    title: str
+    backbone: str
+    full_backbone: str
+    pretrained: bool
+    trainable: bool
+    learning_rate: float
+
+
+KERAS_RESNET = "keras.applications.ResNet50"
+HUB_RESNET = "https://tfhub.dev/google/imagenet/resnet_v1_50/feature_vector/5"
+HUB_BIT = "https://tfhub.dev/google/bit/s-r50x3/1"
+
+RUNS: tuple[Run, ...] = (
+    Run("a", "事前学習なし", SMALL, KERAS_RESNET, False, True, 1e-4),
+    Run("b", "転移学習", SMALL, KERAS_RESNET, True, False, 1e-4),
+    Run("c", "ファインチューニング", SMALL, KERAS_RESNET, True, True, 1e-4),
+    Run("0", "ResNet 転移学習", SMALL, HUB_RESNET, True, False, 1e-3),
+    Run("1", "ResNet ファインチューニング", SMALL, HUB_RESNET, True, True, 1e-3),
+    Run("2", "Wide ResNet 転移学習", WIDE, HUB_BIT, True, False, 1e-4),
+    Run("3", "Wide ResNet ファインチューニング", WIDE, HUB_BIT, True, True, 1e-5),
+)
+
+
+@dataclass
+class Result:
+    """What a run measured.
+
+    Attributes:
+        key: The run's letter or number.
+        seed: Seed of the data and of the weights.
+        epochs: Epochs until early stopping.
+        seconds: Training time, features included.
+        validation: Best validation accuracy, the one early stopping looks at.
+        test: Accuracy on images that no decision looked at.
+        history: Curves, a value an epoch.
+    """
+
+    key: str
+    seed: int
+    epochs: int
+    seconds: float
+    validation: float
+    test: float
+    history: dict[str, list[float]]
+
+
+def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, learning_rate: float) -> keras.Model:
+    """Puts the report's softmax head on features and compiles it with Adam.
+
+    Args:
+        inputs: Input of the model.
+        features: Features of shape ``(batch, channels)`` computed from it, or the input itself.
+        learning_rate: Adam's learning rate.
+
+    Returns:
+        Model from inputs to probabilities of shape ``(batch, 5)``.
+    """
+    width = features.shape[-1]
+    scaled = keras.layers.Rescaling(REPORT_FEATURES.get(width, width) / width)(features)
+    outputs = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer="zeros")(scaled)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["acc"])
+    return model
+
+
+def fit(
+    model: keras.Model, train: tuple[Array, Array], validation: tuple[Array, Array], epochs: int = 20
+) -> dict[str, list[float]]:
+    """Trains as the report did: batches of 16 in file order, early stopping on validation accuracy.
+
+    Args:
+        model: Compiled classifier.
+        train: Inputs and labels.
+        validation: Inputs and labels of the validation split.
+        epochs: At most this many.
+
+    Returns:
+        The history: ``loss``, ``acc``, ``val_loss``, ``val_acc``, a value an epoch.
+    """
+    stop = keras.callbacks.EarlyStopping("val_acc", patience=2, mode="max", restore_best_weights=True)
+    history = model.fit(
+        *train,
+        validation_data=validation,
+        batch_size=16,
+        epochs=epochs,
+        shuffle=False,
+        callbacks=[stop],
+        verbose=0,
+    )
+    return {name: [float(value) for value in values] for name, values in history.history.items()}
+
+
+def features(backbone: keras.Model, images: Array) -> Array:
+    """Computes a frozen backbone's features, once for all epochs."""
+    return np.asarray(backbone.predict(images, batch_size=100, verbose=0))
+
+
+def shipped_backbone(run: Run) -> keras.Model:
+    """Loads the shipped backbone that stands in for a run's own."""
+    return load_backbone(run.backbone, "shipped" if run.pretrained else None)
+
+
+def full_backbone(run: Run) -> keras.Model:
+    """Loads the backbone that the report used: ImageNet's ResNet50, or a module of TensorFlow Hub."""
+    if run.full_backbone == KERAS_RESNET:
+        weights = "imagenet" if run.pretrained else None
+        return keras.applications.ResNet50(
+            weights=weights, include_top=False, pooling="avg", input_shape=(224, 224, 3)
+        )
+    inputs = keras.Input((224, 224, 3))
+    return keras.Model(inputs, HubLayer(run.full_backbone, trainable=run.trainable)(inputs))
+
+
+def divide_by_255(images: Array) -> Array:
+    """Preprocesses as the report did, for the hub's modules and, wrongly, for Keras' ResNet50 too."""
+    return images.astype("float32") / 255
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large an experiment is.
+
+    Attributes:
+        source: Where the flowers come from.
+        size: Width and height of the images in pixels.
+        counts: Training, validation and test images of each class, or fractions of the photographs.
+        backbone: Gives a run's backbone.
+        prepare: Preprocessing, from RGB in [0, 255].
+    """
+
+    source: Source
+    size: int
+    counts: tuple[float, float, float]
+    backbone: Callable[[Run], keras.Model] = shipped_backbone
+    prepare: Callable[[Array], Array] = preprocess
+
+    def load(self, seed: int) -> ImageSplits:
+        """Loads the flowers of a seed."""
+        train, validation, test = self.counts
+        return load_flowers(
+            self.source, size=self.size, train=train, validation=validation, test=test, seed=seed
+        )
+
+
+SCALES = {
+    "quick": Scale("procedural", 32, (80, 40, 60)),
+    "photos": Scale("folder", 64, (160, 60, 100)),
+    "full": Scale("tf_flowers", 224, (0.70, 0.15, 0.15), full_backbone, divide_by_255),
+}
+SEEDS = (1, 2, 3, 4, 5)
+
+
+def execute(run: Run, splits: ImageSplits, seed: int, scale: Scale) -> Result:
+    """Trains one run and measures it.
+
+    A frozen backbone's features are computed once; the head is then trained on them.
+
+    Args:
+        run: The line of the table.
+        splits: Images, RGB in [0, 255].
+        seed: Seed of the weights.
+        scale: Gives the backbone and the preprocessing.
+
+    Returns:
+        What was measured.
+    """
+    keras.utils.set_random_seed(seed)
+    backbone = scale.backbone(run)
+    backbone.trainable = run.trainable
+    inputs = [scale.prepare(split.images) for split in (splits.train, splits.validation, splits.test)]
+    started = time.perf_counter()
+    if run.trainable:
+        model = classifier(backbone.input, backbone.output, run.learning_rate)
+    else:
+        inputs = [features(backbone, images) for images in inputs]
+        head_input = keras.Input(inputs[0].shape[1:])
+        model = classifier(head_input, head_input, run.learning_rate)
+    history = fit(model, (inputs[0], splits.train.labels), (inputs[1], splits.validation.labels))
+    seconds = time.perf_counter() - started
+    _, test = model.evaluate(inputs[2], splits.test.labels, batch_size=100, verbose=0)
+    keras.backend.clear_session()
+    return Result(
+        run.key, seed, len(history["loss"]), round(seconds, 2), max(history["val_acc"]), float(test), history
+    )
+
+
+def table_results(scale: Scale) -> Iterator[Result]:
+    """Runs the report's two tables, seed by seed."""
+    for seed in SEEDS:
+        splits = scale.load(seed)
+        for run in RUNS:
+            yield execute(run, splits, seed, scale)
+
+
+def source_results(scale: Scale) -> Iterator[Result]:
+    """Compares what to pretrain on: nothing, fractals, CIFAR-10; frozen and fine-tuned."""
+    frozen = replace(RUNS[1], learning_rate=1e-3)
+    tuned = RUNS[2]
+    for seed in SEEDS:
+        splits = scale.load(seed)
+        for source, backbone, pretrained in (
+            ("scratch", SMALL, False),
+            ("fractal", FRACTAL, True),
+            ("cifar10", SMALL, True),
+        ):
+            for mode, run in (("frozen", frozen), ("tuned", tuned)):
+                key = f"{source} {mode}"
+                yield execute(
+                    replace(run, key=key, backbone=backbone, pretrained=pretrained), splits, seed, scale
+                )
+
+
+def environment() -> dict[str, Any]:
+    """Names what the numbers were measured with."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def stored_results(name: str) -> list[Result]:
+    """Reads what ``experiment.py`` measured.
+
+    Args:
+        name: ``quick``, ``photos``, ``sources`` or ``full``.
+
+    Returns:
+        One result for each run and seed; empty where that experiment was not run.
+    """
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    return [Result(**result) for result in stored.get(name, {}).get("results", [])]
+
+
+def store_results(name: str, results: list[Result]) -> None:
+    """Writes what was measured into ``results.json``, beside what is there."""
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    rounded = [
+        asdict(result)
+        | {
+            "validation": round(result.validation, 4),
+            "test": round(result.test, 4),
+            "history": {k: [round(v, 4) for v in values] for k, values in result.history.items()},
+        }
+        for result in results
+    ]
+    stored[name] = {"environment": environment(), "results": rounded}
+    RESULTS.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Runs an experiment from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", choices=["quick", "photos", "sources", "full"])
+    name = parser.parse_args().name
+    source = source_results(SCALES["photos"]) if name == "sources" else table_results(SCALES[name])
+    results = []
+    for result in source:
+        results.append(result)
+        print(
+            f"seed {result.seed}  {result.key:16} {result.epochs:3} epochs {result.seconds:7.1f} s"
+            f"  validation {result.validation:.3f}  test {result.test:.3f}",
+            flush=True,
+        )
+        store_results(name, results)
+
+
+if __name__ == "__main__":
+    main()
