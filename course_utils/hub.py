@@ -44,7 +44,8 @@ class HubLayer(keras.layers.Layer):
             raise ValueError(
                 f"{self.handle} は再利用できる TF2 の SavedModel ではありません"
                 "(__call__、variables、trainable_variables が必要です)。 / "
-                f"{self.handle} is not a reusable TF2 SavedModel: it needs __call__, variables and trainable_variables."
+                f"{self.handle} is not a reusable TF2 SavedModel: "
+                "it needs __call__, variables and trainable_variables."
             )
         self._takes_training = "training" in inspect.signature(self._module.__call__).parameters
         updated = {id(variable) for variable in self._module.trainable_variables}
@@ -91,7 +92,7 @@ def _load(handle: str) -> Any:
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise DownloadError(
             f"SavedModel {handle} を読み込めませんでした({type(error).__name__})。"
-            "ネットワークにつながる機械で取り出した SavedModel のフォルダーを、代わりに handle へ渡せます。 / "
+            "ネットワークにつながる機械で取り出し、そのフォルダーを handle に渡すこともできます。 / "
             f"The SavedModel {handle} could not be loaded; pass as handle the folder of a SavedModel that "
             "was extracted on a machine with a network."
         ) from error

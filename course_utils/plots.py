@@ -199,10 +199,8 @@ def _describe_histories(
     for metric in metrics:
         for name, history in histories.items():
             key = f"val_{metric}" if f"val_{metric}" in history else metric
-            values = history[key]
-            parts.append(
-                f"{name} の{METRIC_NAMES.get(metric, metric)}は {len(values)} エポック目に {values[-1]:.3f}。"
-            )
+            values, label = history[key], METRIC_NAMES.get(metric, metric)
+            parts.append(f"「{name}」の{label}は {len(values)} エポック目に {values[-1]:.3f}。")
     return "".join(parts)
 
 
@@ -229,7 +227,7 @@ def plot_runs(
     label = METRIC_NAMES.get(metric, metric)
     if alt is None:
         alt = f"{heading or label}: 点は種ごとの値、横棒は中央値。" + "".join(
-            f"{name} は最小 {min(v):.3f}、中央値 {np.median(v):.3f}、最大 {max(v):.3f}。"
+            f"「{name}」は最小 {min(v):.3f}、中央値 {np.median(v):.3f}、最大 {max(v):.3f}。"
             for name, v in runs.items()
         )
     figure, axis = new_figure(alt, figsize=(max(5.0, 1.4 * len(runs) + 1.5), 4))
@@ -241,7 +239,9 @@ def plot_runs(
         axis.annotate(f"{median:.3f}", (i + 0.28, median), va="center", fontsize=10)
     if baseline is not None:
         axis.axhline(baseline, color="0.4", linestyle=":", linewidth=1.5)
-        axis.annotate(f"基準 {baseline:.3f}", (-0.45, baseline), va="bottom", fontsize=10, color="0.3")
+        axis.annotate(
+            f"基準 {baseline:.3f}", (-0.45, baseline), (0, 3), textcoords="offset points", fontsize=10
+        )
     axis.set(xlim=(-0.5, len(runs) - 0.3), ylabel=label, title=heading)
     axis.set_xticks(range(len(runs)), list(runs))
     axis.grid(visible=False, axis="x")

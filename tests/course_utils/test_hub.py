@@ -1,7 +1,6 @@
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -162,10 +161,10 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(cache))
-    yield cache
+    return cache
 
 
 def test_handle_may_be_the_address_of_an_archive(

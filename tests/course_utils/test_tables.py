@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from course_utils.tables import result_table
+
+ROWS = [
+    {"設定": "転移学習", "正解率": 0.56789, "重み": 26735712, "最良": True},
+    {"設定": "fine-tune <b>", "正解率": np.float32(0.5), "秒": np.int64(240)},
+]
+
+
+def test_text_is_aligned_with_wide_characters() -> None:
+    assert repr(result_table(ROWS, caption="結果")).splitlines() == [
+        "結果",
+        "設定           正解率        重み  最良   秒",
+        "-------------  ------  ----------  ----  ---",
+        "転移学習        0.568  26,735,712  はい    —",
+        "fine-tune <b>   0.500           —  —     240",
+    ]
+
+
+def test_html_is_escaped_and_numbers_are_set_to_the_right() -> None:
+    html = result_table(ROWS)._repr_html_()
+
+    assert "fine-tune &lt;b&gt;" in html
+    assert '<td style="text-align:right">0.568</td>' in html
+    assert '<td style="text-align:left">転移学習</td>' in html
+    assert html.count("<tr>") == 3
+    assert "<caption>" not in html
+
+
+def test_digits() -> None:
+    assert result_table([{"a": 1234.5678}], digits=1).cells == (("1,234.6",),)
+
+
+def test_no_rows() -> None:
+    with pytest.raises(ValueError, match=r"行がありません.*No rows"):
+        result_table([])
