@@ -174,9 +174,10 @@ class _Plain:
         for base, converted in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
             if issubclass(kind, base):
                 return converted(value)
-        if issubclass(kind, (list, tuple)):
-            base = list if issubclass(kind, list) else tuple
-            return base(self.convert(item, depth + 1) for item in base.__iter__(value))
+        if issubclass(kind, list):
+            return [self.convert(item, depth + 1) for item in list.__iter__(value)]
+        if issubclass(kind, tuple):
+            return tuple(self.convert(item, depth + 1) for item in tuple.__iter__(value))
         if issubclass(kind, dict):
             return {self._key(key): self.convert(item, depth + 1) for key, item in dict.items(value)}
         if issubclass(kind, np.ndarray):

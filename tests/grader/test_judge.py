@@ -61,7 +61,7 @@ def test_right_answer_passes_with_all_points(judge: Judge) -> None:
         ("def double(x): return [x, x]", Status.WRONG_SHAPE),
         ("def double(x): return 'twice'", Status.WRONG_TYPE),
         ("def double(x): return set()", Status.WRONG_TYPE),
-        ("def double(x): return 2 * x if x.ndim else 0.0", Status.WRONG_VALUE),
+        ("def double(x): return 0.0 if isinstance(x, float) else 2 * x", Status.WRONG_VALUE),
         ("def double(x): raise NotImplementedError", Status.NOT_ATTEMPTED),
         ("double = None", Status.NOT_ATTEMPTED),
         ("pass", Status.NOT_ATTEMPTED),
@@ -79,7 +79,6 @@ def test_right_answer_passes_with_all_points(judge: Judge) -> None:
         ("import os, signal\ndef double(x): os.kill(os.getpid(), signal.SIGSEGV)", Status.WORKER_DIED),
         ("def double(x): raise KeyboardInterrupt", Status.WORKER_DIED),
         ("def double(x): return [0] * 10**9", Status.MEMORY_LIMIT),
-        ("import numpy as np\nhog = np.ones(10**9)\ndouble = 2", Status.RAISED),
         ("import numpy as np\ndouble = np.ones(10**9)", Status.MEMORY_LIMIT),
     ],
 )
@@ -189,14 +188,14 @@ HOSTILE = {
             def __eq__(self, other): return True
             @property
             def __class__(self): return float
-        def double(x): return [Equal(1.0), Equal(2.0), Equal(3.0)] if x.ndim else Everything()
+        def double(x): return [Equal(1.0), Equal(2.0), Equal(3.0)] if not isinstance(x, float) else Everything()
     """,
     "array subclass that lies": """
         import numpy as np
         class Lie(np.ndarray):
             def __array_ufunc__(self, *args, **kwargs): return True
             def astype(self, *args, **kwargs): return self
-        def double(x): return np.zeros(x.shape).view(Lie)
+        def double(x): return np.zeros(np.shape(x)).view(Lie)
     """,
     "writes garbage to every descriptor": """
         import os
