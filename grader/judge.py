@@ -23,6 +23,9 @@ from grader.compare import Finding, comparisons_held
 from grader.exercise import Check, Exercise, Key, Status
 from grader.messages import _
 from grader.protocol import (
+    FORK,
+    KILL,
+    REAP,
     AnswerFault,
     Failure,
     ProtocolAnswer,
@@ -34,7 +37,6 @@ from grader.protocol import (
 )
 from grader.results import ExerciseResult
 from grader.sandbox import Isolation, Limits, Sandbox
-from grader.worker import FORK, KILL, REAP
 
 if TYPE_CHECKING:
     from grader.chapters import Chapter
@@ -304,7 +306,7 @@ class _Server:
         """Ends the child.
 
         Args:
-            command: :data:`~grader.worker.KILL` or :data:`~grader.worker.REAP`.
+            command: :data:`~grader.protocol.KILL` or :data:`~grader.protocol.REAP`.
 
         Returns:
             How it ended by itself, as :func:`os.waitstatus_to_exitcode` says it; ``None`` if it was killed,

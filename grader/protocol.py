@@ -21,6 +21,8 @@ from grader.exercise import Status
 from grader.messages import _
 
 MAX_REASON = 600
+FORK, KILL, REAP = b"F", b"K", b"R"
+"""What the judge tells the worker on the socket that starts and ends children."""
 
 
 class AnswerFault(Exception):

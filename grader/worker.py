@@ -29,9 +29,9 @@ from types import ModuleType
 from typing import Any
 
 from grader import wire
+from grader.protocol import FORK, KILL, REAP
 from grader.workspace import Workspace, run_cells
 
-FORK, KILL, REAP = b"F", b"K", b"R"
 REAP_SECONDS = 2.0
 
 

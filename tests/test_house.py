@@ -1,0 +1,173 @@
+"""The rules of the house that a machine can check: where things lie, who imports whom, what the prose says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted((ROOT / "chapters").glob("ch[0-9][0-9]_*"))
+PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+REPOSITORY = PROJECT["project"]["urls"]["Repository"]
+OWN_PACKAGES = {"course_utils", "grader", "chapters"}
+
+
+def tracked_files() -> list[Path]:
+    """Files of the course: those that git tracks, with what is new and not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, wherever in the file it does."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules.add(node.module or "")
+    return modules
+
+
+def top(module: str) -> str:
+    """First part of a module's name."""
+    return module.partition(".")[0]
+
+
+def normalised(name: str) -> str:
+    """Name of a distribution as packaging compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(lines: list[str]) -> set[str]:
+    """Names of the distributions that requirement lines ask for."""
+    found = (re.match(r"[A-Za-z0-9][\w.-]*", line) for line in lines)
+    return {normalised(match[0]) for match in found if match}
+
+
+def targets() -> set[str]:
+    """Targets of the Makefile that a person types."""
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def test_top_level_stays_small() -> None:
+    entries = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
+    visible = {name for name in entries if not name.startswith(".")}
+    assert len(visible) < 15, sorted(visible)
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    hosts = [
+        ".".join(parts).encode() for parts in [("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")]
+    ]
+    found = [path for path in tracked_files() if any(host in path.read_bytes() for host in hosts)]
+    assert not found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "course_utils").rglob("*.py")), ids=lambda path: path.name)
+def test_course_utils_import_neither_grader_nor_chapters(path: Path) -> None:
+    assert not {top(module) for module in imported_modules(path)} & {"grader", "chapters"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "grader").rglob("*.py")), ids=lambda path: path.name)
+def test_grader_names_no_chapter(path: Path) -> None:
+    assert "chapters" not in {top(module) for module in imported_modules(path)}
+    constants = {
+        node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+    }
+    assert not constants & {chapter.name for chapter in CHAPTERS}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_exercises_and_answers_import_only_the_exercise_model(chapter: Path) -> None:
+    for name in ("exercises.py", "answers.py"):
+        own = {module for module in imported_modules(chapter / name) if top(module) in OWN_PACKAGES}
+        assert own <= {"grader.exercise", "grader.compare", f"chapters.{chapter.name}.exercises"}, name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_chapter_has_its_files(chapter: Path) -> None:
+    for name in ("__init__.py", "lesson.py", "exercises.py", "answers.py"):
+        assert (chapter / name).is_file(), name
+    assert (chapter / "experiment.py").is_file() == (chapter / "results.json").is_file()
+    notebook = ROOT / "notebooks" / f"{chapter.name.removeprefix('ch')}.ipynb"
+    assert notebook.is_file()
+    assert notebook.stat().st_size < 1_500_000
+
+
+def test_every_notebook_belongs_to_a_chapter() -> None:
+    chapters = {chapter.name.removeprefix("ch") for chapter in CHAPTERS}
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == chapters
+
+
+def test_every_data_file_has_a_card() -> None:
+    files = [path for path in tracked_files() if path.is_relative_to(ROOT / "data")]
+    cards = "\n".join(path.read_text("utf-8") for path in files if path.suffix == ".md")
+    unnamed = [path.name for path in files if path.suffix != ".md" and path.name not in cards]
+    assert len(files) > 2
+    assert not unnamed
+
+
+def third_party_distributions(paths: Iterable[Path]) -> dict[str, set[str]]:
+    """Modules that files import from other people's distributions, and what provides each."""
+    known = packages_distributions()
+    modules = {top(module) for path in paths for module in imported_modules(path)}
+    others = modules - OWN_PACKAGES - set(sys.stdlib_module_names)
+    return {module: {normalised(name) for name in known.get(module, [])} for module in others}
+
+
+def test_every_import_is_declared() -> None:
+    requirements = declared((ROOT / "requirements.txt").read_text("utf-8").splitlines())
+    extras = PROJECT["project"]["optional-dependencies"]
+    learner = third_party_distributions(
+        [
+            *(ROOT / "course_utils").rglob("*.py"),
+            *(ROOT / "chapters").rglob("*.py"),
+            *(ROOT / "data").rglob("*.py"),
+        ]
+    )
+    grader = third_party_distributions((ROOT / "grader").rglob("*.py"))
+    tests = third_party_distributions((ROOT / "tests").rglob("*.py"))
+    for used, asked_for in [
+        (learner, requirements),
+        (grader, requirements | declared(extras["grader"]) | {"babel", "ipython"}),
+        (tests, requirements | declared(extras["grader"]) | declared(extras["dev"])),
+    ]:
+        assert not {module: by for module, by in used.items() if not by & asked_for}
+
+
+def test_every_requirement_is_pinned() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    lines = [*(ROOT / "requirements.txt").read_text("utf-8").splitlines(), *extras["grader"], *extras["dev"]]
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    assert declared(lines) <= declared(pins)
+    assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+( ;.*)?", pin) for pin in pins)
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_commands_in_the_prose_exist(path: Path) -> None:
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", path.read_text("utf-8"), re.MULTILINE))
+    assert named <= targets()
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md", "docs/CONTRIBUTING.md"])
+def test_addresses_are_those_of_the_one_setting(name: str) -> None:
+    found = re.findall(r"github(?:\.com)?/([\w.-]+/[\w-]+)", (ROOT / name).read_text("utf-8"))
+    assert set(found) <= {REPOSITORY.removeprefix("https://github.com/")}
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
+def test_links_between_files_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", path.read_text("utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert not [link for link in local if not (path.parent / link).exists()]
