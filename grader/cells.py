@@ -211,8 +211,8 @@ def _changed_names(tree: ast.Module) -> Iterator[str]:
                 yield from _root_name(target)
 
 
-def _root_name(target: ast.expr) -> Iterator[str]:
-    inner = target
+def _root_name(target: ast.AST) -> Iterator[str]:
+    inner: ast.AST = target
     while isinstance(inner, (ast.Attribute, ast.Subscript)):
         inner = inner.value
     if inner is not target and isinstance(inner, ast.Name):

@@ -91,11 +91,10 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
             source = _answer_cell(chapter, marker[1])
         digest = hashlib.sha256(f"{cell.cell_type}\n{source}".encode()).hexdigest()[:12]
         seen[digest] += 1
-        new_cell = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-        cells.append(new_cell(source, id=f"{digest}-{seen[digest]}", metadata=metadata))
+        cells.append(_new_cell(cell.cell_type, source, f"{digest}-{seen[digest]}", cell.metadata.get("tags")))
     _expect_each_exercise_once(chapter, [cell.source for cell in cells if cell.cell_type == "code"])
-    return nbformat.v4.new_notebook(cells=cells, metadata=nbformat.from_dict(METADATA))
+    notebook: NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata=nbformat.from_dict(METADATA))
+    return notebook
 
 
 def execute(
@@ -181,6 +180,12 @@ def strip_volatile(notebook: NotebookNode, root: Path) -> None:
             clean(cell.outputs)
 
 
+def read(path: Path) -> NotebookNode:
+    """Reads a notebook of the course."""
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    return notebook
+
+
 def save(notebook: NotebookNode, path: Path) -> None:
     """Writes a notebook; a file that is there already is replaced in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +208,7 @@ def faults(chapter: Chapter, repository: str, path: Path | None = None) -> list[
     path = path or notebook_path(chapter)
     if not path.is_file():
         return [_("{path} is missing: run `grader build`.").format(path=path)]
-    committed = nbformat.read(path, as_version=4)
+    committed = read(path)
     found = []
     if difference := _first_difference(build(chapter, repository), committed):
         found.append(_("stale: {difference}; run `grader build`.").format(difference=difference))
@@ -235,6 +240,18 @@ def _colab_badge(repository: str, notebook_name: str) -> str:
         "[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
         f"(https://colab.research.google.com/github/{github[1]}/blob/main/notebooks/{notebook_name})"
     )
+
+
+def _new_cell(cell_type: str, source: str, cell_id: str, tags: list[str] | None) -> NotebookNode:
+    cell = {
+        "cell_type": cell_type,
+        "id": cell_id,
+        "metadata": {"tags": tags} if tags else {},
+        "source": source,
+    }
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if cell_type == "code" else {}
+    notebook_cell: NotebookNode = nbformat.from_dict(cell | code)
+    return notebook_cell
 
 
 def _answer_cell(chapter: Chapter, exercise_id: str) -> str:

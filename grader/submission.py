@@ -22,7 +22,15 @@ from grader.exercise import Exercise
 from grader.messages import _
 from grader.reading import SubmissionError, read_code_cells
 
-__all__ = ["AnswerCode", "Submission", "SubmissionError", "answer_codes", "answers_of", "read_submission"]
+__all__ = [
+    "AnswerCode",
+    "Submission",
+    "SubmissionError",
+    "answer_codes",
+    "answer_for",
+    "answers_of",
+    "read_submission",
+]
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,22 @@ def answers_of(chapter: Chapter, answers: Mapping[str, str]) -> list[str]:
     ]
 
 
+def answer_for(chapter: Chapter, exercise: Exercise, answer: str, others: Mapping[str, str]) -> AnswerCode:
+    """Decides what to run for an answer that is at hand as code, be it the template itself.
+
+    Args:
+        chapter: The chapter.
+        exercise: The exercise.
+        answer: The code that answers it.
+        others: Answers of the chapter's other exercises, which this one may use.
+
+    Returns:
+        What to run.
+    """
+    notebook = _LearnerNotebook(chapter, answers_of(chapter, {**others, exercise.id: answer}))
+    return notebook.code_for(exercise, even_template=True)
+
+
 def filled_in(source: str, answers: Mapping[str, str]) -> str:
     """Returns an answer cell of the published notebook with its answer, any other cell as it is."""
     marker = notebooks.EXERCISE_LINE.match(source)
@@ -134,9 +158,13 @@ class _LearnerNotebook:
             symbol: exercise.id for exercise in chapter.exercises.values() for symbol in exercise.symbols
         }
 
-    def code_for(self, exercise: Exercise) -> AnswerCode:
+    def code_for(self, exercise: Exercise, *, even_template: bool = False) -> AnswerCode:
         """Decides what to run for one exercise."""
         answers = self._binders[exercise.id]
+        if not answers and even_template:
+            answers = {
+                number for number, cell in enumerate(self._cells) if exercise.id.lower() in cell.markers
+            }
         if not answers:
             return AnswerCode((), attempted=False)
         definitions, helpers = self._needed_by(exercise, answers)

@@ -66,7 +66,8 @@ def check_double(answer):
 
 
 def check_area_and_name(answer):
-    expect_close(answer.call("area", 2.0), 12.566370614359172, "area(2)", known={"2 乗を忘れています。": 6.283185307})
+    known = {"2 乗を忘れています。": 6.283185307}
+    expect_close(answer.call("area", 2.0), 12.566370614, "area(2)", known=known)
     expect_equal(answer.value("shape_name"), "circle", "shape_name")
 
 
@@ -95,6 +96,8 @@ ANSWERS = """\
 from grader.compare import expect_close
 from grader.exercise import Key, Mistake
 
+NAME = "shape_name = 'circle'\\n\\n\\n"
+
 
 def hidden_double(answer):
     expect_close(answer.call("double", 0.5), 1.0, "double(0.5)")
@@ -112,8 +115,8 @@ ANSWERS = {
         hidden=hidden_double,
     ),
     "ch01.area_and_name": Key(
-        reference="def area(radius):\\n    return np.pi * double(radius) * radius / 2\\n\\n\\nshape_name = 'circle'\\n",
-        mistakes={"no square": Mistake("def area(radius):\\n    return np.pi * radius\\n\\n\\nshape_name = 'circle'\\n", "2 乗")},
+        reference=NAME + "def area(radius):\\n    return np.pi * double(radius) * radius / 2",
+        mistakes={"no square": Mistake(NAME + "def area(radius):\\n    return np.pi * radius", "2 乗")},
     ),
 }
 """

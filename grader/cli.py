@@ -1,0 +1,328 @@
+"""The command ``grader``: build, verify, release, grade, demo."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from grader import demo as demonstration
+from grader import notebooks
+from grader import release as releasing
+from grader.batch import Grading, find_submissions
+from grader.chapters import Chapter, ChapterError, load_chapter, load_chapters
+from grader.messages import Language, _, set_language
+from grader.report import isolation_words, status_word, write_report
+from grader.results import SubmissionResult
+from grader.sandbox import Isolation, IsolationUnavailable, bubblewrap_available, require
+from grader.verify import Row
+from grader.verify import verify as verify_chapter
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+_console = Console()
+_errors = Console(stderr=True)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
+IsolationOption = Annotated[Isolation, typer.Option(help="What keeps learners' code apart.")]
+LanguageOption = Annotated[
+    Language | None,
+    typer.Option("--lang", help="Language of messages and reports (default: from the environment)."),
+]
+JobsOption = Annotated[
+    int | None, typer.Option(min=1, help="How many at a time (default: one per processor core).")
+]
+ChapterArgument = Annotated[str | None, typer.Argument(help="Number or name (default: every chapter).")]
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path], typer.Argument(help="Notebooks, or folders of them.", show_default=False)],
+    out: OutOption,
+    jobs: JobsOption = None,
+    isolation: IsolationOption = "bubblewrap",
+    lang: LanguageOption = None,
+    seed: Annotated[int | None, typer.Option(help="Repeat a verdict (default: secret).")] = None,
+) -> None:
+    """Grade submitted notebooks: grades.json, grades.csv and a page for each."""
+    with _said_plainly():
+        _speak(lang)
+        require(isolation)
+        submissions = find_submissions(paths)
+        if not submissions:
+            raise ChapterError(
+                _("There is no .ipynb file in {paths}.").format(paths=", ".join(map(str, paths)))
+            )
+        results, complete = _grade(Grading(load_chapters(), isolation, seed), submissions, jobs, out)
+        _print_results(results, out)
+        if not complete:
+            raise typer.Exit(130)
+
+
+@app.command()
+def build(
+    chapter: ChapterArgument = None,
+    execute: Annotated[bool, typer.Option(help="Run the notebook and keep its outputs.")] = True,
+    check: Annotated[bool, typer.Option("--check", help="Only say which notebooks are stale.")] = False,
+    cell_timeout: Annotated[float, typer.Option(help="Seconds that one cell may take.")] = 300.0,
+) -> None:
+    """Generate the notebooks from the chapters' lesson.py, and run them."""
+    with _said_plainly():
+        found = [fault for each in _chosen(chapter) for fault in _build(each, execute, check, cell_timeout)]
+        if found:
+            raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    chapter: ChapterArgument = None,
+    isolation: Annotated[Isolation | None, typer.Option(help="Default: the best that works here.")] = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Prove every exercise: right answers pass, known mistakes fail for their own reason."""
+    with _said_plainly():
+        _speak(lang)
+        chosen = isolation or _best_isolation()
+        faults = [fault for each in _chosen(chapter) for fault in _verify(each, chosen)]
+        if faults:
+            raise typer.Exit(1)
+
+
+@app.command()
+def release(
+    out: OutOption,
+    skip_verify: Annotated[bool, typer.Option("--skip-verify", help="Do not verify first.")] = False,
+    lang: LanguageOption = None,
+) -> None:
+    """Make the copy of the course that learners get, without answers."""
+    with _said_plainly():
+        _speak(lang)
+        chapters = load_chapters()
+        if not skip_verify:
+            faults = [fault for each in chapters for fault in _verify(each, _best_isolation())]
+            if faults:
+                raise typer.Exit(1)
+        root = chapters[0].folder.parent.parent
+        count = releasing.release(root, out, chapters)
+        _console.print(
+            _("{count} files in {folder}, and no answer among them.").format(count=count, folder=out)
+        )
+
+
+@app.command()
+def demo(
+    out: OutOption,
+    chapter: Annotated[str, typer.Option(help="Number or name.")] = "5",
+    execute: Annotated[bool, typer.Option(help="Run the notebook first.")] = True,
+    lang: LanguageOption = None,
+) -> None:
+    """Run a chapter's notebook, answer it in three ways, grade these, and write the report."""
+    with _said_plainly():
+        _speak(lang)
+        loaded = load_chapter(chapter)
+        if execute:
+            _run_copy(loaded, out / loaded.notebook_name)
+        submissions = demonstration.write_submissions(loaded, out / "submissions")
+        isolation = _best_isolation()
+        results, complete = _grade(Grading([loaded], isolation), submissions, None, out)
+        _print_results(results, out)
+        if not complete:
+            raise typer.Exit(130)
+        wrong = demonstration.shortcomings(loaded, {result.submission: result for result in results})
+        _print_faults(wrong)
+        if wrong:
+            raise typer.Exit(1)
+        _console.print(
+            _("As it must be: full marks, nothing attempted, and every mistake told for what it is."),
+            style="green",
+        )
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Turns what the user can mend into one message and exit code 2."""
+    try:
+        yield
+    except (ChapterError, IsolationUnavailable, notebooks.NotebookError, releasing.ReleaseError) as error:
+        _errors.print(Text(str(error), style="red"))
+        raise typer.Exit(2) from error
+
+
+def _speak(lang: Language | None) -> None:
+    if lang is not None:
+        set_language(lang)
+
+
+def _chosen(chapter: str | None) -> list[Chapter]:
+    return load_chapters() if chapter is None else [load_chapter(chapter)]
+
+
+def _best_isolation() -> Isolation:
+    if bubblewrap_available():
+        return "bubblewrap"
+    _errors.print(
+        _("bubblewrap does not work here; the course's own answers run without it."), style="yellow"
+    )
+    return "process"
+
+
+def _grade(
+    grading: Grading, submissions: Mapping[str, Path], jobs: int | None, out: Path
+) -> tuple[list[SubmissionResult], bool]:
+    """Grades with a progress bar and writes the report, of what is done even after Ctrl-C."""
+    results: list[SubmissionResult] = []
+    complete = True
+    with _progress() as progress:
+        task = progress.add_task(_("Grading"), total=len(submissions))
+        try:
+            for result in grading.grade_all(submissions, jobs or os.cpu_count() or 1):
+                results.append(result)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            complete = False
+            _errors.print(_("Stopped: the report holds what was graded until here."), style="yellow")
+    write_report(results, out)
+    return sorted(results, key=lambda result: result.submission), complete
+
+
+def _build(chapter: Chapter, execute: bool, check: bool, cell_timeout: float) -> list[str]:
+    path = notebooks.notebook_path(chapter)
+    repository = notebooks.repository_url(chapter)
+    if not check:
+        notebook = notebooks.build(chapter, repository)
+        if execute:
+            _execute(notebook, chapter, cell_timeout)
+        notebooks.save(notebook, path)
+        if not execute:
+            _console.print(Text(f"{path.name}: {_('built, not executed')}"))
+            return []
+    faults = notebooks.faults(chapter, repository, path)
+    _print_faults([f"{path.name}: {fault}" for fault in faults])
+    if not faults:
+        _console.print(Text(f"{path.name}: {_('up to date')}"))
+    return faults
+
+
+def _run_copy(chapter: Chapter, path: Path) -> None:
+    """Executes the committed notebook and saves the result elsewhere."""
+    committed = notebooks.notebook_path(chapter)
+    if not committed.is_file():
+        raise notebooks.NotebookError(_("{path} is missing: run `grader build`.").format(path=committed))
+    notebook = notebooks.read(committed)
+    _execute(notebook, chapter, 300.0)
+    notebooks.save(notebook, path)
+
+
+def _execute(notebook: NotebookNode, chapter: Chapter, cell_timeout: float) -> None:
+    with _progress() as progress:
+        task = progress.add_task(chapter.notebook_name, total=None)
+
+        def on_cell(done: int, total: int, line: str) -> None:
+            progress.update(
+                task, completed=done, total=total, description=f"{chapter.notebook_name} {line[:32]}"
+            )
+
+        root = chapter.folder.parent.parent
+        seconds = notebooks.execute(notebook, root, cell_timeout=cell_timeout, progress=on_cell)
+    _console.print(
+        _("{notebook}: executed in {seconds:.0f} s").format(notebook=chapter.notebook_name, seconds=seconds)
+    )
+
+
+def _verify(chapter: Chapter, isolation: Isolation) -> list[str]:
+    rows: list[Row] = []
+    started = time.monotonic()
+    for row in verify_chapter(chapter, isolation):
+        rows.append(row)
+        _errors.print(Text(f"{row.id}  {row.seconds:.1f} s"), style="dim")
+    table = Table(title=f"{chapter.name} · {isolation}", title_justify="left")
+    for name in (
+        "exercise",
+        "points",
+        "reference",
+        "alternatives",
+        "template",
+        "mistakes",
+        "agree",
+        "seconds",
+    ):
+        table.add_column(name, justify="left" if name == "exercise" else "right")
+    for row in rows:
+        table.add_row(
+            row.id,
+            str(row.points),
+            _mark(row.reference),
+            _share(row.alternatives),
+            _mark(row.template),
+            _share(row.mistakes),
+            _share(row.agreed),
+            f"{row.seconds:.1f}",
+        )
+    table.caption = f"{time.monotonic() - started:.1f} s"
+    _console.print(table)
+    faults = [fault for row in rows for fault in row.faults]
+    _print_faults(faults)
+    return faults
+
+
+def _mark(right: bool) -> str:
+    return "[green]✓[/]" if right else "[red]✗[/]"
+
+
+def _share(share: tuple[int, int]) -> str:
+    part, whole = share
+    return f"[{'green' if part == whole else 'red'}]{part}/{whole}[/]"
+
+
+def _print_faults(faults: Sequence[str]) -> None:
+    for fault in faults:
+        _errors.print(Text(f"✗ {fault}", style="red"))
+
+
+def _print_results(results: Sequence[SubmissionResult], out: Path) -> None:
+    table = Table()
+    table.add_column(_("Submission"), overflow="fold")
+    table.add_column(_("Score"), justify="right")
+    table.add_column(_("Exercises"), overflow="fold")
+    for result in results:
+        score = "–" if result.problem else f"{result.score} / {result.max_score}"
+        table.add_row(Text(result.submission), score, Text(result.problem or _statuses(result)))
+    _console.print(table)
+    for isolation in dict.fromkeys(result.isolation for result in results):
+        _console.print(isolation_words(isolation), style="dim", highlight=False)
+    _console.print(_("Report: {path}").format(path=out / "index.html"), soft_wrap=True)
+
+
+def _statuses(result: SubmissionResult) -> str:
+    return "\n".join(f"{each.id}: {status_word(each.status)}" for each in result.exercises)
+
+
+class _RateColumn(TextColumn):
+    """How many are done a minute."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{60 * speed:.1f}/min" if speed else "", style="dim")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=_errors,
+    )
