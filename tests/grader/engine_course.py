@@ -34,7 +34,13 @@ def check_silent(answer):
 
 def exercise(name, symbol, check, time_limit=20.0):
     return Exercise(
-        id=f"ch98.{name}", title=name, points=5, symbols=(symbol,), template="", check=check, time_limit=time_limit
+        id=f"ch98.{name}",
+        title=name,
+        points=5,
+        symbols=(symbol,),
+        template="",
+        check=check,
+        time_limit=time_limit,
     )
 
 
@@ -95,18 +101,13 @@ def check_graph(answer):
     expect_close(answer.call("collatz_steps", 6), 8, "collatz_steps(6)")
 
 
-EXERCISES = [
-    Exercise(id="ch97.head", title="head", points=4, symbols=("head",), template="", check=check_head, time_limit=120.0),
-    Exercise(
-        id="ch97.graph",
-        title="graph",
-        points=4,
-        symbols=("collatz_steps",),
-        template="",
-        check=check_graph,
-        time_limit=120.0,
-    ),
-]
+def exercise(name, symbol, check):
+    return Exercise(
+        id=f"ch97.{name}", title=name, points=4, symbols=(symbol,), template="", check=check, time_limit=120.0
+    )
+
+
+EXERCISES = [exercise("head", "head", check_head), exercise("graph", "collatz_steps", check_graph)]
 """
 
 KERAS_PROBES = """

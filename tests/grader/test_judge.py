@@ -131,19 +131,22 @@ def test_earlier_failure_is_told_beside_a_later_one(judge: Judge) -> None:
 
 def test_cells_run_as_in_a_notebook(judge: Judge) -> None:
     cells = (
-        "from grader import check, hint, solution\nfrom grader.notebook import score",
-        "import matplotlib.pyplot as plt\nassert plt.get_backend().lower() == 'agg'\ndisplay(1); print('noise' * 99)",
-        "import sys\nclass Doubler:\n    def __call__(self, x): return 2 * x\nassert __name__ == '__main__'",
-        "import inspect\ndef double(x): return Doubler()(x)\nassert 'Doubler()' in inspect.getsource(double)",
-        "check('ch98.double')\nloaded = True",
-        "import pickle\npickle.loads(pickle.dumps(Doubler()))\nfinished = double\nif loaded: double = finished\nelse: double = None",
+        "from grader import check, hint, solution\nfrom grader.notebook import score\ncheck('ch98.double')",
+        "import matplotlib.pyplot as plt\nassert plt.get_backend().lower() == 'agg'",
+        "display(1); print('noise' * 99); assert __name__ == '__main__'; shown = True",
+        "class Doubler:\n    def __call__(self, x): return 2 * x",
+        "import pickle\ndoubler = pickle.loads(pickle.dumps(Doubler()))",
+        "import inspect\ndef twice(x): return doubler(x)\nassert 'doubler(x)' in inspect.getsource(twice)",
+        "assert shown and plt\ndouble = twice",
     )
     result = grade(judge, *cells)
     assert (result.status, result.reason) == (Status.PASSED, "")
 
 
 def test_exercises_do_not_share_a_process(judge: Judge) -> None:
-    results = judge.grade({"ch98.double": code(RIGHT), "ch98.silent": code("pass"), "ch98.limit": code("limit = 3")})
+    results = judge.grade(
+        {"ch98.double": code(RIGHT), "ch98.silent": code("pass"), "ch98.limit": code("limit = 3")}
+    )
     assert [(result.id, str(result.status)) for result in results] == [
         ("ch98.double", "passed"),
         ("ch98.quick", "not attempted"),
@@ -161,7 +164,9 @@ def test_faulty_check_is_a_grader_fault(judge: Judge) -> None:
 
 
 def test_death_of_the_server_costs_only_its_exercise(judge: Judge) -> None:
-    kill_server = "import os, signal\ndef double(x):\n    os.kill(os.getppid(), signal.SIGKILL)\n    os._exit(1)"
+    kill_server = (
+        "import os, signal\ndef double(x):\n    os.kill(os.getppid(), signal.SIGKILL)\n    os._exit(1)"
+    )
     results = judge.grade({"ch98.double": code(kill_server), "ch98.limit": code("limit = 3")})
     assert results[0].status is Status.WORKER_DIED
     assert results[2].status is Status.PASSED
@@ -188,7 +193,8 @@ HOSTILE = {
             def __eq__(self, other): return True
             @property
             def __class__(self): return float
-        def double(x): return [Equal(1.0), Equal(2.0), Equal(3.0)] if not isinstance(x, float) else Everything()
+        def double(x):
+            return Everything() if isinstance(x, float) else [Equal(1.0), Equal(2.0), Equal(3.0)]
     """,
     "array subclass that lies": """
         import numpy as np
@@ -320,7 +326,9 @@ def test_keras_answers_are_judged_by_behaviour(tmp_path) -> None:
 
 def test_judging_imports_no_tensorflow() -> None:
     script = "import sys, grader.judge, grader.local, grader.exercise, grader.compare; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "grader.judge" in loaded
     assert not {"tensorflow", "keras", "h5py", "IPython"} & set(loaded)
 

@@ -1,0 +1,137 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader import wire
+from grader.worker import FORK, KILL, REAP
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the worker needs Linux")
+
+LIMITS = {"RLIMIT_AS": 2**29, "RLIMIT_CPU": 30, "RLIMIT_CORE": 0}
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "grader.worker", "--connection", str(theirs.fileno())]
+    with theirs:
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    with ours:
+        assert receive(ours) == "ready"
+        yield process, ours
+    assert process.wait(20) == 0
+
+
+def receive(connection: socket.socket) -> Any:
+    return wire.decode(wire.receive(connection, time.monotonic() + 20))
+
+
+def fork(control: socket.socket, *cells: str) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(control, [FORK], [theirs.fileno()])
+    wire.send(ours, wire.encode({"cells": cells, "limits": LIMITS}))
+    return ours
+
+
+def end(control: socket.socket, command: bytes) -> Any:
+    control.sendall(command)
+    return receive(control)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_child_runs_cells_then_answers(server: tuple[subprocess.Popen[bytes], socket.socket]) -> None:
+    _process, control = server
+    with fork(control, "x = 20", "1 / 0", "def f(y): return x + y") as child:
+        ((number, failure),) = receive(child)
+        assert (number, failure["error"]) == (1, "ZeroDivisionError")
+        wire.send(child, wire.encode({"op": "call", "name": "f", "args": (3,), "kwargs": {}}))
+        assert receive(child) == {"result": 23}
+        assert end(control, KILL) == {"killed": True, "exit": -9}
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"), [("import os; os._exit(7)", 7), ("import os; os.kill(os.getpid(), 11)", -11)]
+)
+def test_how_a_child_ended_is_told(
+    server: tuple[subprocess.Popen[bytes], socket.socket], cell: str, code: int
+) -> None:
+    _process, control = server
+    with fork(control, cell) as child:
+        with pytest.raises(EOFError):
+            receive(child)
+        assert end(control, REAP) == {"killed": False, "exit": code}
+
+
+def test_children_inherit_nothing_from_one_another(
+    server: tuple[subprocess.Popen[bytes], socket.socket],
+) -> None:
+    _process, control = server
+    with fork(control, "import math; math.pi = 3; leftover = 1") as child:
+        assert receive(child) == []
+    end(control, REAP)
+    with fork(control, "import math; found = (math.pi > 3, 'leftover' in globals())") as child:
+        assert receive(child) == []
+        wire.send(child, wire.encode({"op": "value", "name": "found", "args": (), "kwargs": {}}))
+        assert receive(child) == {"result": (True, False)}
+        end(control, KILL)
+
+
+def test_limits_hold_in_the_child(server: tuple[subprocess.Popen[bytes], socket.socket]) -> None:
+    _process, control = server
+    with fork(control, "too_much = bytearray(2**30)") as child:
+        ((_number, failure),) = receive(child)
+        assert failure["out_of_memory"]
+        end(control, KILL)
+
+
+@pytest.mark.parametrize("command", [KILL, b""], ids=["killed", "judge gone"])
+def test_nothing_of_a_child_is_left(
+    server: tuple[subprocess.Popen[bytes], socket.socket], tmp_path: Path, command: bytes
+) -> None:
+    _process, control = server
+    note = tmp_path / "pids"
+    loop = f"""
+import os
+child = os.fork()
+with open({str(note)!r}, "a") as file: print(os.getpid(), file=file, flush=True)
+while True: pass
+"""
+    with fork(control, loop):
+        assert eventually(lambda: note.exists() and len(note.read_text().split()) == 2)
+        pids = [int(pid) for pid in note.read_text().split()]
+        assert all(is_running(pid) for pid in pids)
+        if command:
+            end(control, command)
+        else:
+            control.close()
+        assert eventually(lambda: not any(is_running(pid) for pid in pids))
+
+
+def test_worker_module_needs_no_learner_facing_imports() -> None:
+    script = "import sys, grader.worker; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
+    ).stdout.split()
+    assert not {"keras", "grader.judge", "grader.chapters", "grader.notebook"} & set(loaded)
