@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+import io
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -36,9 +38,11 @@ METRIC_NAMES = {"accuracy": "正解率", "loss": "損失", "seconds": "時間(�
 
 
 class DescribedFigure(Figure):
-    """A figure with alternative text, which Jupyter stores beside the picture.
+    """A figure with alternative text.
 
-    It is shown once: as the cell's last line or, if it is not that, at the end of the cell.
+    In a notebook it is shown once: as the cell's last line or, if it is not that, at the end of the
+    cell. The text is stored as the picture's ``alt``, which nbconvert reads, and folded below the
+    picture, because JupyterLab does not read it.
 
     Attributes:
         alt: Alternative text.
@@ -46,9 +50,21 @@ class DescribedFigure(Figure):
 
     alt: str = ""
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        show: Callable[..., None] = display
+        waiting = [plt.figure(number) for number in plt.get_fignums()]
+        for earlier in waiting[: waiting.index(self)] if self in waiting else []:
+            plt.close(earlier)
+            show(earlier)
         plt.close(self)
-        return {"text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", bbox_inches="tight")
+        bundle = {"image/png": picture.getvalue(), "text/plain": repr(self)}
+        show(bundle, metadata={"image/png": {"alt": self.alt}}, raw=True)
+        folded = f"<details><summary>図の説明</summary>{html.escape(self.alt)}</details>"
+        show({"text/html": folded, "text/plain": self.alt}, raw=True)
 
 
 def use_course_style() -> None:
