@@ -31,6 +31,12 @@ test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every
 notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py
 	$(BIN)/grader build
 
+badge: $(VENV)/maintainer.stamp ## Follow a change of [project.urls] Repository: README, docs, notebooks
+	REPOSITORY=$$(sed -n 's|^Repository = "https://github.com/\(.*\)"|\1|p' pyproject.toml) \
+	  perl -pi -e 's{(github\.com/|google\.com/github/)[\w.-]+/[\w.-]+}{$$1$$ENV{REPOSITORY}}g' \
+	  README.md docs/README.ja.md docs/CONTRIBUTING.md
+	$(BIN)/grader build
+
 constraints: ## Resolve requirements.txt and the extras anew, and pin what comes out
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints

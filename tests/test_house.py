@@ -162,8 +162,8 @@ def test_commands_in_the_prose_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md", "docs/CONTRIBUTING.md"])
 def test_addresses_are_those_of_the_one_setting(name: str) -> None:
-    found = re.findall(r"github(?:\.com)?/([\w.-]+/[\w-]+)", (ROOT / name).read_text("utf-8"))
-    assert set(found) <= {REPOSITORY.removeprefix("https://github.com/")}
+    found = re.findall(r"(?:github|google)\.com/(?:github/)?([\w.-]+/[\w.-]+)", (ROOT / name).read_text("utf-8"))
+    assert set(found) <= {REPOSITORY.removeprefix("https://github.com/"), "assets/colab-badge.svg"}
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
