@@ -202,17 +202,17 @@ def _names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 def _changed_names(tree: ast.Module) -> Iterator[str]:
     for statement in tree.body:
         match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute() as target)):
-                yield from _root_name(target)
+            case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
+                yield from _root_name(method)
             case ast.Assign(targets=targets):
                 for target in targets:
                     yield from _root_name(target)
-            case ast.AugAssign(target=target):
-                yield from _root_name(target)
+            case ast.AugAssign(target=changed):
+                yield from _root_name(changed)
 
 
-def _root_name(target: ast.AST) -> Iterator[str]:
-    inner: ast.AST = target
+def _root_name(target: ast.expr) -> Iterator[str]:
+    inner = target
     while isinstance(inner, (ast.Attribute, ast.Subscript)):
         inner = inner.value
     if inner is not target and isinstance(inner, ast.Name):
