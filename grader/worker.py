@@ -3,9 +3,9 @@
 The judge starts it as ``python -m grader.worker`` with one end of a socket pair. It imports the chapter's
 public probes once, runs no TensorFlow operation, and then does what single bytes on that socket tell it:
 
-- :data:`FORK`, with a socket attached: fork a child that serves the judge over that socket.
-- :data:`KILL`: kill the child. :data:`REAP`: let it end by itself for a moment first.
-  Both are answered with how it ended (a frame of :mod:`grader.wire`).
+- ``FORK``, with a socket attached: fork a child that serves the judge over that socket.
+- ``KILL``: kill the child. ``REAP``: let it end by itself for a moment first. Both are
+  answered with how it ended (a frame of :mod:`grader.wire`).
 
 A chapter without ``probes.py`` imports nothing beforehand; one whose answers use Keras should have it,
 or every child pays for the import.

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from grader import probes  # noqa: E402 - imports Keras
 
 
 @pytest.fixture
-def model():
+def model() -> Any:
     keras.utils.set_random_seed(0)
     layers = [
         keras.Input((3,)),
@@ -17,7 +19,7 @@ def model():
     return keras.Sequential(layers)
 
 
-def test_counts_flags_and_shape_describe_the_model(model) -> None:
+def test_counts_flags_and_shape_describe_the_model(model: Any) -> None:
     model.layers[0].trainable = False
     assert probes.parameter_counts(model) == {"total": 8 + 8 + 3, "trainable": 4 + 3}
     assert probes.trainable_flags(model) == [False, True, True]
@@ -25,7 +27,7 @@ def test_counts_flags_and_shape_describe_the_model(model) -> None:
     assert [array.shape for array in probes.trainable_weights(model)] == [(2,), (2,), (2, 1), (1,)]
 
 
-def test_prediction_follows_weights_and_mode(model) -> None:
+def test_prediction_follows_weights_and_mode(model: Any) -> None:
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
     inference = probes.predict(model, x)
     assert isinstance(inference, np.ndarray)

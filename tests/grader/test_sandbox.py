@@ -3,6 +3,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_course import code, toy_chapter
@@ -17,7 +18,7 @@ needs_bubblewrap = pytest.mark.skipif(
 )
 
 
-def inside(box: Sandbox, script: str) -> object:
+def inside(box: Sandbox, script: str) -> Any:
     """Runs Python in a sandbox and returns the literal that it prints."""
     finished = subprocess.run(
         box.command(["-c", textwrap.dedent(script)]),
@@ -83,7 +84,7 @@ class TestBubblewrap:
             Path.home().joinpath("written").touch()
             print(sorted(os.listdir("/course")), refused, os.listdir(), sep=",")
         """
-        listing, refused, home = inside(box, script)  # type: ignore[misc]
+        listing, refused, home = inside(box, script)
         assert {"chapters", "course_utils", "grader"} <= set(listing)
         assert refused == [True] * 4
         assert home == ["written"]
@@ -99,7 +100,7 @@ class TestBubblewrap:
                 reason = type(error).__name__, error.errno
             print((reached, len([name for name in os.listdir("/proc") if name.isdigit()])))
         """
-        reached, processes = inside(box, script)  # type: ignore[misc]
+        reached, processes = inside(box, script)
         assert reached == []
         assert processes <= 3
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grader import wire
-from grader.worker import FORK, KILL, REAP
+from grader.protocol import FORK, KILL, REAP
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the worker needs Linux")
 
