@@ -203,12 +203,12 @@ def _build(chapter: Chapter, execute: bool, check: bool, cell_timeout: float) ->
             _execute(notebook, chapter, cell_timeout)
         notebooks.save(notebook, path)
         if not execute:
-            _console.print(Text(f"{path.name}: {_('built, not executed')}"))
+            _console.print(Text(_("{notebook}: built, not executed").format(notebook=path.name)))
             return []
     faults = notebooks.faults(chapter, repository, path)
     _print_faults([f"{path.name}: {fault}" for fault in faults])
     if not faults:
-        _console.print(Text(f"{path.name}: {_('up to date')}"))
+        _console.print(Text(_("{notebook}: up to date").format(notebook=path.name)))
     return faults
 
 
