@@ -61,15 +61,8 @@ def hidden_early_stopping(answer: Answer) -> None:
 
 def hidden_choose_run(answer: Answer) -> None:
     for _ in range(6):
-        rows = table(
-            *(
-                (
-                    f"run {i}",
-                    *(float(v) for v in np.round(answer.rng.uniform([1, 0.5, 0.5], [99, 0.9, 0.9]), 3)),
-                )
-                for i in range(5)
-            )
-        )
+        drawn = np.round(answer.rng.uniform([1, 0.5, 0.5], [99, 0.9, 0.9], (5, 3)), 3).tolist()
+        rows = table(*((f"run {i}", *row) for i, row in enumerate(drawn)))
         check_choose_run_on(answer, rows, float(answer.rng.choice([0.0, 0.05, 0.2])))
 
 

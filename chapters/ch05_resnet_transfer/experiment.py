@@ -10,9 +10,13 @@ Each command writes what it measured into ``results.json``, which the notebook r
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from course_utils.backbones import load_backbone, preprocess
-from course_utils.data import ImageSplits
+from course_utils.data import ImageSplits, Source, load_flowers
+from course_utils.hub import HubLayer
 
 RESULTS = Path(__file__).with_name("results.json")
 CLASSES = 5
@@ -119,7 +124,11 @@ def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, learning_
 
 
 def fit(
-    model: keras.Model, train: tuple[Array, Array], validation: tuple[Array, Array], epochs: int = 20
+    model: keras.Model,
+    train: tuple[Array, Array],
+    validation: tuple[Array, Array],
+    epochs: int = 20,
+    patience: int = 2,
 ) -> dict[str, list[float]]:
     """Trains as the report did: batches of 16 in file order, early stopping on validation accuracy.
 
@@ -128,11 +137,12 @@ def fit(
         train: Inputs and labels.
         validation: Inputs and labels of the validation split.
         epochs: At most this many.
+        patience: Stop after this many epochs in a row without a better validation accuracy.
 
     Returns:
         The history: ``loss``, ``acc``, ``val_loss``, ``val_acc``, a value an epoch.
     """
-    stop = keras.callbacks.EarlyStopping("val_acc", patience=2, mode="max", restore_best_weights=True)
+    stop = keras.callbacks.EarlyStopping("val_acc", patience=patience, mode="max", restore_best_weights=True)
     history = model.fit(
         *train,
         validation_data=validation,

@@ -1,0 +1,116 @@
+"""The tables that the notebook of chapter 5 shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chapters.ch05_resnet_transfer.experiment import RUNS, Result
+from course_utils.backbones import BACKBONES
+from course_utils.paths import shipped_data
+
+Rows = list[dict[str, Any]]
+
+REPORT_MINUTES = {"a": 4, "b": 4, "c": 4, "2": 32, "3": 40}
+"""Elapsed minutes in the report's two tables; runs 0 and 1 have none."""
+
+OTHER_LEARNER = {"a": 0.393, "c": 0.956, "0": 0.906, "1": 0.768, "2": 0.928, "3": 0.956}
+"""Validation accuracy in another learner's report of the same exercise; run b was not found."""
+
+
+def comparison(results: Mapping[str, Result]) -> Rows:
+    """Puts one execution beside the report's numbers.
+
+    Args:
+        results: A result for each run's key.
+
+    Returns:
+        A row for each run.
+    """
+    return [
+        {
+            "": run.key,
+            "アルゴリズム": run.title,
+            "学習率": f"{run.learning_rate:.0e}",
+            "レポートの時間 (分)": REPORT_MINUTES.get(run.key),
+            "別の学習者の検証精度": OTHER_LEARNER.get(run.key),
+            "時間 (秒)": round(results[run.key].seconds, 1),
+            "エポック": results[run.key].epochs,
+            "検証精度": results[run.key].validation,
+            "テスト精度": results[run.key].test,
+            "基準": 0.2,
+        }
+        for run in RUNS
+    ]
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Formats minimum, median and maximum."""
+    low, middle, high = np.quantile(values, [0, 0.5, 1])
+    return f"{low:.{digits}f} / {middle:.{digits}f} / {high:.{digits}f}"
+
+
+def by_key(results: Sequence[Result], key: str) -> list[Result]:
+    """Selects the results of one run, in the order of the seeds."""
+    return sorted((r for r in results if r.key == key), key=lambda r: r.seed)
+
+
+def summary(results: Sequence[Result]) -> Rows:
+    """Summarises the seven runs over their seeds: minimum / median / maximum.
+
+    Args:
+        results: A result for each run and seed.
+
+    Returns:
+        A row for each run.
+    """
+    return [
+        {
+            "": run.key,
+            "アルゴリズム": run.title,
+            "時間 (秒)": spread([r.seconds for r in chosen], 1),
+            "エポック": spread([r.epochs for r in chosen], 0),
+            "検証精度": spread([r.validation for r in chosen]),
+            "テスト精度": spread([r.test for r in chosen]),
+        }
+        for run in RUNS
+        if (chosen := by_key(results, run.key))
+    ]
+
+
+def test_accuracies(results: Sequence[Result]) -> dict[str, list[float]]:
+    """Collects the test accuracies of each run, one for each seed."""
+    return {run.key: [r.test for r in by_key(results, run.key)] for run in RUNS}
+
+
+def source_summary(results: Sequence[Result]) -> Rows:
+    """Summarises what to pretrain on: test accuracy frozen and fine-tuned, minimum / median / maximum."""
+    names = {"scratch": "なし (乱数)", "fractal": "フラクタル", "cifar10": "CIFAR-10"}
+    return [
+        {
+            "事前学習": name,
+            "backbone を凍結": spread([r.test for r in by_key(results, f"{source} frozen")]),
+            "ファインチューニング": spread([r.test for r in by_key(results, f"{source} tuned")]),
+        }
+        for source, name in names.items()
+    ]
+
+
+def model_cards() -> Rows:
+    """Reads what was measured when the shipped backbones were pretrained."""
+    folder = shipped_data() / "pretrained"
+    cards = [json.loads((folder / f"{name}.json").read_text("utf-8")) for name in BACKBONES]
+    return [
+        {
+            "名前": card["name"],
+            "パラメータ": card["parameters"],
+            "事前学習の画像": card["training_images"],
+            "クラス": card["classes"],
+            "テスト精度": card["test_accuracy"],
+            "学習時間 (秒)": card["seconds"],
+        }
+        for card in cards
+    ]
