@@ -15,19 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from course_utils.tables import Table, result_table
-
-__all__ = [
-    "DescribedFigure",
-    "Table",
-    "new_figure",
-    "plot_histories",
-    "plot_runs",
-    "result_table",
-    "show_images",
-    "use_course_style",
-]
-
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours, told apart by every kind of colour vision; their yellow is too pale for lines."""
 
