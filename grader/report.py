@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
@@ -135,10 +136,15 @@ def _environment() -> Environment:
     return environment
 
 
-def _words() -> dict[str, str]:
+def _words() -> dict[str, Any]:
     return {
         "all": _("All submissions"),
-        "chapter": _("Chapter"),
+        "key": [
+            ("✓", "passed", _("passed")),
+            ("✗", "wrong", _("to be mended")),
+            ("–", "open", _("not attempted")),
+            ("!", "fault", _("grader fault")),
+        ],
         "exercises": _("Exercises"),
         "mean": _("Mean"),
         "passed_by": _("Passed by"),
