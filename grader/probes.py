@@ -26,7 +26,7 @@ def predict(model: keras.layers.Layer, x: Any, training: bool = False) -> Array:
         Its output; a list of arrays where it has several.
     """
     outputs = model(x, training=training)
-    return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)  # type: ignore[no-any-return]
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
 
 def weights(model: keras.layers.Layer) -> list[Array]:
