@@ -197,7 +197,7 @@ class Judge:
                     failures = child.run(code.cells)
                 except AnswerFault as fault:
                     return fault.status, fault.reason
-                key = (self._chapter.keys or {}).get(exercise.id)
+                key = self._chapter.key(exercise.id)
                 verdict = judge_exercise(ProtocolAnswer(child.exchange, self._seed), exercise, key)
                 return _with_failures(verdict, exercise, code, failures)
         except ServerError:
