@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import importlib
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,9 +44,8 @@ class Card:
 
     def __repr__(self) -> str:
         """Returns the card as text."""
-        return "\n".join(
-            [f"{self.symbol} {self.heading}", *(f"   {line}" for line in (*self.lines, self.code) if line)]
-        )
+        below = "\n".join(filter(None, [*self.lines, self.code]))
+        return f"{self.symbol} {self.heading}" + (f"\n{textwrap.indent(below, '   ')}" if below else "")
 
     def _repr_html_(self) -> str:
         colour = _COLOURS[self.symbol]
@@ -53,7 +53,7 @@ class Card:
             f'<div style="margin-top:.3em;white-space:pre-wrap">{html.escape(x)}</div>' for x in self.lines
         )
         code = (
-            f'<pre style="margin:.6em 0 0;padding:.7em 1em;background:rgba(128,128,128,.1);border-radius:6px;'
+            f'<pre style="margin:.6em 0 0;font-family:monospace;padding:.7em 1em;background:rgba(128,128,128,.1);border-radius:6px;'
             f'overflow-x:auto">{html.escape(self.code)}</pre>'
             if self.code
             else ""
