@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can check: where things lie, who imports whom, what the prose says."""
+"""The rules of the house that a machine can check: what lies where, who imports whom, what the prose says."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def third_party_distributions(paths: Iterable[Path]) -> dict[str, set[str]]:
     """Modules that files import from other people's distributions, and what provides each."""
     known = packages_distributions()
     modules = {top(module) for path in paths for module in imported_modules(path)}
-    others = modules - OWN_PACKAGES - set(sys.stdlib_module_names)
+    beside_tests = {"tests"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    others = modules - OWN_PACKAGES - beside_tests - set(sys.stdlib_module_names)
     return {module: {normalised(name) for name in known.get(module, [])} for module in others}
 
 
@@ -162,7 +163,9 @@ def test_commands_in_the_prose_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "docs/README.ja.md", "docs/CONTRIBUTING.md"])
 def test_addresses_are_those_of_the_one_setting(name: str) -> None:
-    found = re.findall(r"(?:github|google)\.com/(?:github/)?([\w.-]+/[\w.-]+)", (ROOT / name).read_text("utf-8"))
+    found = re.findall(
+        r"(?:github|google)\.com/(?:github/)?([\w.-]+/[\w.-]+)", (ROOT / name).read_text("utf-8")
+    )
     assert set(found) <= {REPOSITORY.removeprefix("https://github.com/"), "assets/colab-badge.svg"}
 
 
