@@ -66,7 +66,7 @@ def read_cell(source: str) -> Cell:
     markers = tuple(dict.fromkeys(marker for line in source.split("\n") if (marker := marker_of(line))))
     is_setup = any(_SETUP_MARKER.match(unicodedata.normalize("NFKC", line)) for line in source.split("\n"))
     if tree is None:
-        return Cell(code, markers, is_setup, fingerprint=" ".join(code.split()))
+        return Cell(code, markers, is_setup, fingerprint=_fingerprint(code, None))
     binds, uses, imports = _names(code)
     return Cell(
         code,
@@ -78,7 +78,7 @@ def read_cell(source: str) -> Cell:
         frozenset(_changed_names(tree)),
         imports,
         any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body),
-        ast.dump(tree),
+        _fingerprint(code, tree),
     )
 
 
@@ -178,6 +178,13 @@ def _parse(code: str) -> ast.Module | None:
         return ast.parse(code)
     except _UNREADABLE:
         return None
+
+
+def _fingerprint(code: str, tree: ast.Module | None) -> str:
+    try:
+        return ast.dump(tree) if tree is not None else " ".join(code.split())
+    except RecursionError:
+        return " ".join(code.split())
 
 
 def _names(code: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

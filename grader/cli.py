@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from nbformat import NotebookNode
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -289,7 +290,7 @@ def _print_faults(faults: Sequence[str]) -> None:
 
 
 def _print_results(results: Sequence[SubmissionResult], out: Path) -> None:
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
     table.add_column(_("Submission"), overflow="fold")
     table.add_column(_("Score"), justify="right")
     table.add_column(_("Exercises"), overflow="fold")

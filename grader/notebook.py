@@ -53,8 +53,8 @@ class Card:
             f'<div style="margin-top:.3em;white-space:pre-wrap">{html.escape(x)}</div>' for x in self.lines
         )
         code = (
-            f'<pre style="margin:.6em 0 0;font-family:monospace;padding:.7em 1em;background:rgba(128,128,128,.1);border-radius:6px;'
-            f'overflow-x:auto">{html.escape(self.code)}</pre>'
+            '<pre style="margin:.6em 0 0;padding:.7em 1em;background:rgba(128,128,128,.1);border-radius:6px;'
+            f'font-family:monospace;overflow-x:auto">{html.escape(self.code)}</pre>'
             if self.code
             else ""
         )

@@ -9,6 +9,7 @@ from typing import Any
 from grader.messages import _
 
 MAX_BYTES = 20_000_000
+MAX_CODE_CHARS = 1_000_000
 
 
 class SubmissionError(Exception):
@@ -41,11 +42,18 @@ def read_code_cells(path: Path) -> list[str]:
         cells = [
             cell for sheet in worksheets if isinstance(sheet, dict) for cell in _as_list(sheet.get("cells"))
         ]
-    return [
+    sources = [
         _source(cell.get("source", cell.get("input")))
         for cell in cells
         if isinstance(cell, dict) and cell.get("cell_type") == "code"
     ]
+    if sum(map(len, sources)) > MAX_CODE_CHARS:
+        raise SubmissionError(
+            _("The notebook holds more than {cap:,} characters of code: keep data out of its cells.").format(
+                cap=MAX_CODE_CHARS
+            )
+        )
+    return sources
 
 
 def _read_text(path: Path) -> str:

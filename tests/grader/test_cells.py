@@ -78,6 +78,13 @@ def test_what_is_not_python_is_kept_as_text(source: str) -> None:
     assert cell.code == source
 
 
+@pytest.mark.parametrize("terms", [100, 900, 2_000, 5_000, 50_000])
+def test_deeply_nested_python_is_read_without_failing(terms: int) -> None:
+    source = "total = " + "+".join("1" * terms)
+    assert read_cell(source).code == source
+    assert read_cell(f"x = {'a.' * terms}b").fingerprint
+
+
 @given(st.text())
 def test_any_text_can_be_read(source: str) -> None:
     assert read_cell(source).binds is not None

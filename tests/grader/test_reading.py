@@ -83,3 +83,9 @@ def test_lone_surrogate_does_not_survive(tmp_path: Path) -> None:
     path = tmp_path / "surrogate.ipynb"
     path.write_text('{"cells": [{"cell_type": "code", "source": "a = \'\\ud800\'"}]}')
     assert read_code_cells(path) == ["a = '?'"]
+
+
+def test_code_has_a_cap_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "long.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "x = 1\n" * 200_000}]}))
+    assert "1,000,000 characters" in said_of(path)
