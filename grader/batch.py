@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -58,27 +59,31 @@ class Grading:
             isolation=self.isolation,
         )
 
-    def grade_all(self, submissions: Mapping[str, Path], jobs: int) -> Iterator[SubmissionResult]:
+    def grade_all(
+        self, submissions: Mapping[str, Path], jobs: int, stop: threading.Event | None = None
+    ) -> Iterator[SubmissionResult]:
         """Grades files in parallel and yields each result as it comes.
-
-        When the caller stops early, files not yet begun are left out and those under way are finished.
 
         Args:
             submissions: Files by the names that the report uses.
             jobs: How many at a time.
+            stop: Once set, files not yet begun are left out; those under way are finished.
 
         Yields:
             One result per file.
         """
-        executor = ThreadPoolExecutor(max_workers=jobs)
-        try:
-            pending = [executor.submit(self._grade_safely, name, path) for name, path in submissions.items()]
+        stop = stop or threading.Event()
+        with ThreadPoolExecutor(max_workers=jobs) as executor:
+            pending = [
+                executor.submit(self._grade_safely, name, path, stop) for name, path in submissions.items()
+            ]
             for future in as_completed(pending):
-                yield future.result()
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+                if (result := future.result()) is not None:
+                    yield result
 
-    def _grade_safely(self, name: str, path: Path) -> SubmissionResult:
+    def _grade_safely(self, name: str, path: Path, stop: threading.Event) -> SubmissionResult | None:
+        if stop.is_set():
+            return None
         try:
             return self.grade(name, path)
         except Exception:

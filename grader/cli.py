@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -22,8 +25,9 @@ from grader import notebooks
 from grader import release as releasing
 from grader.batch import Grading, find_submissions
 from grader.chapters import Chapter, ChapterError, load_chapter, load_chapters
+from grader.exercise import Status
 from grader.messages import Language, _, set_language
-from grader.report import isolation_words, status_word, write_report
+from grader.report import isolation_words, status_word, symbol, write_report
 from grader.results import SubmissionResult
 from grader.sandbox import Isolation, IsolationUnavailable, bubblewrap_available, require
 from grader.verify import Row
@@ -32,6 +36,7 @@ from grader.verify import verify as verify_chapter
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 _console = Console()
 _errors = Console(stderr=True)
+FEW = 5  # submissions whose reasons are printed; of more, one line each
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
 IsolationOption = Annotated[Isolation, typer.Option(help="What keeps learners' code apart.")]
@@ -181,18 +186,32 @@ def _grade(
 ) -> tuple[list[SubmissionResult], bool]:
     """Grades with a progress bar and writes the report, of what is done even after Ctrl-C."""
     results: list[SubmissionResult] = []
-    complete = True
-    with _progress() as progress:
+    with _stopped_by_ctrl_c() as stop, _progress() as progress:
         task = progress.add_task(_("Grading"), total=len(submissions))
-        try:
-            for result in grading.grade_all(submissions, jobs or os.cpu_count() or 1):
-                results.append(result)
-                progress.advance(task)
-        except KeyboardInterrupt:
-            complete = False
-            _errors.print(_("Stopped: the report holds what was graded until here."), style="yellow")
+        for result in grading.grade_all(submissions, jobs or os.cpu_count() or 1, stop):
+            results.append(result)
+            progress.advance(task)
     write_report(results, out)
-    return sorted(results, key=lambda result: result.submission), complete
+    return sorted(results, key=lambda result: result.submission), len(results) == len(submissions)
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
+    """Gives an event that the first Ctrl-C sets; the second one interrupts as usual."""
+    stop = threading.Event()
+
+    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, usual)
+        _errors.print(
+            _("Stopping: what is under way is finished, and the report holds what is done."), style="yellow"
+        )
+
+    usual = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _build(chapter: Chapter, execute: bool, check: bool, cell_timeout: float) -> list[str]:
@@ -296,7 +315,8 @@ def _print_results(results: Sequence[SubmissionResult], out: Path) -> None:
     table.add_column(_("Exercises"), overflow="fold")
     for result in results:
         score = "–" if result.problem else f"{result.score} / {result.max_score}"
-        table.add_row(Text(result.submission), score, Text(result.problem or _statuses(result)))
+        exercises = _statuses(result) if len(results) <= FEW else _symbols(result)
+        table.add_row(Text(result.submission), score, Text(result.problem or exercises))
     _console.print(table)
     for isolation in dict.fromkeys(result.isolation for result in results):
         _console.print(isolation_words(isolation), style="dim", highlight=False)
@@ -304,7 +324,15 @@ def _print_results(results: Sequence[SubmissionResult], out: Path) -> None:
 
 
 def _statuses(result: SubmissionResult) -> str:
-    return "\n".join(f"{each.id}: {status_word(each.status)}" for each in result.exercises)
+    told = {Status.PASSED: "", Status.NOT_ATTEMPTED: ""}
+    return "\n".join(
+        f"{symbol(each.status)} {each.id}: {status_word(each.status)} {told.get(each.status, each.reason)}".rstrip()
+        for each in result.exercises
+    )
+
+
+def _symbols(result: SubmissionResult) -> str:
+    return " ".join(symbol(each.status) for each in result.exercises)
 
 
 class _RateColumn(TextColumn):

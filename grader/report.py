@@ -94,6 +94,11 @@ def page_names(submissions: Sequence[str]) -> list[str]:
     return [f"{number:0{width}d}_{name[:60]}.html" for number, name in enumerate(readable, start=1)]
 
 
+def symbol(status: Status) -> str:
+    """Returns the sign that stands for a status."""
+    return _SYMBOLS.get(status, "✗")
+
+
 def status_word(status: Status) -> str:
     """Returns a status as a word in the current language."""
     return {
@@ -129,7 +134,7 @@ def _environment() -> Environment:
         "language": language(),
         "isolation_words": isolation_words,
         "status_word": status_word,
-        "symbol": lambda status: _SYMBOLS.get(status, "✗"),
+        "symbol": symbol,
         "tone": lambda status: _TONES.get(status, "wrong"),
         "words": _words(),
     }

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from toy_course import AREA, DOUBLE, write_notebook
 from grader.batch import Grading, find_submissions
 from grader.chapters import Chapter
 from grader.exercise import Status
+from grader.results import SubmissionResult
 from grader.submission import answers_of
 
 BOTH = {"ch01.double": DOUBLE, "ch01.area_and_name": AREA}
@@ -63,17 +65,16 @@ def test_failure_of_the_grader_costs_one_file_only(
     assert result.score == 0
 
 
-def test_stopping_early_leaves_out_what_has_not_begun(
+def test_stop_leaves_out_what_has_not_begun(
     tmp_path: Path, chapter: Chapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = []
+    stop = threading.Event()
     grade = Grading.grade
-    monkeypatch.setattr(
-        Grading, "grade", lambda self, name, path: begun.append(name) or grade(self, name, path)
-    )
-    results = Grading([chapter], "process").grade_all(
-        {str(n): tmp_path / "missing" for n in range(1000)}, jobs=1
-    )
-    next(results)
-    results.close()
-    assert len(begun) < 1000
+
+    def grade_then_stop(grading: Grading, name: str, path: Path) -> SubmissionResult:
+        stop.set()
+        return grade(grading, name, path)
+
+    monkeypatch.setattr(Grading, "grade", grade_then_stop)
+    files = {str(number): tmp_path / "missing" for number in range(1000)}
+    assert len(list(Grading([chapter], "process").grade_all(files, 1, stop))) == 1

@@ -1,4 +1,7 @@
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from grader import notebooks
 from grader.batch import Grading
 from grader.chapters import Chapter
 from grader.cli import app
+from grader.results import SubmissionResult
 from grader.submission import answers_of
 
 BOTH = {"ch01.double": DOUBLE, "ch01.area_and_name": AREA}
@@ -70,14 +74,29 @@ def test_grade_says_when_there_is_nothing_to_grade(installed: Chapter, tmp_path:
 def test_interrupted_batch_keeps_what_is_done(
     submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(grading: Grading, files: dict[str, Path], jobs: int):  # type: ignore[no-untyped-def]
-        yield grading.grade("good.ipynb", files["good.ipynb"])
-        raise KeyboardInterrupt
+    grade = Grading.grade
 
-    monkeypatch.setattr(Grading, "grade_all", interrupted)
-    code, _output = run("grade", submitted, "--out", tmp_path / "out", "--isolation", "process")
+    def grade_then_interrupt(grading: Grading, name: str, path: Path) -> SubmissionResult:
+        result = grade(grading, name, path)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        return result
+
+    monkeypatch.setattr(Grading, "grade", grade_then_interrupt)
+    arguments = ("--isolation", "process", "--jobs", "1")
+    code, output = run("grade", submitted, "--out", tmp_path / "out", *arguments)
     assert code == 130
+    assert "Stopping" in output
     assert len(json.loads((tmp_path / "out/grades.json").read_text("utf-8"))) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_many_submissions_get_one_line_each(submitted: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        (submitted / f"empty_{number}.ipynb").touch()
+    _code, output = run("grade", submitted, "--out", tmp_path / "out", "--isolation", "process")
+    assert "✓ ✓" in output
+    assert "ch01.double" not in output
 
 
 def test_verify_prints_a_table_and_fails_on_a_fault(
