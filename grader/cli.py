@@ -38,26 +38,29 @@ _console = Console()
 _errors = Console(stderr=True)
 FEW = 5  # submissions whose reasons are printed; of more, one line each
 
-OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results.", show_default=False)]
-IsolationOption = Annotated[Isolation, typer.Option(help="What keeps learners' code apart.")]
+OutOption = Annotated[Path, typer.Option("--out", help=_("Folder for the results."), show_default=False)]
+IsolationOption = Annotated[Isolation, typer.Option(help=_("What keeps learners' code apart."))]
 LanguageOption = Annotated[
     Language | None,
-    typer.Option("--lang", help="Language of messages and reports (default: from the environment)."),
+    typer.Option("--lang", help=_("Language of messages and reports (default: from the environment).")),
 ]
 JobsOption = Annotated[
-    int | None, typer.Option(min=1, help="How many at a time (default: one per processor core).")
+    int | None, typer.Option(min=1, help=_("How many at a time (default: one per processor core)."))
 ]
-ChapterArgument = Annotated[str | None, typer.Argument(help="Number or name (default: every chapter).")]
+ChapterArgument = Annotated[str | None, typer.Argument(help=_("Number or name (default: every chapter)."))]
 
 
-@app.command()
+@app.command(help=_("Grade submitted notebooks: grades.json, grades.csv and a page for each."))
 def grade(
-    paths: Annotated[list[Path], typer.Argument(help="Notebooks, or folders of them.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES|DIR...", help=_("Notebooks, or folders of them."), show_default=False),
+    ],
     out: OutOption,
     jobs: JobsOption = None,
     isolation: IsolationOption = "bubblewrap",
     lang: LanguageOption = None,
-    seed: Annotated[int | None, typer.Option(help="Repeat a verdict (default: secret).")] = None,
+    seed: Annotated[int | None, typer.Option(help=_("Repeat a verdict (default: secret)."))] = None,
 ) -> None:
     """Grade submitted notebooks: grades.json, grades.csv and a page for each."""
     with _said_plainly():
@@ -74,12 +77,12 @@ def grade(
             raise typer.Exit(130)
 
 
-@app.command()
+@app.command(help=_("Generate the notebooks from the chapters' lesson.py, and run them."))
 def build(
     chapter: ChapterArgument = None,
-    execute: Annotated[bool, typer.Option(help="Run the notebook and keep its outputs.")] = True,
-    check: Annotated[bool, typer.Option("--check", help="Only say which notebooks are stale.")] = False,
-    cell_timeout: Annotated[float, typer.Option(help="Seconds that one cell may take.")] = 300.0,
+    execute: Annotated[bool, typer.Option(help=_("Run the notebook and keep its outputs."))] = True,
+    check: Annotated[bool, typer.Option("--check", help=_("Only say which notebooks are stale."))] = False,
+    cell_timeout: Annotated[float, typer.Option(help=_("Seconds that one cell may take."))] = 300.0,
 ) -> None:
     """Generate the notebooks from the chapters' lesson.py, and run them."""
     with _said_plainly():
@@ -88,10 +91,10 @@ def build(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(help=_("Prove every exercise: right answers pass, known mistakes fail for their own reason."))
 def verify(
     chapter: ChapterArgument = None,
-    isolation: Annotated[Isolation | None, typer.Option(help="Default: the best that works here.")] = None,
+    isolation: Annotated[Isolation | None, typer.Option(help=_("Default: the best that works here."))] = None,
     lang: LanguageOption = None,
 ) -> None:
     """Prove every exercise: right answers pass, known mistakes fail for their own reason."""
@@ -103,10 +106,10 @@ def verify(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(help=_("Make the copy of the course that learners get, without answers."))
 def release(
     out: OutOption,
-    skip_verify: Annotated[bool, typer.Option("--skip-verify", help="Do not verify first.")] = False,
+    skip_verify: Annotated[bool, typer.Option("--skip-verify", help=_("Do not verify first."))] = False,
     lang: LanguageOption = None,
 ) -> None:
     """Make the copy of the course that learners get, without answers."""
@@ -124,11 +127,11 @@ def release(
         )
 
 
-@app.command()
+@app.command(help=_("Run a chapter's notebook, answer it in three ways, grade these, and write the report."))
 def demo(
     out: OutOption,
-    chapter: Annotated[str, typer.Option(help="Number or name.")] = "5",
-    execute: Annotated[bool, typer.Option(help="Run the notebook first.")] = True,
+    chapter: Annotated[str, typer.Option(help=_("Number or name."))] = "5",
+    execute: Annotated[bool, typer.Option(help=_("Run the notebook first."))] = True,
     lang: LanguageOption = None,
 ) -> None:
     """Run a chapter's notebook, answer it in three ways, grade these, and write the report."""
@@ -326,7 +329,7 @@ def _print_results(results: Sequence[SubmissionResult], out: Path) -> None:
 def _statuses(result: SubmissionResult) -> str:
     told = {Status.PASSED: "", Status.NOT_ATTEMPTED: ""}
     return "\n".join(
-        f"{symbol(each.status)} {each.id}: {status_word(each.status)} {told.get(each.status, each.reason)}".rstrip()
+        f"{symbol(each.status)} {each.id}: {status_word(each.status)} {told.get(each.status, each.reason)}"
         for each in result.exercises
     )
 
