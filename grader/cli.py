@@ -54,7 +54,7 @@ ChapterArgument = Annotated[str | None, typer.Argument(help=_("Number or name (d
 def grade(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES|DIR...", help=_("Notebooks, or folders of them."), show_default=False),
+        typer.Argument(metavar="FILES|DIR", help=_("Notebooks, or folders of them."), show_default=False),
     ],
     out: OutOption,
     jobs: JobsOption = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grader.chapters import Chapter
 from grader.messages import _
+from grader.reading import SubmissionError, read_code_cells
 
 PRIVATE = "*answers*"
 _NOT_OURS = (
@@ -105,7 +106,8 @@ def _texts(file: Path) -> Iterator[str]:
         return
     yield _normalised(text)
     if file.suffix == ".ipynb":
-        yield from (_normalised("".join(cell["source"])) for cell in json.loads(text)["cells"])
+        with contextlib.suppress(SubmissionError):
+            yield from map(_normalised, read_code_cells(file))
 
 
 def _normalised(code: str) -> str:

@@ -94,6 +94,7 @@ def test_answer_elsewhere_stops_the_release(
 
 
 def test_answered_notebook_stops_the_release(course: Path, chapter: Chapter, tmp_path: Path) -> None:
+    (course / "notebooks" / "00_broken.ipynb").write_text("{")
     write_notebook(course / "notebooks" / "01_numbers.ipynb", ["x = 1", AREA_REFERENCE])
     with pytest.raises(ReleaseError, match=r"01_numbers\.ipynb: ch01\.area_and_name, reference"):
         release(course, tmp_path / "released", [chapter])
