@@ -6,9 +6,15 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+try:
+    import resource
+except ImportError:  # Windows does not count this
+    resource = None  # type: ignore[assignment]
 
 PROFILES = {
     "quick": "小さなデータと重みで、ネットワークなしに動きます",
@@ -25,11 +31,25 @@ class Course:
         chapter: Number of the chapter.
         profile: ``"quick"`` or ``"full"``.
         seed: Seed of everything random.
+        started: Reading of ``time.perf_counter`` at the start.
     """
 
     chapter: int
     profile: str
     seed: int
+    started: float = field(default_factory=time.perf_counter, repr=False)
+
+    def cost(self) -> str:
+        """Says what this run has cost so far.
+
+        Returns:
+            One line in Japanese: wall-clock seconds since the start and, except on Windows, peak memory.
+        """
+        text = f"ここまで {time.perf_counter() - self.started:.0f} 秒 ({os.cpu_count()} コア)"
+        if resource is None:
+            return text
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return f"{text}、最大メモリ {peak / (1e9 if sys.platform == 'darwin' else 1e6):.1f} GB"
 
 
 def profile() -> str:

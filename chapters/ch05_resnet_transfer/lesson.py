@@ -46,7 +46,6 @@ from course_utils.claims import claim, claims_table
 from course_utils.plots import new_figure, plot_histories, plot_runs, show_images
 from course_utils.tables import result_table
 
-
 # %% [markdown]
 # ## 1. 深くすると、なぜ学習が難しくなるのか
 #
@@ -59,8 +58,7 @@ from course_utils.tables import result_table
 # - 残差のある層 $y = x + F(x)$ では、1 層の微分は $1 + 0.1 = 1.1$。20 層で $1.1^{20}$ 倍です。
 
 # %%
-plain, residual = 0.1**20, 1.1**20
-print(f"ふつうの 20 層: {plain:.0e} 倍   残差のある 20 層: {residual:.2f} 倍")
+print(f"ふつうの 20 層: {0.1**20:.0e} 倍   残差のある 20 層: {1.1**20:.2f} 倍")
 
 # %% [markdown]
 # 前者はゼロと見分けがつきません。後者は手に負える大きさです。足し算 1 つで、勾配の通り道に「1」が残るからです。
@@ -71,20 +69,22 @@ print(f"ふつうの 20 層: {plain:.0e} 倍   残差のある 20 層: {residual
 #
 # ### 本物のネットワークで測る
 #
-# 同じ深さ、同じ重みの数で、足し算があるものとないものを作り、各層の重みに届く勾配の大きさを比べます。
+# 同じ深さ、同じ幅で、足し算のないもの、あるもの、さらに枝に BatchNormalization を入れたものを作り、各層の出力に届く勾配の大きさを比べます。
 
 # %%
 DEPTH, WIDTH = 30, 16
 
 
-def deep_network(residual):
+def deep_network(shortcut, normalise):
     inputs = keras.Input((16, 16, 3))
-    x = layers.Conv2D(WIDTH, 3, padding="same", activation="relu")(inputs)
+    maps = [layers.Conv2D(WIDTH, 3, padding="same")(inputs)]
     for _ in range(DEPTH):
-        branch = layers.Conv2D(WIDTH, 3, padding="same", activation="relu")(x)
-        x = layers.Add()([x, branch]) if residual else branch
-    outputs = layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, outputs)
+        branch = layers.Conv2D(WIDTH, 3, padding="same")(layers.ReLU()(maps[-1]))
+        if normalise:
+            branch = layers.BatchNormalization()(branch)
+        maps.append(layers.Add()([maps[-1], branch]) if shortcut else branch)
+    logits = layers.Dense(5)(layers.GlobalAveragePooling2D()(maps[-1]))
+    return keras.Model(inputs, [logits, *maps])
 
 
 # %%
@@ -94,26 +94,31 @@ import tensorflow as tf
 def gradient_norms(model, images, labels):
     loss_function = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     with tf.GradientTape() as tape:
-        loss = loss_function(labels, model(images, training=True))
-    kernels = [v for v in model.trainable_variables if v.path.endswith("kernel")][1:-1]
-    return [float(ops.norm(g)) for g in tape.gradient(loss, [k.value for k in kernels])]
+        logits, *maps = model(images, training=True)
+        loss = loss_function(labels, logits)
+    return [float(tf.norm(gradient)) for gradient in tape.gradient(loss, maps)]
 
 
 # %%
 rng = np.random.default_rng(course.seed)
 images, labels = rng.normal(size=(32, 16, 16, 3)).astype("float32"), rng.integers(0, 5, 32)
 norms = {}
-for name, residual in {"ふつうの層": False, "残差のある層": True}.items():
+for name, shortcut, normalise in (
+    ("ふつうの層", False, False),
+    ("残差のある層", True, False),
+    ("残差 + BatchNormalization", True, True),
+):
     keras.utils.set_random_seed(course.seed)
-    norms[name] = gradient_norms(deep_network(residual), images, labels)
+    norms[name] = gradient_norms(deep_network(shortcut, normalise), images, labels)
 
 # %%
 figure, axis = new_figure(
     "横軸は入口から数えた層の番号、縦軸は対数で示した勾配の大きさ。"
-    "ふつうの層では入口に近いほど勾配が小さく、残差のある層ではどの層にも届いている。"
+    "ふつうの層では入口に近いほど勾配が小さい。残差のある層では逆に大きくなり、"
+    "BatchNormalization を足すと、その膨らみが抑えられる。"
 )
-for (name, values), marker in zip(norms.items(), "os", strict=True):
-    axis.semilogy(range(1, DEPTH + 1), values, marker=marker, label=name)
+for (name, values), marker in zip(norms.items(), "os^", strict=True):
+    axis.semilogy(range(DEPTH + 1), values, marker=marker, label=name)
 axis.set(xlabel="層の番号 (左が入口)", ylabel="勾配のノルム", title="30 層のネットワークの、各層に届く勾配")
 axis.legend()
 figure
@@ -129,11 +134,21 @@ claim(
 )
 claim(
     "ch05.gradient.residual",
-    "残差のある 30 層では、入口の勾配も出口と同じ桁にある",
-    "He et al. 2016",
+    "残差のある 30 層では、入口の勾配は消えず、むしろ 100 倍以上になる",
+    "この章",
     ratio["残差のある層"],
-    band=(0.1, 10),
-);
+    band=(100, 1e6),
+)
+claim(
+    "ch05.gradient.normalised",
+    "枝に BatchNormalization を入れると、その膨らみは 5 分の 1 以下になる (比)",
+    "He et al. 2016",
+    ratio["残差 + BatchNormalization"] / ratio["残差のある層"],
+    band=(0, 0.2),
+)
+# %% [markdown]
+# 足し算だけでは、勾配は消えない代わりに、層ごとに $1 + F'$ 倍に膨らみます。枝の出力の大きさをそろえる
+# BatchNormalization と組になって、はじめて深いネットワークが落ち着いて学習できます。
 
 # %% [markdown]
 # ## 2. 残差ブロックと、ネットワークの大きさ
@@ -155,7 +170,7 @@ claim(
     "He et al. 2016、Goyal et al. 2017",
     float(np.abs(block.predict(x, verbose=0) - x).max()),
     band=(0, 0),
-);
+)
 
 # %% [markdown]
 # 論文のネットワークを組み立てて、パラメータの数を論文の値と突き合わせましょう。まず CIFAR 用の ResNet-20 です。
@@ -253,7 +268,12 @@ from course_utils.flowers import draw_flowers
 
 names = ["たんぽぽ", "ひなぎく", "チューリップ", "ひまわり", "ばら"]
 samples, kinds = draw_flowers(count_per_class=2, size=96, seed=5)
-show_images(samples, [names[k] for k in kinds], columns=5, heading="プログラムが描いた花 (学習には 32 画素に縮めて使います)")
+show_images(
+    samples,
+    [names[k] for k in kinds],
+    columns=5,
+    heading="プログラムが描いた花 (学習には 32 画素に縮めて使います)",
+)
 
 # %% [markdown]
 # レポートは写真を 70 % と 30 % の 2 つに分け、30 % のほうで**早期終了 (early stopping) を決め、成績も測りました**。
@@ -370,8 +390,7 @@ claim(
     "この章",
     float(np.abs(np.array(once["val_loss"]) - np.array(every_epoch["val_loss"])).max()),
     band=(0, 0.01),
-);
-
+)
 # %% [markdown]
 # ## 6. レポートの考察を、5 つの種で確かめる
 #
@@ -394,7 +413,9 @@ plot_runs(
 
 # %%
 photos = experiment.stored_results("photos")
-result_table(tables.summary(photos), caption="花の写真 (訓練 800 枚、64 画素)、5 つの種: 最小 / 中央値 / 最大")
+result_table(
+    tables.summary(photos), caption="花の写真 (訓練 800 枚、64 画素)、5 つの種: 最小 / 中央値 / 最大"
+)
 
 # %%
 plot_runs(
@@ -464,15 +485,16 @@ def spread(features):
     return float(np.mean(features.std(axis=0) / (np.abs(features).mean(axis=0) + 1e-9)))
 
 
-print(f"特徴の散らばり (標準偏差 ÷ 平均): 正しい前処理 {spread(right):.2f}、255 で割った場合 {spread(wrong):.3f}")
+print(
+    f"特徴の散らばり (標準偏差 ÷ 平均): 正しい前処理 {spread(right):.2f}、255 で割った場合 {spread(wrong):.3f}"
+)
 claim(
     "ch05.hazard.preprocess",
     "255 で割ると、画像による特徴の違いが 3 分の 1 以下になる (散らばりの比)",
     "この章",
     spread(wrong) / spread(right),
     band=(0, 1 / 3),
-);
-
+)
 # %% [markdown]
 # ### 凍結したつもりの BatchNormalization
 #
@@ -504,8 +526,7 @@ claim(
     "Keras の BatchNormalization の説明",
     " ".join(moved),
     expected="moving_mean moving_variance",
-);
-
+)
 # %% [markdown]
 # ### ファインチューニングの学習率が大きすぎる
 #
@@ -547,8 +568,7 @@ claim(
     "この章",
     max(rates[1e-4]["検証精度"], rates[1e-3]["検証精度"]) - rates[1e-2]["検証精度"],
     band=(0.1, 1),
-);
-
+)
 # %% [markdown]
 # ### テスト用のデータで選ぶ
 #
@@ -566,8 +586,7 @@ claim(
     "この章",
     best_score - fresh_score,
     band=(0.1, 0.3),
-);
-
+)
 # %% [markdown]
 # ## 9. 練習問題
 #
@@ -576,7 +595,7 @@ claim(
 # `# EXERCISE …` の行は消さないでください。採点のときの目印になります。
 
 # %%
-from grader import check, hint, score, solution
+from grader import check, score
 
 # %% [markdown]
 # ### 問題 1 caffe 方式の前処理 (1 点)
@@ -703,8 +722,7 @@ claim(
     "Wu & He 2018、Kolesnikov et al. 2020",
     float(np.abs(normalised.mean(axis=(1, 2, 4))).max()),
     band=(0, 1e-4),
-);
-
+)
 # %% [markdown]
 # ## 11. まとめ
 #

@@ -1,7 +1,9 @@
 import ast
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,9 @@ def test_course_cannot_be_changed() -> None:
 
     with pytest.raises(AttributeError):
         course.seed = 2  # type: ignore[misc]
+
+
+def test_course_says_what_it_has_cost() -> None:
+    course = Course(chapter=5, profile="quick", seed=1, started=time.perf_counter() - 61)
+
+    assert re.fullmatch(r"ここまで 6[1-3] 秒 \(\d+ コア\)(、最大メモリ \d+\.\d GB)?", course.cost())

@@ -1,0 +1,134 @@
+"""Chapter 5's experiment: the runs, the loading at the report's scale, and what is stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from chapters.ch05_resnet_transfer import experiment, tables
+from chapters.ch05_resnet_transfer.experiment import RUNS, SCALES, Result, Run, Scale
+from course_utils.backbones import load_backbone, preprocess
+from course_utils.data import ImageSplits
+from tests.course_utils.reusable_saved_model import save_feature_vector
+
+CHANCE = 0.2
+TINY = replace(SCALES["quick"], counts=(12, 6, 6))
+
+
+def run(key: str) -> Run:
+    return next(run for run in RUNS if run.key == key)
+
+
+@pytest.fixture(scope="module")
+def splits() -> ImageSplits:
+    return TINY.load(seed=1)
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c"])
+def test_a_run_reports_what_it_measured(splits: ImageSplits, key: str) -> None:
+    result = experiment.execute(run(key), splits, seed=1, scale=TINY)
+
+    assert result.key == key
+    assert 1 <= result.epochs == len(result.history["val_acc"]) <= 20
+    assert result.validation == max(result.history["val_acc"])
+    assert 0 <= result.test <= 1
+
+
+def test_a_run_gives_the_same_numbers_again(splits: ImageSplits) -> None:
+    first, second = (experiment.execute(run("b"), splits, seed=3, scale=TINY) for _ in range(2))
+
+    assert replace(first, seconds=0) == replace(second, seconds=0)
+
+
+def test_cached_features_train_the_same_head(splits: ImageSplits) -> None:
+    backbone = load_backbone(experiment.SMALL)
+    backbone.trainable = False
+    images = [preprocess(split.images) for split in (splits.train, splits.validation)]
+    labels = [splits.train.labels, splits.validation.labels]
+    cached = [experiment.features(backbone, batch) for batch in images]
+    head_input = keras.Input(cached[0].shape[1:])
+
+    uncached = experiment.fit(
+        experiment.classifier(backbone.input, backbone.output, 1e-3),
+        *zip(images, labels, strict=True),
+        epochs=4,
+    )
+    once = experiment.fit(
+        experiment.classifier(head_input, head_input, 1e-3), *zip(cached, labels, strict=True), epochs=4
+    )
+
+    np.testing.assert_allclose(once["val_loss"], uncached["val_loss"], rtol=1e-2)
+
+
+def test_full_scale_loads_the_reports_backbones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+    original = keras.applications.ResNet50
+
+    def without_download(weights: str | None, **options: object) -> keras.Model:
+        asked.append(weights)
+        return original(weights=None, **options)
+
+    monkeypatch.setattr(keras.applications, "ResNet50", without_download)
+    backbones = [experiment.full_backbone(run(key)) for key in "ab"]
+
+    assert asked == [None, "imagenet"]
+    assert [backbone.output.shape for backbone in backbones] == [(None, 2048)] * 2
+
+
+@pytest.mark.parametrize("key", ["2", "3"])
+def test_full_scale_trains_on_a_hub_module(tmp_path: Path, key: str) -> None:
+    handle = save_feature_vector(tmp_path / "module")
+    hub_run = replace(run(key), full_backbone=str(handle), learning_rate=0.01)
+    small = Scale("procedural", 224, (4, 2, 2), experiment.full_backbone, experiment.divide_by_255)
+
+    result = experiment.execute(hub_run, small.load(seed=1), seed=1, scale=small)
+
+    assert result.epochs >= 1
+    assert np.isfinite(result.history["loss"]).all()
+
+
+@pytest.mark.parametrize("name", ["quick", "photos"])
+def test_stored_runs_beat_chance_over_five_seeds(name: str) -> None:
+    results = experiment.stored_results(name)
+
+    for wanted in RUNS:
+        tests = [result.test for result in tables.by_key(results, wanted.key)]
+        assert len(tests) == 5
+        assert np.median(tests) > CHANCE + 0.1, f"run {wanted.key} of {name}"
+
+
+def test_stored_pretraining_beats_none() -> None:
+    results = experiment.stored_results("sources")
+    frozen = {
+        source: [r.test for r in tables.by_key(results, f"{source} frozen")]
+        for source in ("scratch", "cifar10")
+    }
+
+    assert all(len(values) == 5 for values in frozen.values())
+    assert np.median(frozen["cifar10"]) > np.median(frozen["scratch"]) + 0.03
+
+
+def test_results_are_stored_beside_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "RESULTS", tmp_path / "results.json")
+    one = Result("a", 1, 1, 0.5, 0.25, 0.3, {"val_acc": [0.25]})
+
+    experiment.store_results("quick", [one])
+    experiment.store_results("photos", [])
+
+    assert experiment.stored_results("quick") == [one]
+    assert set(json.loads((tmp_path / "results.json").read_text())) == {"quick", "photos"}
+
+
+def test_tables_have_a_row_for_each_run() -> None:
+    results = {wanted.key: Result(wanted.key, 1, 3, 1.5, 0.5, 0.4, {}) for wanted in RUNS}
+
+    rows = tables.comparison(results)
+
+    assert [row[""] for row in rows] == [wanted.key for wanted in RUNS]
+    assert tables.spread([0.1, 0.3, 0.2]) == "0.100 / 0.200 / 0.300"
+    assert [row["アルゴリズム"] for row in tables.summary(list(results.values()))] == [r.title for r in RUNS]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from course_utils.backbones import (
+    BACKBONES,
+    build_residual_network,
+    load_backbone,
+    preprocess,
+    residual_block,
+    save_backbone,
+)
+from course_utils.paths import shipped_data
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_shipped_weights_load_and_differ_from_random_ones(name: str) -> None:
+    model, untrained = load_backbone(name), load_backbone(name, weights=None)
+    images = preprocess(np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3)))
+
+    features = model.predict(images, verbose=0)
+
+    assert features.shape == (3, BACKBONES[name].widths[-1])
+    assert np.isfinite(features).all()
+    assert not np.allclose(features, untrained.predict(images, verbose=0))
+
+
+def test_shipped_weights_stay_under_eight_megabytes() -> None:
+    files = list((shipped_data() / "pretrained").glob("*.npz"))
+
+    assert {file.stem for file in files} == set(BACKBONES)
+    assert sum(file.stat().st_size for file in files) < 8e6
+
+
+def test_the_wide_backbone_is_twice_as_wide() -> None:
+    small, wide = BACKBONES["resnet_small_cifar10"], BACKBONES["resnet_wide_cifar10"]
+
+    assert [2 * width for width in small.widths] == list(wide.widths)
+
+
+def test_saved_weights_come_back_at_half_precision(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    spec = BACKBONES["resnet_small_fractal"]
+    model = build_residual_network(spec.widths, spec.blocks_per_stage)
+    save_backbone(model, tmp_path / "weights.npz")
+
+    loaded = load_backbone("resnet_small_fractal", tmp_path / "weights.npz")
+
+    for saved, read in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(read, saved, rtol=1e-3, atol=1e-6)
+
+
+def test_unknown_backbone_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"resnet_wide_cifar10.*Unknown backbone 'resnet_huge'"):
+        load_backbone("resnet_huge")
+
+
+def test_weights_of_another_architecture_are_named(tmp_path: Path) -> None:
+    save_backbone(build_residual_network((8, 16)), tmp_path / "other.npz")
+
+    with pytest.raises(ValueError, match=r"other\.npz .*do not fit the architecture"):
+        load_backbone("resnet_small_cifar10", tmp_path / "other.npz")
+
+
+def test_preprocess_is_kerass_own_and_leaves_its_input_alone() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (2, 4, 4, 3)).astype("uint8")
+    before = images.copy()
+
+    right = images[..., ::-1] - np.array([103.939, 116.779, 123.68])
+
+    np.testing.assert_allclose(preprocess(images), right, atol=1e-3)
+    np.testing.assert_array_equal(images, before)
+
+
+def test_block_projects_its_shortcut_only_where_the_shape_changes() -> None:
+    inputs = keras.Input((8, 8, 4))
+    same = keras.Model(inputs, residual_block(inputs, 4))
+    smaller = keras.Model(inputs, residual_block(inputs, 6, stride=2))
+
+    assert same.output.shape == (None, 8, 8, 4)
+    assert smaller.output.shape == (None, 4, 4, 6)
+    assert [sum(isinstance(layer, keras.layers.Conv2D) for layer in m.layers) for m in (same, smaller)] == [
+        2,
+        3,
+    ]
