@@ -6,6 +6,12 @@ from toy_course import write_course
 from grader.chapters import Chapter
 
 
+@pytest.fixture(autouse=True)
+def no_language_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps a test's choice of language from the next test."""
+    monkeypatch.setattr("grader.messages._chosen", None)
+
+
 @pytest.fixture
 def chapter(tmp_path: Path) -> Chapter:
     """The toy chapter, in a course of its own."""
