@@ -53,13 +53,16 @@ def language() -> Language:
     """Returns the language of messages.
 
     It is what :func:`set_language` set, else ``COURSE_LANG``, else English under an English locale,
-    else Japanese.
+    else Japanese. A notebook's kernel does not look at the locale: Colab's is English for everybody,
+    and the lessons are Japanese.
     """
     if _chosen is not None:
         return _chosen
     asked = os.environ.get("COURSE_LANG", "")
     if asked in ("ja", "en"):
         return cast(Language, asked)
+    if "ipykernel" in sys.modules:
+        return "ja"
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((value for name in names if (value := os.environ.get(name))), "")
     return "en" if locale.lower().startswith("en") else "ja"

@@ -1,4 +1,6 @@
 import string
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +15,7 @@ def _nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "_chosen", None)
     for name in ("COURSE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,14 @@ def test_language_is_japanese_unless_english_is_asked_for(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert messages.language() == language
+
+
+def test_a_notebook_speaks_japanese_under_an_english_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    assert messages.language() == "ja"
+    monkeypatch.setenv("COURSE_LANG", "en")
+    assert messages.language() == "en"
 
 
 def test_chosen_language_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
