@@ -267,18 +267,18 @@ def _verify(chapter: Chapter, isolation: Isolation) -> list[str]:
     for row in verify_chapter(chapter, isolation):
         rows.append(row)
         _errors.print(Text(f"{row.id}  {row.seconds:.1f} s"), style="dim")
-    table = Table(title=f"{chapter.name} · {isolation}", title_justify="left")
-    for name in (
-        "exercise",
-        "points",
-        "reference",
-        "alternatives",
-        "template",
-        "mistakes",
-        "agree",
-        "seconds",
+    table = Table(title=f"{chapter.name} · {isolation}", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column(_("exercise"), overflow="fold", min_width=max(len(row.id) for row in rows))
+    for heading in (
+        _("points"),
+        _("reference"),
+        _("others"),
+        _("template"),
+        _("mistakes"),
+        _("agree"),
+        _("seconds"),
     ):
-        table.add_column(name, justify="left" if name == "exercise" else "right")
+        table.add_column(heading, justify="right", overflow="fold", min_width=7)
     for row in rows:
         table.add_row(
             row.id,
