@@ -8,16 +8,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("ch[0-9][0-9]_*"))
 PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
+OLDEST_PYTHON = "3.11.2"  # of Debian 12
 OWN_PACKAGES = {"course_utils", "grader", "chapters"}
 
 
@@ -153,6 +155,14 @@ def test_every_requirement_is_pinned() -> None:
     pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     assert declared(lines) <= declared(pins)
     assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+( ;.*)?", pin) for pin in pins)
+
+
+def test_pins_serve_the_oldest_python() -> None:
+    pins = set((ROOT / "constraints.txt").read_text("utf-8").lower().splitlines())
+    pinned = [each for each in distributions() if f"{each.name}=={each.version}".lower() in pins]
+    wanted = {each.name: each.metadata["Requires-Python"] or "" for each in pinned}
+    assert len(wanted) > 100
+    assert not {name: ask for name, ask in wanted.items() if OLDEST_PYTHON not in SpecifierSet(ask)}
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: path.name)
