@@ -51,6 +51,7 @@ def test_copy_holds_everything_but_answers_and_build_products(
 def test_checkout_releases_what_git_tracks(course: Path, chapter: Chapter, tmp_path: Path) -> None:
     (course / ".git/config").unlink()
     (course / "grades.csv").write_text("secret")
+    (course / ".gitignore").write_text("__pycache__/\n")
     git = ["git", "-C", str(course)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "chapters", "tests", "pyproject.toml"], check=True)

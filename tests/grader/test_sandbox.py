@@ -37,7 +37,7 @@ def chapter_folder(tmp_path: Path) -> Path:
     folder = toy_chapter(tmp_path / "course").folder
     for name in ("answers_old.py", "notes.txt", "results.json", "probes.py"):
         (folder / name).write_text("", encoding="utf-8")
-    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__").mkdir(exist_ok=True)
     (folder / "__pycache__" / "answers.cpython-311.pyc").touch()
     return folder
 
