@@ -196,7 +196,9 @@ def expect_equal(
         )
     reason = _("{name} is not right.").format(name=name)
     if show:
-        reason += " " + _("Given: {actual}. Right: {expected}.").format(actual=_short(plain), expected=_short(right))
+        reason += " " + _("Given: {actual}. Right: {expected}.").format(
+            actual=_short(plain), expected=_short(right)
+        )
     raise Finding(Status.WRONG_VALUE, reason)
 
 

@@ -3,6 +3,7 @@
     python -m chapters.ch05_resnet_transfer.experiment quick      # drawn flowers, shipped backbones
     python -m chapters.ch05_resnet_transfer.experiment photos     # photographs in COURSE_DATA_DIR
     python -m chapters.ch05_resnet_transfer.experiment sources    # what to pretrain on, same photographs
+    python -m chapters.ch05_resnet_transfer.experiment rates      # run 3 at the learning rate of run c
     python -m chapters.ch05_resnet_transfer.experiment full       # as the report ran them: GPU, downloads
 
 Each command writes what it measured into ``results.json``, which the notebook reads and plots.
@@ -147,6 +148,7 @@ def fit(
         *train,
         validation_data=validation,
         batch_size=16,
+        validation_batch_size=100,
         epochs=epochs,
         shuffle=False,
         callbacks=[stop],
@@ -208,8 +210,8 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale("procedural", 32, (80, 40, 60)),
-    "photos": Scale("folder", 64, (160, 60, 100)),
+    "quick": Scale("procedural", 32, (60, 30, 60)),
+    "photos": Scale("folder", 48, (100, 60, 100)),
     "full": Scale("tf_flowers", 224, (0.70, 0.15, 0.15), full_backbone, divide_by_255),
 }
 SEEDS = (1, 2, 3, 4, 5)
@@ -275,6 +277,13 @@ def source_results(scale: Scale) -> Iterator[Result]:
                 )
 
 
+def rate_results(scale: Scale) -> Iterator[Result]:
+    """Fine-tunes the wide backbone at the small one's learning rate, which is ten times the report's."""
+    wide = replace(RUNS[6], key="3 at 1e-4", learning_rate=1e-4)
+    for seed in SEEDS:
+        yield execute(wide, scale.load(seed), seed, scale)
+
+
 def environment() -> dict[str, Any]:
     """Names what the numbers were measured with."""
     return {
@@ -290,7 +299,7 @@ def stored_results(name: str) -> list[Result]:
     """Reads what ``experiment.py`` measured.
 
     Args:
-        name: ``quick``, ``photos``, ``sources`` or ``full``.
+        name: An experiment, as on the command line.
 
     Returns:
         One result for each run and seed; empty where that experiment was not run.
@@ -315,14 +324,24 @@ def store_results(name: str, results: list[Result]) -> None:
     RESULTS.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+EXPERIMENTS: dict[str, tuple[Callable[[Scale], Iterator[Result]], str]] = {
+    "quick": (table_results, "quick"),
+    "photos": (table_results, "photos"),
+    "sources": (source_results, "photos"),
+    "rates": (rate_results, "quick"),
+    "full": (table_results, "full"),
+}
+"""What each name on the command line measures, and at which scale."""
+
+
 def main() -> None:
     """Runs an experiment from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("name", choices=["quick", "photos", "sources", "full"])
+    parser.add_argument("name", choices=EXPERIMENTS)
     name = parser.parse_args().name
-    source = source_results(SCALES["photos"]) if name == "sources" else table_results(SCALES[name])
+    measure, scale = EXPERIMENTS[name]
     results = []
-    for result in source:
+    for result in measure(SCALES[scale]):
         results.append(result)
         print(
             f"seed {result.seed}  {result.key:16} {result.epochs:3} epochs {result.seconds:7.1f} s"
