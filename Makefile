@@ -17,7 +17,7 @@ demo: $(VENV)/learner.stamp ## Execute chapter 5, grade three sample submissions
 	$(BIN)/grader demo --chapter 5 --out build/demo
 
 lab: $(VENV)/learner.stamp ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every exercise
 	$(BIN)/ruff check
