@@ -83,8 +83,8 @@ def test_histories_are_told_apart_without_colour() -> None:
     np.testing.assert_array_equal(drawn[1].get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(drawn[1].get_ydata(), [0.4, 0.5, 0.55])
     assert all(tick == int(tick) for tick in axis.get_xticks())
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("エポック", "正解率")
-    assert "「微調整」の正解率は 2 エポック目に 0.650。" in figure.alt
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("エポック", "精度")
+    assert "「微調整」の精度は 2 エポック目に 0.650。" in figure.alt
 
 
 def test_history_legend_lies_outside_the_data() -> None:
