@@ -21,7 +21,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-METRIC_NAMES = {"acc": "精度", "accuracy": "精度", "loss": "損失", "seconds": "時間(秒)", "epochs": "エポック数"}
+METRIC_NAMES = {
+    "acc": "精度",
+    "accuracy": "精度",
+    "loss": "損失",
+    "seconds": "時間(秒)",
+    "epochs": "エポック数",
+}
 
 
 class DescribedFigure(Figure):
