@@ -122,6 +122,8 @@ def execute(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    folder = root / "notebooks"
+    folder.mkdir(exist_ok=True)
     code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     position = {cell.id: number for number, cell in enumerate(code_cells, start=1)}
 
@@ -136,7 +138,7 @@ def execute(
         record_timing=False,
         coalesce_streams=True,
         on_cell_execute=on_start,
-        resources={"metadata": {"path": str(root / "notebooks")}},
+        resources={"metadata": {"path": str(folder)}},
     )
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     started = time.monotonic()

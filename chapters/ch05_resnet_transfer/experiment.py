@@ -328,7 +328,7 @@ EXPERIMENTS: dict[str, tuple[Callable[[Scale], Iterator[Result]], str]] = {
     "quick": (table_results, "quick"),
     "photos": (table_results, "photos"),
     "sources": (source_results, "photos"),
-    "rates": (rate_results, "quick"),
+    "rates": (rate_results, "photos"),
     "full": (table_results, "full"),
 }
 """What each name on the command line measures, and at which scale."""

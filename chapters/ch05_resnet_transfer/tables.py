@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,58 @@ def summary(results: Sequence[Result]) -> Rows:
         }
         for run in RUNS
         if (chosen := by_key(results, run.key))
+    ]
+
+
+PAIRS = (("b", "c"), ("0", "1"), ("2", "3"))
+"""Runs that differ in whether the backbone is trained: transfer, fine-tuning."""
+
+
+class Pair(NamedTuple):
+    """A fine-tuning beside its transfer, seed by seed.
+
+    Attributes:
+        frozen: Key of the transfer run.
+        tuned: Key of the fine-tuning run.
+        gains: By how much fine-tuning's test accuracy is higher.
+        longer: How many more epochs it took.
+    """
+
+    frozen: str
+    tuned: str
+    gains: list[float]
+    longer: list[int]
+
+
+def pairs(results: Sequence[Result]) -> list[Pair]:
+    """Compares each fine-tuning with its transfer.
+
+    Args:
+        results: A result for each run and seed.
+
+    Returns:
+        One pair for each of :data:`PAIRS`.
+    """
+    return [
+        Pair(frozen, tuned, [t.test - f.test for f, t in seeds], [t.epochs - f.epochs for f, t in seeds])
+        for frozen, tuned in PAIRS
+        if (seeds := list(zip(by_key(results, frozen), by_key(results, tuned), strict=True)))
+    ]
+
+
+def pair_summary(results: Sequence[Result]) -> Rows:
+    """Summarises :func:`pairs`: medians, and in how many seeds fine-tuning was ahead."""
+    rates = {run.key: f"{run.learning_rate:.0e}" for run in RUNS}
+    return [
+        {
+            "転移学習 → ファインチューニング": f"{pair.frozen} → {pair.tuned}",
+            "学習率": f"{rates[pair.frozen]} → {rates[pair.tuned]}",
+            "テスト精度の差 (中央値)": f"{np.median(pair.gains):+.3f}",
+            "精度が上回った種": f"{sum(gain > 0 for gain in pair.gains)} / {len(pair.gains)}",
+            "エポック数の差 (中央値)": f"{np.median(pair.longer):+.0f}",
+            "少なかった種": f"{sum(more < 0 for more in pair.longer)} / {len(pair.longer)}",
+        }
+        for pair in pairs(results)
     ]
 
 
