@@ -55,7 +55,7 @@ def claim(
     band: tuple[float, float] | None = None,
     unit: str = "",
     verdict: Verdict = "成り立つ",
-) -> Claim:
+) -> None:
     """Checks a statement against a measured value, prints one line and remembers it.
 
     State the band before measuring. Where the statement does not hold at this scale, give the band
@@ -70,9 +70,6 @@ def claim(
         band: Lowest and highest value that agree, both included; for real numbers.
         unit: Unit of the measured value.
         verdict: What it says about the statement when the check holds.
-
-    Returns:
-        The claim.
 
     Raises:
         AssertionError: If the measured value is not the exact value, or lies outside the band.
@@ -102,7 +99,6 @@ def claim(
             f"{id}: 測定値 {_number(measured, unit)} は、述べた値({stated})に合いません。 / "
             f"{id}: measured {_number(measured, unit)}, which does not agree with what was stated."
         )
-    return result
 
 
 def recorded_claims() -> list[Claim]:

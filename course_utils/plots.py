@@ -162,7 +162,7 @@ def plot_histories(
         alt or _describe_histories(histories, names, heading),
         1,
         len(names),
-        figsize=(1.9 + 4.6 * len(names), 3.8),
+        figsize=(max(7.5, 4.8 * len(names)), 4.2 + 0.15 * len(histories)),
         squeeze=False,
     )
     for axis, metric in zip(axes.flat, names, strict=True):
@@ -198,7 +198,7 @@ def _history_legend(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
         for i in range(len(names))
     ]
     handles += [axis.plot([], [], color="0.3", linestyle=line)[0] for line in ("--", "-")]
-    figure.legend(handles, [*names, "訓練(破線)", "検証(実線)"], loc="outside right upper")
+    figure.legend(handles, [*names, "訓練(破線)", "検証(実線)"], loc="outside lower center", ncols=2)
 
 
 def _describe_histories(

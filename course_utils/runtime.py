@@ -111,6 +111,7 @@ def _prepare_keras(seed: int) -> dict[str, str]:
 
         tf.config.experimental.enable_op_determinism()
         tf.config.list_physical_devices()
+        tf.get_logger().setLevel("ERROR")
         versions["TensorFlow"] = tf.__version__
     return versions
 

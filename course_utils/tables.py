@@ -36,7 +36,7 @@ class Table:
         body = "".join(
             "<tr>"
             + "".join(
-                f'<td style="text-align:{side}">{html.escape(cell)}</td>'
+                f'<td style="text-align:{side};{_wrapping(cell)}">{html.escape(cell)}</td>'
                 for cell, side in zip(row, align, strict=True)
             )
             + "</tr>"
@@ -85,6 +85,10 @@ def result_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "", digits
     )
     cells = tuple(tuple(_format(value, digits) for value in row) for row in values)
     return Table(columns, cells, numeric, caption)
+
+
+def _wrapping(cell: str) -> str:
+    return "white-space:nowrap" if _width(cell) <= 40 else "min-width:20em"
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits, Source, load_flowers
 from course_utils.hub import HubLayer
+from course_utils.runtime import start
 
 RESULTS = Path(__file__).with_name("results.json")
 CLASSES = 5
@@ -340,6 +341,7 @@ def main() -> None:
     parser.add_argument("name", choices=EXPERIMENTS)
     name = parser.parse_args().name
     measure, scale = EXPERIMENTS[name]
+    start(chapter=5)
     results = []
     for result in measure(SCALES[scale]):
         results.append(result)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chapters.ch05_resnet_transfer.experiment import RUNS, Result
+from chapters.ch05_resnet_transfer.experiment import RUNS, Result, Run
 from course_utils.backbones import BACKBONES
 from course_utils.paths import shipped_data
 
@@ -34,10 +34,10 @@ def comparison(results: Mapping[str, Result]) -> Rows:
         {
             "": run.key,
             "アルゴリズム": run.title,
-            "学習率": f"{run.learning_rate:.0e}",
+            "学習率": rate(run),
             "レポートの時間 (分)": REPORT_MINUTES.get(run.key),
             "別の学習者の検証精度": OTHER_LEARNER.get(run.key),
-            "時間 (秒)": round(results[run.key].seconds, 1),
+            "時間 (秒)": f"{results[run.key].seconds:.1f}",
             "エポック": results[run.key].epochs,
             "検証精度": results[run.key].validation,
             "テスト精度": results[run.key].test,
@@ -45,6 +45,11 @@ def comparison(results: Mapping[str, Result]) -> Rows:
         }
         for run in RUNS
     ]
+
+
+def rate(run: Run) -> str:
+    """Formats a run's learning rate, such as ``1e-4``."""
+    return np.format_float_scientific(run.learning_rate, trim="-", exp_digits=1)
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
@@ -119,7 +124,7 @@ def pairs(results: Sequence[Result]) -> list[Pair]:
 
 def pair_summary(results: Sequence[Result]) -> Rows:
     """Summarises :func:`pairs`: medians, and in how many seeds fine-tuning was ahead."""
-    rates = {run.key: f"{run.learning_rate:.0e}" for run in RUNS}
+    rates = {run.key: rate(run) for run in RUNS}
     return [
         {
             "転移学習 → ファインチューニング": f"{pair.frozen} → {pair.tuned}",

@@ -23,8 +23,8 @@ def test_html_is_escaped_and_numbers_are_set_to_the_right() -> None:
     html = result_table(ROWS)._repr_html_()
 
     assert "fine-tune &lt;b&gt;" in html
-    assert '<td style="text-align:right">0.568</td>' in html
-    assert '<td style="text-align:left">転移学習</td>' in html
+    assert '<td style="text-align:right;white-space:nowrap">0.568</td>' in html
+    assert '<td style="text-align:left;white-space:nowrap">転移学習</td>' in html
     assert html.count("<tr>") == 3
     assert "<caption>" not in html
 
