@@ -59,7 +59,7 @@ from course_utils.tables import result_table
 # - ふつうの層 $y = F(x)$ では、1 層の微分は $0.1$。20 層で $0.1^{20}$ 倍です。
 # - 残差のある層 $y = x + F(x)$ では、1 層の微分は $1 + 0.1 = 1.1$。20 層で $1.1^{20}$ 倍です。
 
-# %%
+# %% tags=["nbval-check-output"]
 print(f"ふつうの 20 層: {0.1**20:.0e} 倍   残差のある 20 層: {1.1**20:.2f} 倍")
 
 # %% [markdown]
@@ -225,7 +225,7 @@ def wide_resnet28(k):
     return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(norm_relu(x))))
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def trainable_parameters(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
@@ -259,7 +259,7 @@ keras.backend.clear_session()
 # レポートは 5 種類の花の写真 (`tf_flowers`) を使いました。ふだんの `quick` プロファイルでは、同じ 5 種類をプログラムが描いた絵を使います。
 # 色はわざと重なるようにしてあり、形を見ないと当たりません。`full` プロファイルでは、4 節の実験が本物の写真と ImageNet の重みで動きます。
 
-# %%
+# %% tags=["nbval-check-output"]
 splits = experiment.SCALES["quick"].load(seed=1)
 for name in ("train", "validation", "test"):
     print(f"{name:10} {len(getattr(splits, name).labels):5} 枚")
@@ -291,7 +291,7 @@ result_table(tables.model_cards(), caption="同梱の backbone")
 # %% [markdown]
 # 入力は caffe 方式で前処理します。Keras の ResNet50 と同じで、RGB を BGR に並べ替え、ImageNet の平均を引きます。255 で割りません。
 
-# %%
+# %% tags=["nbval-check-output"]
 backbone = load_backbone("resnet_small_cifar10")
 features = backbone.predict(preprocess(splits.train.images[:10]), verbose=0)
 print(f"画像 {splits.train.images[:10].shape} → 特徴 {features.shape}")
@@ -308,7 +308,7 @@ print(f"画像 {splits.train.images[:10].shape} → 特徴 {features.shape}")
 #
 # 転移学習を 1 本、省略なしで書きます。出力層だけが学習されることを、パラメータの数で確かめます。
 
-# %%
+# %% tags=["nbval-check-output"]
 keras.utils.set_random_seed(course.seed)
 backbone = load_backbone("resnet_small_cifar10")
 backbone.trainable = False
@@ -486,9 +486,9 @@ claim(
 # %% [markdown]
 # 先に止まるのは、**先に頭打ちになったほう**です。
 #
-# - 描いた花は、凍結した特徴が合わないので、転移学習のほうが数エポックで頭打ちになります。
-# - 写真では凍結した特徴がよく合い、転移学習は少しずつ伸び続けます。同じ学習率のファインチューニングは 1 エポックで大きく進み、
-#   先に頭打ちになります。レポートの規模 (ImageNet の重みと 2,569 枚の写真) は、こちらに近い場合です。
+# - 描いた花では、転移学習が数エポックで頭打ちになり、ファインチューニングは伸び続けます。
+# - 写真では、転移学習が少しずつ長く伸び続けます。同じ学習率のファインチューニングは 1 エポックで大きく進み、
+#   先に頭打ちになります。レポートの観察と同じなのは、この場合です。
 # - 学習率を 10 分の 1 に下げたファインチューニングは、そのぶん長くかかります。
 #
 # ### 「wide ResNet モデルは一番スコアが高かったものの訓練時間が大幅に増えた」
