@@ -122,9 +122,8 @@ def release(
                 raise typer.Exit(1)
         root = chapters[0].folder.parent.parent
         count = releasing.release(root, out, chapters)
-        _console.print(
-            _("{count} files in {folder}, and no answer among them.").format(count=count, folder=out)
-        )
+        told = _("{count} files in {folder}, and no answer among them.").format(count=count, folder=out)
+        _console.print(told, soft_wrap=True)
 
 
 @app.command(help=_("Run a chapter's notebook, answer it in three ways, grade these, and write the report."))
