@@ -138,6 +138,7 @@ def execute(
         record_timing=False,
         coalesce_streams=True,
         on_cell_execute=on_start,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
