@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,16 +80,20 @@ def result_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "", digits
         )
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
     values = [[_plain(row.get(name)) for name in columns] for row in rows]
-    numeric = tuple(
-        all(v is None or (isinstance(v, _NUMBERS) and not isinstance(v, bool)) for v in column)
-        for column in zip(*values, strict=True)
-    )
+    numeric = tuple(all(map(_is_numeric, column)) for column in zip(*values, strict=True))
     cells = tuple(tuple(_format(value, digits) for value in row) for row in values)
     return Table(columns, cells, numeric, caption)
 
 
 def _wrapping(cell: str) -> str:
     return "white-space:nowrap" if _width(cell) <= 40 else "min-width:20em"
+
+
+def _is_numeric(value: Any) -> bool:
+    """Tells numbers, formatted ones too, and missing values from anything else."""
+    if isinstance(value, str):
+        return re.fullmatch(r"[-+]?[\d,]+(\.\d+)?", value) is not None
+    return value is None or (isinstance(value, _NUMBERS) and not isinstance(value, bool))
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@
 import importlib.util
 
 if importlib.util.find_spec("course_utils") is None:  # Colab
-    get_ipython().run_line_magic("pip", "install -q git+{{repository}}")  # noqa: F821
+    get_ipython().run_line_magic("pip", "install -q git+{{repository}}")
 
 from course_utils import start
 
@@ -713,7 +713,7 @@ claim(
 # ## 9. 演習
 #
 # 答えを書いたセルを実行してから、次の `check` のセルを実行してください。その場で採点されます。
-# 手がかりがほしいときは `hint("ch05.preprocess")` のように、番号を変えて呼びます。呼ぶたびに 1 段ずつ詳しくなります。
+# 手がかりがほしいときは `hint("ch05.preprocess")` のように、問題の名前を渡して呼びます。呼ぶたびに 1 段ずつ詳しくなります。
 # `# EXERCISE …` の行は消さないでください。採点のときの目印になります。
 
 # %%

@@ -36,3 +36,9 @@ def test_digits() -> None:
 def test_no_rows() -> None:
     with pytest.raises(ValueError, match=r"行がありません.*No rows"):
         result_table([])
+
+
+def test_formatted_numbers_are_set_to_the_right() -> None:
+    table = result_table([{"時間": "1.5", "名前": "1e-4 (c)"}, {"時間": None, "名前": "3"}])
+
+    assert table.numeric == (True, False)
