@@ -20,23 +20,26 @@ from chapters.ch05_resnet_transfer import experiment
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.runtime import start
 
-Data = list[tuple[experiment.Array, experiment.Array]]
+Labelled = tuple[experiment.Array, experiment.Array]
 
 
-def train_uncached(data: Data, epochs: int, *, trainable: bool) -> None:
+def train_uncached(train: Labelled, validation: Labelled, epochs: int, *, trainable: bool) -> None:
     """Trains a head on a backbone that computes its features in every epoch."""
     backbone = load_backbone(experiment.SMALL)
     backbone.trainable = trainable
     model = experiment.classifier(backbone.input, backbone.output, 1e-4)
-    experiment.fit(model, *data, epochs=epochs, patience=epochs)
+    experiment.fit(model, train, validation, epochs=epochs, patience=epochs)
 
 
-def train_cached(data: Data, epochs: int) -> None:
+def train_cached(train: Labelled, validation: Labelled, epochs: int) -> None:
     """Trains a head on features that are computed once."""
     backbone = load_backbone(experiment.SMALL)
-    cached = [(experiment.features(backbone, images), labels) for images, labels in data]
-    inputs = keras.Input(cached[0][0].shape[1:])
-    experiment.fit(experiment.classifier(inputs, inputs, 1e-4), *cached, epochs=epochs, patience=epochs)
+    train, validation = (
+        (experiment.features(backbone, images), labels) for images, labels in (train, validation)
+    )
+    inputs = keras.Input(train[0].shape[1:])
+    model = experiment.classifier(inputs, inputs, 1e-4)
+    experiment.fit(model, train, validation, epochs=epochs, patience=epochs)
 
 
 def main() -> None:
@@ -47,11 +50,13 @@ def main() -> None:
     options = parser.parse_args()
     start(chapter=5)
     splits = experiment.SCALES["quick"].load(seed=1)
-    data = [(preprocess(split.images), split.labels) for split in (splits.train, splits.validation)]
+    train, validation = (
+        (preprocess(split.images), split.labels) for split in (splits.train, splits.validation)
+    )
     ways: dict[str, Callable[[], None]] = {
-        "cached transfer": lambda: train_cached(data, options.epochs),
-        "uncached transfer": lambda: train_uncached(data, options.epochs, trainable=False),
-        "fine-tuning": lambda: train_uncached(data, options.epochs, trainable=True),
+        "cached transfer": lambda: train_cached(train, validation, options.epochs),
+        "uncached transfer": lambda: train_uncached(train, validation, options.epochs, trainable=False),
+        "fine-tuning": lambda: train_uncached(train, validation, options.epochs, trainable=True),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(options.rounds):

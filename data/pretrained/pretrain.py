@@ -16,6 +16,7 @@ import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -30,6 +31,9 @@ from course_utils.backbones import (  # noqa: E402
     preprocess,
     save_backbone,
 )
+
+Split = tuple[np.ndarray, np.ndarray]
+"""RGB images of shape ``(n, size, size, 3)``, uint8, and their labels ``(n,)``."""
 
 FRACTAL_CLASSES = 100
 FRACTAL_IMAGES_PER_CLASS = 400
@@ -67,12 +71,17 @@ class AugmentedImages(keras.utils.PyDataset):
         return preprocess(batch), self.labels[chosen]
 
 
-def read_class_folders(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_class_folders(folder: Path) -> Split:
     """Reads ``folder/<class>/*`` as RGB images; the classes are numbered in sorted order."""
     images, labels = [], []
     for label, class_folder in enumerate(sorted(p for p in folder.iterdir() if p.is_dir())):
         for path in sorted(class_folder.iterdir()):
-            images.append(cv2.imread(str(path))[..., ::-1])
+            image = cv2.imread(str(path))
+            if image is None:
+                raise ValueError(
+                    f"{path} は画像として読めません。取り除いてください。 / {path} is no image; remove it."
+                )
+            images.append(image[..., ::-1])
             labels.append(label)
     return np.stack(images), np.array(labels)
 
@@ -123,16 +132,16 @@ def render_fractals(
         position = np.einsum("swij,swj->swi", chosen[..., :2], position) + chosen[..., 2]
         if step >= 0:
             track[step] = position
-    track = track.transpose(1, 0, 2, 3).reshape(systems, -1, 2)
-    low, high = track.min(1, keepdims=True), track.max(1, keepdims=True)
-    pixels = ((track - low) / np.maximum(high - low, 1e-9) * (size - 1)).astype(int)
+    points_drawn = track.transpose(1, 0, 2, 3).reshape(systems, -1, 2)
+    low, high = points_drawn.min(1, keepdims=True), points_drawn.max(1, keepdims=True)
+    pixels = ((points_drawn - low) / np.maximum(high - low, 1e-9) * (size - 1)).astype(int)
     pictures = np.zeros((systems, size, size), "float32")
     np.add.at(pictures, (rows, pixels[..., 0], pixels[..., 1]), 1)
     brightest = np.quantile(pictures, 0.98, axis=(1, 2), keepdims=True).clip(1)
     return np.minimum(pictures / brightest, 1)
 
 
-def make_fractals(per_class: int, seed: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+def make_fractals(per_class: int, seed: int, size: int = 32) -> Split:
     """Renders labelled fractals in random colours, turned and mirrored at random."""
     rng = np.random.default_rng(seed)
     images, labels = [], []
@@ -141,14 +150,16 @@ def make_fractals(per_class: int, seed: int, size: int = 32) -> tuple[np.ndarray
         jitter = rng.uniform(0.85, 1.15, (per_class, *maps.shape))
         shapes = render_fractals(maps * jitter, probabilities, size, 4000, rng)
         for shape in shapes:
-            shape = np.rot90(shape, rng.integers(4))
+            shape = np.rot90(shape, int(rng.integers(4)))
             ink, paper = rng.uniform(0, 255, (2, 1, 1, 3))
             images.append((shape[..., None] * ink + (1 - shape[..., None]) * paper).astype("uint8"))
             labels.append(label)
     return np.stack(images), np.array(labels)
 
 
-def pretrain(name: str, train, test, epochs: int, seed: int, batch_size: int = 128) -> dict:
+def pretrain(
+    name: str, train: Split, test: Split, epochs: int, seed: int, batch_size: int = 128
+) -> dict[str, Any]:
     """Trains a backbone with a linear classifier, saves it and returns what was measured."""
     keras.utils.set_random_seed(seed)
     (x_train, y_train), (x_test, y_test) = train, test

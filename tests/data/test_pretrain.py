@@ -58,6 +58,14 @@ def test_class_folders_are_read_as_rgb_in_sorted_order(pretrain: ModuleType, tmp
     assert images[:, 0, 0].tolist() == [[0, 0, 255], [255, 0, 0]]
 
 
+def test_a_file_that_is_no_image_is_named(pretrain: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "bird").mkdir()
+    (tmp_path / "bird" / "notes.txt").write_text("no image")
+
+    with pytest.raises(ValueError, match=r"notes\.txt is no image; remove it"):
+        pretrain.read_class_folders(tmp_path)
+
+
 def test_pretraining_writes_weights_that_load_and_learns(
     pretrain: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
