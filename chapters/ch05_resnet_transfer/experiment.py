@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits, Source, load_flowers
+from course_utils.download import fetch
 from course_utils.hub import HubLayer
 from course_utils.runtime import start
 
@@ -69,6 +70,7 @@ class Run:
 
 
 KERAS_RESNET = "keras.applications.ResNet50"
+IMAGENET_WEIGHTS = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
 HUB_RESNET = "https://tfhub.dev/google/imagenet/resnet_v1_50/feature_vector/5"
 HUB_BIT = "https://tfhub.dev/google/bit/s-r50x3/1"
 
@@ -171,7 +173,7 @@ def shipped_backbone(run: Run) -> keras.Model:
 def full_backbone(run: Run) -> keras.Model:
     """Loads the backbone that the report used: ImageNet's ResNet50, or a module of TensorFlow Hub."""
     if run.full_backbone == KERAS_RESNET:
-        weights = "imagenet" if run.pretrained else None
+        weights = str(fetch(IMAGENET_WEIGHTS)) if run.pretrained else None
         return keras.applications.ResNet50(
             weights=weights, include_top=False, pooling="avg", input_shape=(224, 224, 3)
         )

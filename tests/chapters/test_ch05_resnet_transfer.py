@@ -14,6 +14,7 @@ from chapters.ch05_resnet_transfer import experiment, tables
 from chapters.ch05_resnet_transfer.experiment import RUNS, SCALES, Result, Run, Scale
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits
+from course_utils.download import registry
 from tests.course_utils.reusable_saved_model import save_feature_vector
 
 CHANCE = 0.2
@@ -65,19 +66,24 @@ def test_cached_features_train_the_same_head(splits: ImageSplits) -> None:
     np.testing.assert_allclose(once["val_loss"], uncached["val_loss"], rtol=1e-2)
 
 
-def test_full_scale_loads_the_reports_backbones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str | None] = []
-    original = keras.applications.ResNet50
+def test_full_scale_loads_the_published_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = keras.applications.ResNet50(weights=None, include_top=False, pooling="avg")
+    published.save_weights(tmp_path / "published.weights.h5")
+    asked: list[str] = []
 
-    def without_download(weights: str | None, **options: object) -> keras.Model:
-        asked.append(weights)
-        return original(weights=None, **options)
+    def fetch(name: str) -> Path:
+        asked.append(name)
+        return tmp_path / "published.weights.h5"
 
-    monkeypatch.setattr(keras.applications, "ResNet50", without_download)
-    backbones = [experiment.full_backbone(run(key)) for key in "ab"]
+    monkeypatch.setattr(experiment, "fetch", fetch)
+    scratch, pretrained = (experiment.full_backbone(run(key)) for key in "ab")
 
-    assert asked == [None, "imagenet"]
-    assert [backbone.output.shape for backbone in backbones] == [(None, 2048)] * 2
+    assert asked == [experiment.IMAGENET_WEIGHTS]
+    assert asked[0] in registry()
+    assert pretrained.output.shape == scratch.output.shape == (None, 2048)
+    first, loaded, random = (model.get_weights()[0] for model in (published, pretrained, scratch))
+    np.testing.assert_array_equal(loaded, first)
+    assert not np.array_equal(random, first)
 
 
 @pytest.mark.parametrize("key", ["2", "3"])
