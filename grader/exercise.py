@@ -52,7 +52,7 @@ class Answer(Protocol):
     """A learner's answer to one exercise.
 
     Arguments and results are plain data: ``None``, ``bool``, ``int``, ``float``, ``str``, NumPy
-    arrays, lists, tuples and dicts with string keys of these, and :class:`Handle`. Tensors come
+    arrays, lists, tuples and dicts (keys: text or integers) of these, and :class:`Handle`. Tensors come
     back as NumPy arrays. Any other result comes back as a handle.
     """
 
