@@ -69,8 +69,9 @@ def test_top_level_stays_small() -> None:
 
 
 def test_no_file_names_the_host_of_a_package_registry() -> None:
+    # In pieces, so that this file does not name them either.
     hosts = [
-        ".".join(parts).encode() for parts in [("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")]
+        b"".join(pieces) for pieces in [(b"pypi", b".org"), (b"python", b"hosted.org"), (b"npm", b"js.org")]
     ]
     found = [path for path in tracked_files() if any(host in path.read_bytes() for host in hosts)]
     assert not found
