@@ -24,7 +24,8 @@ Isolation = Literal["bubblewrap", "process"]
 
 COURSE = Path(__file__).resolve().parent.parent
 PUBLIC_PATTERNS = ("*.py", "results.json")
-PRIVATE_PATTERN = "answers*"
+PRIVATE_PATTERNS = ("answers*", "exercises.py")
+"""What stays with the judge. The worker does not need the visible checks either."""
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = (
@@ -173,7 +174,7 @@ def public_files(chapter_folder: Path) -> list[Path]:
         path
         for pattern in PUBLIC_PATTERNS
         for path in chapter_folder.glob(pattern)
-        if not path.match(PRIVATE_PATTERN)
+        if not any(path.match(pattern) for pattern in PRIVATE_PATTERNS)
     )
 
 

@@ -99,6 +99,16 @@ def test_exercises_and_answers_import_only_the_exercise_model(chapter: Path) -> 
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_public_part_defines_nothing_that_an_answer_must_define(chapter: Path) -> None:
+    exercises = load_chapter(chapter.name).exercises.values()
+    asked_for = {symbol for exercise in exercises for symbol in exercise.symbols}
+    for name in ("exercises.py", "probes.py"):
+        tree = ast.parse((chapter / name).read_text("utf-8"))
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        assert not defined & asked_for, name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 def test_chapter_has_its_files(chapter: Path) -> None:
     for name in ("__init__.py", "lesson.py", "exercises.py", "answers.py"):
         assert (chapter / name).is_file(), name

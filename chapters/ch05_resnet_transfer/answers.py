@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from grader.compare import expect_shape
 from grader.exercise import Answer, Key, Mistake
 
 from .exercises import (
-    check_block_parameters_at,
+    CHOOSES_BEST,
+    CHOOSES_BY_TEST,
+    CHOOSES_QUICKEST,
+    COUNTS_BIASES,
+    COUNTS_MOVING_AVERAGES,
+    LACKS_PROJECTION,
+    NEEDS_NO_PROJECTION,
     check_cache_features_at,
-    check_choose_run_on,
-    check_early_stopping_at,
     check_fine_tuning_at,
     check_preprocess,
     check_residual_block_at,
     check_transfer_head_at,
+    expect_block_parameters,
+    expect_choice,
+    expect_early_stopping,
     table,
 )
 
@@ -28,9 +38,21 @@ def hidden_preprocess(answer: Answer) -> None:
 
 
 def hidden_block_parameters(answer: Answer) -> None:
-    drawn = [(int(answer.rng.integers(2, 90)), int(answer.rng.integers(2, 90)), 1 + i % 2) for i in range(6)]
+    drawn = [(*map(int, answer.rng.integers(2, 90, 2)), 1 + i % 2) for i in range(6)]
     same = int(answer.rng.integers(2, 90))
-    check_block_parameters_at(answer, [*drawn, (same, same, 1), (same, same, 2)])
+    for channels_in, channels_out, stride in [*drawn, (same, same, 1), (same, same, 2)]:
+        plain = 9 * channels_in * channels_out + 9 * channels_out**2 + 4 * channels_out
+        projection = channels_in * channels_out + 2 * channels_out
+        projected = stride != 1 or channels_in != channels_out
+        right = plain + projection if projected else plain
+        known = {
+            COUNTS_MOVING_AVERAGES: right + (6 if projected else 4) * channels_out,
+            COUNTS_BIASES: right + (3 if projected else 2) * channels_out,
+            LACKS_PROJECTION if projected else NEEDS_NO_PROJECTION: plain
+            if projected
+            else plain + projection,
+        }
+        expect_block_parameters(answer, (channels_in, channels_out, stride), right, known)
 
 
 def hidden_residual_block(answer: Answer) -> None:
@@ -52,18 +74,50 @@ def hidden_fine_tuning(answer: Answer) -> None:
     check_fine_tuning_at(answer, channels=8, classes=3)
 
 
+def stopped(scores: Sequence[float], patience: int, *, ties_are_better: bool = False) -> tuple[int, int]:
+    """Epochs run and the index of the best one, as Keras' EarlyStopping decides."""
+    best, waited = 0, 0
+    for epoch, score in enumerate(scores[1:], start=1):
+        if score > scores[best] or (ties_are_better and score == scores[best]):
+            best, waited = epoch, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                return epoch + 1, best
+    return len(scores), best
+
+
 def hidden_early_stopping(answer: Answer) -> None:
     for patience in (1, 2, 3):
         for _ in range(4):
-            scores = [float(s) for s in np.round(answer.rng.uniform(0, 1, int(answer.rng.integers(1, 9))), 1)]
-            check_early_stopping_at(answer, scores, patience)
+            scores = np.round(answer.rng.uniform(0, 1, int(answer.rng.integers(1, 9))), 1).tolist()
+            expect_early_stopping(
+                answer,
+                scores,
+                patience,
+                stopped(scores, patience),
+                tied=stopped(scores, patience, ties_are_better=True),
+                late=stopped(scores, patience + 1)[0],
+            )
+
+
+def chosen(rows: Sequence[dict[str, Any]], margin: float, column: str = "validation") -> str:
+    """The quickest run among those within the margin of the best."""
+    limit = max(row[column] for row in rows) - margin
+    return str(min((row for row in rows if row[column] >= limit), key=lambda row: row["seconds"])["run"])
 
 
 def hidden_choose_run(answer: Answer) -> None:
     for _ in range(6):
         drawn = np.round(answer.rng.uniform([1, 0.5, 0.5], [99, 0.9, 0.9], (5, 3)), 3).tolist()
         rows = table(*((f"run {i}", *row) for i, row in enumerate(drawn)))
-        check_choose_run_on(answer, rows, float(answer.rng.choice([0.0, 0.05, 0.2])))
+        margin = float(answer.rng.choice([0.0, 0.0505, 0.2005]))
+        known = {
+            CHOOSES_BY_TEST: chosen(rows, margin, "test"),
+            CHOOSES_BEST: chosen(rows, 0.0),
+            CHOOSES_QUICKEST: chosen(rows, 1.0),
+        }
+        expect_choice(answer, rows, margin, chosen(rows, margin), known)
 
 
 ANSWERS: dict[str, Key] = {

@@ -50,44 +50,41 @@ def check_preprocess(answer: Answer) -> None:
 # ch05.block_parameters
 
 
-def block_parameters(channels_in: int, channels_out: int, stride: int) -> int:
-    """Trainable parameters of a basic block: two convolutions, their BatchNormalizations, a projection if needed."""
-    count = 9 * channels_in * channels_out + 9 * channels_out**2 + 4 * channels_out
-    if stride != 1 or channels_in != channels_out:
-        count += channels_in * channels_out + 2 * channels_out
-    return count
+COUNTS_MOVING_AVERAGES = (
+    "BatchNormalization の学習できる値は 1 チャネルにつき 2 個 (gamma と beta) です。移動平均は数えません。"
+)
+COUNTS_BIASES = "畳み込みにバイアスは要りません。直後の BatchNormalization の beta が同じ役をします。"
+LACKS_PROJECTION = (
+    "入力と出力の形が違うとき、ショートカットには 1×1 の畳み込みと BatchNormalization が入ります。"
+)
+NEEDS_NO_PROJECTION = "形が同じときのショートカットは素通りで、パラメータを持ちません。"
 
 
-def check_block_parameters_at(answer: Answer, cases: Sequence[tuple[int, int, int]]) -> None:
-    for channels_in, channels_out, stride in cases:
-        right = block_parameters(channels_in, channels_out, stride)
-        projection = channels_in * channels_out + 2 * channels_out
-        projected = stride != 1 or channels_in != channels_out
-        known = {
-            "BatchNormalization の学習できる値は 1 チャネルにつき 2 個 (gamma と beta) です。移動平均は数えません。": right
-            + 4 * channels_out
-            + (2 * channels_out if projected else 0),
-            "畳み込みにバイアスは要りません。直後の BatchNormalization の beta が同じ役をします。": right
-            + 2 * channels_out
-            + (channels_out if projected else 0),
-        }
-        if projected:
-            known |= {
-                "入力と出力の形が違うとき、ショートカットには 1×1 の畳み込みと BatchNormalization が入ります。": right
-                - projection
-            }
-        else:
-            known |= {"形が同じときのショートカットは素通りで、パラメータを持ちません。": right + projection}
-        expect_equal(
-            answer.call("block_parameters", channels_in, channels_out, stride),
-            right,
-            f"block_parameters({channels_in}, {channels_out}, {stride})",
-            known=known,
-        )
+def expect_block_parameters(
+    answer: Answer, case: tuple[int, int, int], right: int, known: dict[str, int]
+) -> None:
+    expect_equal(answer.call("block_parameters", *case), right, f"block_parameters{case}", known=known)
 
 
 def check_block_parameters(answer: Answer) -> None:
-    check_block_parameters_at(answer, [(16, 16, 1), (16, 32, 2), (8, 16, 1), (64, 64, 2)])
+    expect_block_parameters(
+        answer,
+        (16, 16, 1),
+        4672,
+        {COUNTS_MOVING_AVERAGES: 4736, COUNTS_BIASES: 4704, NEEDS_NO_PROJECTION: 4960},
+    )
+    expect_block_parameters(
+        answer,
+        (16, 32, 2),
+        14528,
+        {COUNTS_MOVING_AVERAGES: 14720, COUNTS_BIASES: 14624, LACKS_PROJECTION: 13952},
+    )
+    expect_block_parameters(
+        answer,
+        (64, 64, 2),
+        78208,
+        {COUNTS_MOVING_AVERAGES: 78592, COUNTS_BIASES: 78400, LACKS_PROJECTION: 73984},
+    )
 
 
 # ch05.residual_block
@@ -347,21 +344,30 @@ def check_fine_tuning(answer: Answer) -> None:
 # ch05.early_stopping
 
 
-def early_stopping(scores: Sequence[float], patience: int, *, allow_ties: bool = False) -> tuple[int, int]:
-    """Epochs run (1-based) and the index of the best epoch (0-based), as Keras' EarlyStopping decides."""
-    best, waited = 0, 0
-    for epoch, score in enumerate(scores):
-        better = score >= scores[best] if allow_ties else score > scores[best]
-        if epoch == 0 or better:
-            best, waited = epoch, 0
-        else:
-            waited += 1
-            if waited >= patience:
-                return epoch + 1, best
-    return len(scores), best
+COUNTS_TIES = "同点は「改善」に数えません。これまでの最高を上回ったときだけ待ち数を 0 に戻します。"
+STOPS_LATE = "止まるのが 1 エポック遅すぎます。改善しないエポックが patience 回続いたら、そこで止めます。"
+KEEPS_LAST = "最後の重みが返っています。最高点のエポックの重みに戻しましょう。"
 
 
-def check_early_stopping_at(answer: Answer, scores: Sequence[float], patience: int) -> None:
+def expect_early_stopping(
+    answer: Answer,
+    scores: Sequence[float],
+    patience: int,
+    right: tuple[int, int],
+    *,
+    tied: tuple[int, int],
+    late: int,
+) -> None:
+    """Expects the number of epochs and the best epoch's weights.
+
+    Args:
+        answer: The answer.
+        scores: Validation accuracies.
+        patience: As given to the answer.
+        right: Epochs run, and the index of the best one.
+        tied: The same if ties counted as better.
+        late: Epochs run if it stopped one epoch later.
+    """
     snapshots = [answer.rng.normal(0, 1, (2, 3)) for _ in scores]
     given = answer.call("early_stopping", list(scores), snapshots, patience)
     expect(
@@ -369,62 +375,45 @@ def check_early_stopping_at(answer: Answer, scores: Sequence[float], patience: i
         "(実行したエポック数, 復元した重み) の 2 つ組を返しましょう。",
         Status.WRONG_TYPE,
     )
-    epochs, best = early_stopping(scores, patience)
-    late, _ = early_stopping(scores, patience + 1)
-    tied, tied_best = early_stopping(scores, patience, allow_ties=True)
-    name = f"scores={list(scores)}, patience={patience} のときのエポック数"
-    known = {}
-    if tied != epochs:
-        known["同点は「改善」に数えません。これまでの最高を上回ったときだけ待ち数を 0 に戻します。"] = tied
-    if late != epochs:
-        known[
-            "止まるのが 1 エポック遅すぎます。改善しないエポックが patience 回続いたら、そこで止めます。"
-        ] = late
-    expect_equal(given[0], epochs, name, known=known)
-    known_weights = {}
-    if best != epochs - 1:
-        known_weights["最後の重みが返っています。最高点のエポックの重みに戻しましょう。"] = snapshots[
-            epochs - 1
-        ]
-    if tied_best != best:
-        known_weights["同点は「改善」に数えません。先に最高点を出したエポックの重みに戻します。"] = snapshots[
-            tied_best
-        ]
-    expect_close(given[1], snapshots[best], "復元した重み", known=known_weights)
+    epochs, best = right
+    wrong_epochs = {COUNTS_TIES: tied[0], STOPS_LATE: late}
+    expect_equal(
+        given[0],
+        epochs,
+        f"scores={list(scores)}, patience={patience} のときのエポック数",
+        known={reason: wrong for reason, wrong in wrong_epochs.items() if wrong != epochs},
+    )
+    wrong_weights = {KEEPS_LAST: epochs - 1, COUNTS_TIES: tied[1]}
+    expect_close(
+        given[1],
+        snapshots[best],
+        "復元した重み",
+        known={reason: snapshots[wrong] for reason, wrong in wrong_weights.items() if wrong != best},
+    )
 
 
 def check_early_stopping(answer: Answer) -> None:
-    check_early_stopping_at(answer, [0.4, 0.6, 0.5, 0.55, 0.7], 2)
-    check_early_stopping_at(answer, [0.3, 0.5, 0.5, 0.5, 0.9], 2)
-    check_early_stopping_at(answer, [0.2, 0.3, 0.4], 2)
+    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.55, 0.7], 2, (4, 1), tied=(4, 1), late=5)
+    expect_early_stopping(answer, [0.3, 0.5, 0.5, 0.5, 0.9], 2, (4, 1), tied=(5, 4), late=5)
+    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), tied=(3, 2), late=3)
 
 
 # ch05.choose_run
 
 
-def choose_run(rows: Sequence[dict[str, Any]], margin: float) -> str:
-    """The quickest run among those within the margin of the best validation accuracy."""
-    best = max(row["validation"] for row in rows)
-    good = [row for row in rows if row["validation"] >= best - margin - 1e-12]
-    return str(min(good, key=lambda row: row["seconds"])["run"])
+CHOOSES_BY_TEST = "テスト精度で選んでいます。選ぶときに見てよいのは検証精度だけです。"
+CHOOSES_BEST = "検証精度が最高のものを選んでいます。margin 以内の差なら、いちばん速いものを選びましょう。"
+CHOOSES_QUICKEST = "速さだけで選んでいます。まず検証精度で候補を絞りましょう。"
 
 
-def check_choose_run_on(answer: Answer, rows: Sequence[dict[str, Any]], margin: float) -> None:
-    right = choose_run(rows, margin)
-    wrong = {
-        "テスト精度で選んでいます。選ぶときに見てよいのは検証精度だけです。": choose_run(
-            [row | {"validation": row["test"]} for row in rows], margin
-        ),
-        "検証精度が最高のものを選んでいます。margin 以内の差なら、いちばん速いものを選びましょう。": choose_run(
-            rows, 0.0
-        ),
-        "速さだけで選んでいます。まず検証精度で候補を絞りましょう。": choose_run(rows, 1.0),
-    }
+def expect_choice(
+    answer: Answer, rows: Sequence[dict[str, Any]], margin: float, right: str, known: dict[str, str]
+) -> None:
     expect_equal(
         answer.call("choose_run", [dict(row) for row in rows], margin),
         right,
         "choose_run(rows, margin)",
-        known={reason: key for reason, key in wrong.items() if key != right},
+        known={reason: wrong for reason, wrong in known.items() if wrong != right},
     )
 
 
@@ -441,9 +430,10 @@ def check_choose_run(answer: Answer) -> None:
         ("2", 20.0, 0.875, 0.88),
         ("3", 200.0, 0.88, 0.95),
     )
-    check_choose_run_on(answer, rows, 0.02)
-    check_choose_run_on(answer, rows, 0.1)
-    check_choose_run_on(answer, rows, 0.0)
+    wrong = {CHOOSES_BY_TEST: "3", CHOOSES_BEST: "c", CHOOSES_QUICKEST: "b"}
+    expect_choice(answer, rows, 0.02, "2", wrong)
+    expect_choice(answer, rows, 0.1, "b", wrong | {CHOOSES_BY_TEST: "2"})
+    expect_choice(answer, rows, 0.0, "c", wrong)
 
 
 EXERCISES: list[Exercise] = [

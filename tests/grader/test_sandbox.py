@@ -43,7 +43,7 @@ def chapter_folder(tmp_path: Path) -> Path:
 
 
 def test_only_public_files_are_copied(chapter_folder: Path, tmp_path: Path) -> None:
-    public = ["exercises.py", "probes.py", "results.json"]
+    public = ["probes.py", "results.json"]
     assert [path.name for path in public_files(chapter_folder)] == public
     (tmp_path / "scratch").mkdir()
     box = Sandbox.stage("process", chapter_folder, tmp_path / "scratch")
@@ -58,14 +58,14 @@ class TestBubblewrap:
         (tmp_path / "scratch").mkdir()
         return Sandbox.stage("bubblewrap", chapter_folder, tmp_path / "scratch")
 
-    def test_no_answers_can_be_found(self, box: Sandbox, chapter_folder: Path) -> None:
+    def test_neither_answers_nor_checks_can_be_found(self, box: Sandbox, chapter_folder: Path) -> None:
         script = """
             import os
             found = [
                 os.path.join(folder, name)
                 for top in os.listdir("/") if top not in ("proc", "sys", "dev")
                 for folder, _folders, names in os.walk("/" + top)
-                for name in names if name.startswith("answers") and "chapters" in folder
+                for name in names if name.startswith(("answers", "exercises")) and "chapters" in folder
             ]
             print(found)
         """
@@ -76,7 +76,7 @@ class TestBubblewrap:
         script = """
             import errno, os
             from pathlib import Path
-            import grader.workspace, chapters.ch98_toy.exercises
+            import grader.workspace, chapters.ch98_toy.probes
             refused = []
             for place in ("/course", "/course/grader", "/usr", os.path.dirname(os.__file__)):
                 try: Path(place, "written").touch()
