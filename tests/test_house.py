@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from grader.chapters import load_chapter
+
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("ch[0-9][0-9]_*"))
 PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
