@@ -40,7 +40,7 @@ REPORT_FEATURES = {96: 2048, 192: 6144}
 
 Adam moves a weight by about the learning rate, whatever the gradient, so a logit moves by about the
 learning rate times the sum of the features. Scaled by this ratio, the report's learning rates
-mean here what they meant there.
+mean here what they meant there; the head then starts at zero, or its first guesses would be scaled too.
 """
 
 Array = npt.NDArray[Any]
@@ -119,9 +119,11 @@ def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, learning_
     Returns:
         Model from inputs to probabilities of shape ``(batch, 5)``.
     """
-    width = features.shape[-1]
-    scaled = keras.layers.Rescaling(REPORT_FEATURES.get(width, width) / width)(features)
-    outputs = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer="zeros")(scaled)
+    initializer, width = "glorot_uniform", features.shape[-1]
+    if width in REPORT_FEATURES:
+        features = keras.layers.Rescaling(REPORT_FEATURES[width] / width)(features)
+        initializer = "zeros"
+    outputs = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer=initializer)(features)
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["acc"])
     return model
