@@ -27,6 +27,7 @@ class Status(StrEnum):
     RAISED = "raised"
     TIME_LIMIT = "time limit"
     MEMORY_LIMIT = "memory limit"
+    RESOURCE_LIMIT = "resource limit"
     WORKER_DIED = "worker died"
     REFUSED = "refused"
     GRADER_FAULT = "grader fault"

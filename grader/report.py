@@ -110,6 +110,7 @@ def status_word(status: Status) -> str:
         Status.RAISED: _("raised an error"),
         Status.TIME_LIMIT: _("time limit"),
         Status.MEMORY_LIMIT: _("memory limit"),
+        Status.RESOURCE_LIMIT: _("resource limit"),
         Status.WORKER_DIED: _("worker died"),
         Status.REFUSED: _("refused"),
         Status.GRADER_FAULT: _("grader fault"),

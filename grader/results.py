@@ -18,8 +18,15 @@ class ExerciseResult:
         status: What became of it.
         score: Points earned: all of them for a pass, else none.
         max_score: Points of the exercise.
-        reason: One or two sentences for the learner; empty for a pass.
+        reason: One or two sentences for the learner; empty for a pass. Nothing of a hidden check's inputs or
+            right values is in it.
         seconds: Wall-clock time it took.
+        check: The check that decided: ``visible``, ``hidden``, or empty where none ran.
+        detail: What the instructor is told; differs from ``reason`` where a hidden check decided.
+        given: What the answer gave, shortened; empty where a hidden check decided.
+        expected: What is right, shortened; empty where a hidden check decided.
+        hint: The exercise's first hint; empty for a pass.
+        mistake: Name of the known mistake that the answer behaves like; empty for none.
     """
 
     id: str
@@ -29,6 +36,12 @@ class ExerciseResult:
     max_score: int
     reason: str
     seconds: float
+    check: str = ""
+    detail: str = ""
+    given: str = ""
+    expected: str = ""
+    hint: str = ""
+    mistake: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as data for JSON."""
@@ -40,6 +53,12 @@ class ExerciseResult:
             "max_score": self.max_score,
             "reason": self.reason,
             "seconds": round(self.seconds, 3),
+            "check": self.check,
+            "detail": self.detail,
+            "given": self.given,
+            "expected": self.expected,
+            "hint": self.hint,
+            "mistake": self.mistake,
         }
 
 
@@ -55,6 +74,9 @@ class SubmissionResult:
         exercises: Results in the chapter's order.
         isolation: What kept the learner's code apart: ``bubblewrap`` or ``process``.
         problem: One line that says why the file could not be graded; empty when it was.
+        notebook: SHA-256 of the file, in hexadecimal; empty where it could not be read.
+        graded_at: When, in UTC, as ISO 8601 says it; empty where that was not recorded.
+        versions: Versions of what judged it, by name: ``python``, ``tensorflow``, ``keras`` and so on.
     """
 
     submission: str
@@ -64,6 +86,9 @@ class SubmissionResult:
     exercises: list[ExerciseResult] = field(default_factory=list)
     isolation: str = ""
     problem: str = ""
+    notebook: str = ""
+    graded_at: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as data for JSON: an entry of ``grades.json``."""
@@ -75,4 +100,7 @@ class SubmissionResult:
             "exercises": [exercise.to_dict() for exercise in self.exercises],
             "isolation": self.isolation,
             "problem": self.problem,
+            "notebook": self.notebook,
+            "graded_at": self.graded_at,
+            "versions": self.versions,
         }
