@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -46,6 +47,29 @@ class Chapter:
     def notebook_name(self) -> str:
         """File name of the generated notebook, such as ``05_resnet_transfer.ipynb``."""
         return self.name.removeprefix("ch") + ".ipynb"
+
+    @cached_property
+    def sentences(self) -> frozenset[str]:
+        """Every text that stands as it is in ``exercises.py`` and ``answers.py``."""
+        sources = (self.folder / name for name in ("exercises.py", "answers.py"))
+        trees = [ast.parse(path.read_text("utf-8")) for path in sources if path.is_file()]
+        return frozenset(
+            node.value
+            for tree in trees
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+
+    @cached_property
+    def lesson_imports(self) -> list[str]:
+        """Modules that the lesson imports, in the order of the alphabet."""
+        if not self.lesson.is_file():
+            return []
+        nodes = [*ast.walk(ast.parse(self.lesson.read_text("utf-8")))]
+        plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        return sorted(
+            plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+        )
 
     def key(self, exercise_id: str) -> Key | None:
         """Returns an exercise's answers, where this copy of the course has them."""

@@ -15,6 +15,9 @@ import numpy.typing as npt
 from grader.exercise import Handle, Status
 from grader.messages import _
 
+_MAX_EQUAL = 1_000_000
+"""Elements of an array that are compared one by one."""
+
 _held: ContextVar[int] = ContextVar("comparisons that held", default=0)
 
 
@@ -24,12 +27,16 @@ class Finding(Exception):
     Attributes:
         status: The kind of fault.
         reason: One or two sentences for the learner.
+        given: What the answer gave, shortened; empty where that says nothing.
+        expected: What is right, shortened; empty where it may not be shown.
     """
 
-    def __init__(self, status: Status, reason: str) -> None:
+    def __init__(self, status: Status, reason: str, given: str = "", expected: str = "") -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.given = given
+        self.expected = expected
 
 
 def comparisons_held() -> int:
@@ -148,11 +155,12 @@ def expect_close(
     if np.allclose(array, right, rtol=rtol, atol=atol):
         _hold()
         return
+    values = (_numbers(array), _numbers(right)) if show else (_numbers(array), "")
     for reason, wrong in (known or {}).items():
         if np.shape(wrong) == array.shape and np.allclose(array, wrong, rtol=rtol, atol=atol):
-            raise Finding(Status.WRONG_VALUE, reason)
+            raise Finding(Status.WRONG_VALUE, reason, *values)
     if not np.isfinite(array).all():
-        raise Finding(Status.WRONG_VALUE, _("{name} contains NaN or infinity.").format(name=name))
+        raise Finding(Status.WRONG_VALUE, _("{name} contains NaN or infinity.").format(name=name), *values)
     reason = _("{name} is off: its largest error is {error:.3g} (rtol {rtol:g}, atol {atol:g}).").format(
         name=name, error=float(np.max(np.abs(array - right))), rtol=rtol, atol=atol
     )
@@ -161,7 +169,7 @@ def expect_close(
         reason += " " + _("There {actual:.6g} was given, {expected:.6g} is right.").format(
             actual=float(array[worst]), expected=float(right[worst])
         )
-    raise Finding(Status.WRONG_VALUE, reason)
+    raise Finding(Status.WRONG_VALUE, reason, *values)
 
 
 def expect_equal(
@@ -179,27 +187,34 @@ def expect_equal(
     Raises:
         Finding: If the type or the value is wrong.
     """
+    if isinstance(actual, np.ndarray) and actual.size > _MAX_EQUAL:
+        raise Finding(
+            Status.WRONG_SHAPE,
+            _("{name} is far too large: its shape is {shape}.").format(name=name, shape=actual.shape),
+        )
     plain = _to_plain(actual)
     right = _to_plain(expected)
     if plain == right and type(plain) is type(right):
         _hold()
         return
+    values = (_short(plain), _short(right)) if show else (_short(plain), "")
     for reason, wrong in (known or {}).items():
         if plain == _to_plain(wrong):
-            raise Finding(Status.WRONG_VALUE, reason)
+            raise Finding(Status.WRONG_VALUE, reason, *values)
     if type(plain) is not type(right):
         raise Finding(
             Status.WRONG_TYPE,
             _("{name} must be {expected}, but it is {actual}.").format(
                 name=name, expected=kind_of(expected), actual=kind_of(actual)
             ),
+            *values,
         )
     reason = _("{name} is not right.").format(name=name)
     if show:
         reason += " " + _("Given: {actual}. Right: {expected}.").format(
             actual=_short(plain), expected=_short(right)
         )
-    raise Finding(Status.WRONG_VALUE, reason)
+    raise Finding(Status.WRONG_VALUE, reason, *values)
 
 
 def kind_of(value: Any) -> str:
@@ -233,6 +248,12 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _to_plain(item) for key, item in value.items()}
     return value
+
+
+def _numbers(array: npt.NDArray[Any]) -> str:
+    """Writes an array's first and last numbers, as short as they can be told apart."""
+    text = np.array2string(array, precision=5, threshold=24, edgeitems=2, separator=", ", suppress_small=True)
+    return " ".join(text.split())
 
 
 def _short(value: Any, limit: int = 120) -> str:

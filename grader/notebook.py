@@ -1,17 +1,22 @@
-"""What a learner calls in a notebook: ``check``, ``hint``, ``solution`` and ``score``.
+"""What a notebook calls: ``check``, ``hint``, ``solution`` and ``score``, and for nbgrader ``require``.
 
 The verdict is that of the grader: the same checks, the same judgement, over the notebook's own names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import html
 import importlib
+import io
+import logging
+import os
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from grader.chapters import Chapter, ChapterError, find_exercise
@@ -76,9 +81,42 @@ def check(exercise_id: str) -> None:
         return
     chapter, exercise = found
     answer = LocalAnswer(sys._getframe(1).f_globals, probes_of(chapter))
-    status, reason = judge_exercise(answer, exercise, None)
-    _verdicts[exercise.id] = status
-    _show(_verdict(exercise, status, reason))
+    verdict = judge_exercise(answer, exercise)
+    _verdicts[exercise.id] = verdict.status
+    _show(_verdict(exercise, verdict.status, verdict.reason))
+
+
+def require(exercise_id: str, *, hidden: bool = False) -> None:
+    """Judges the answer to an exercise, and raises an error unless it passes.
+
+    For graders that run tests in the notebook, such as nbgrader, which takes any text on the standard error
+    for a failure: what the checks write there is dropped.
+
+    Args:
+        exercise_id: Such as ``"ch05.head"``.
+        hidden: Whether the hidden check decides too; it needs a copy of the course with answers.
+
+    Raises:
+        AssertionError: If the answer does not pass; it says what ``check`` would show.
+        ChapterError: If there is no such exercise, or no hidden check at hand.
+    """
+    chapter, exercise = find_exercise(exercise_id)
+    key = chapter.key(exercise.id) if hidden else None
+    if hidden and key is None:
+        raise ChapterError(
+            _("The hidden check of {exercise} is in answers.py, which this copy of the course lacks.").format(
+                exercise=exercise.id
+            )
+        )
+    answer = LocalAnswer(sys._getframe(1).f_globals, probes_of(chapter))
+    with _standard_error_dropped():
+        verdict = judge_exercise(answer, exercise, key, chapter.sentences)
+    _verdicts[exercise.id] = verdict.status
+    card = _verdict(exercise, verdict.status, verdict.reason)
+    if verdict.status is not Status.PASSED:
+        raise AssertionError(repr(card))
+    if not hidden:
+        _show(card)
 
 
 def hint(exercise_id: str) -> None:
@@ -167,6 +205,22 @@ def _verdict(exercise: Exercise, status: Status, reason: str) -> Card:
     else:
         heading = _("Not yet right")
     return Card(symbol, f"{heading} — {exercise.title}", [reason] if reason else [])
+
+
+@contextlib.contextmanager
+def _standard_error_dropped() -> Iterator[None]:
+    """Drops what Python, its loggers and libraries in C write to the standard error."""
+    disabled = logging.root.manager.disable
+    with contextlib.redirect_stderr(io.StringIO()), Path(os.devnull).open("wb") as null:
+        kept = os.dup(2)
+        os.dup2(null.fileno(), 2)
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _find(exercise_id: str) -> tuple[Chapter, Exercise] | None:

@@ -48,14 +48,14 @@ class Failure:
         message: Its message, shortened.
         line: Line in the cell, from 1; 0 where it is not known.
         source: Text of that line, shortened.
-        out_of_memory: Whether memory ran out.
+        limit: Limit that it ran into: a key of :func:`limit_words`, or empty.
     """
 
     error: str
     message: str = ""
     line: int = 0
     source: str = ""
-    out_of_memory: bool = False
+    limit: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the failure as plain data."""
@@ -71,15 +71,17 @@ class Failure:
         if not isinstance(data, dict) or set(data) != set(cls.__dataclass_fields__):
             raise malformed()
         failure = cls(**data)
-        texts = (failure.error, failure.message, failure.source)
+        texts = (failure.error, failure.message, failure.source, failure.limit)
         if not all(isinstance(text, str) for text in texts) or type(failure.line) is not int:
             raise malformed()
         return failure
 
     def fault(self) -> AnswerFault:
         """Returns the verdict on an answer that failed so."""
-        if self.out_of_memory:
+        if self.limit == "memory":
             return AnswerFault(Status.MEMORY_LIMIT, memory_reason())
+        if limit := limit_words().get(self.limit):
+            return AnswerFault(Status.RESOURCE_LIMIT, limit_reason(limit))
         return AnswerFault(Status.RAISED, self.reason())
 
     def reason(self) -> str:
@@ -154,6 +156,25 @@ def not_attempted_reason() -> str:
 def memory_reason() -> str:
     """Tells the learner that memory ran out."""
     return _("Your code used more memory than it may. Work on smaller arrays or batches.")
+
+
+def limit_words() -> dict[str, str]:
+    """Names what learners' code can run out of, other than time and memory."""
+    return {
+        "file size": _("the size of one file"),
+        "scratch": _("the space for files"),
+        "processes": _("the number of processes and threads"),
+        "open files": _("the number of open files"),
+    }
+
+
+def limit_reason(limit: str) -> str:
+    """Tells the learner which limit was met.
+
+    Args:
+        limit: One of the words of :func:`limit_words`.
+    """
+    return _("Your code went beyond what an exercise may use: {limit}. Use less of it.").format(limit=limit)
 
 
 def refused_reason(problem: str) -> str:

@@ -1,9 +1,9 @@
 """Where the worker runs: a staged public copy of the course, and the command that starts the worker in it.
 
 ``bubblewrap`` gives it its own namespaces: no network, no other process, and of the file system only the
-system, the Python environment and the public copy, all read-only, and an empty home. ``process`` is an
-ordinary process with resource limits: it keeps the verdict apart from the learner's code, but that code can
-read and write whatever the user can.
+system, the Python environment and the public copy, all read-only, and an empty home; each exercise then
+gets namespaces and a scratch folder of its own inside (:mod:`grader.confine`). ``process`` is an ordinary
+process with resource limits and, where the kernel has them, Landlock and seccomp.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ _SETTINGS = (
 )
 _INSIDE_COURSE = Path("/course")
 _INSIDE_HOME = Path("/home/learner")
+_ORDINARY_USER = 65534
+"""Whom the worker becomes when root grades: nobody, who owns no file."""
 
 
 class IsolationUnavailable(Exception):
@@ -47,31 +49,47 @@ class IsolationUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one exercise's process may use.
+    """What an answer's processes may use.
 
     Attributes:
-        memory: Bytes of address space on top of what the worker holds after its imports. Training
-            Keras' ResNet50 on 64-pixel images takes 2.1 GiB of it.
+        memory: Bytes that all of them together may use on top of what the worker holds after its imports;
+            also the address space of each. Training Keras' ResNet50 on 64-pixel images takes 2.1 GiB of it.
+        scratch: Bytes that all files together may take; ``process`` limits each file alone.
         file_size: Bytes of one file.
-        processes: Processes and threads of the sandbox; without one the kernel would count all of the
-            user's, so ``process`` has no such limit.
+        processes: Processes and threads; without namespaces the kernel would count all of the user's, so
+            ``process`` has no such limit.
+        open_files: Open files of a process.
+        cpu: Processor seconds for each second of an exercise's time limit.
+        submission_seconds: Wall-clock seconds for all exercises of a submission together.
     """
 
     memory: int = 3 * 2**30
+    scratch: int = 256 * 2**20
     file_size: int = 64 * 2**20
-    processes: int = 512
+    processes: int = 256
+    open_files: int = 256
+    cpu: float = 2.0
+    submission_seconds: float = 600.0
 
-    def resources(self, isolation: Isolation, seconds: float) -> dict[str, int]:
-        """Returns the limits by their names in :mod:`resource`.
+    def of_exercise(self, isolation: Isolation, seconds: float) -> dict[str, int]:
+        """Returns the limits of one exercise.
 
         Args:
             isolation: Where the process runs.
-            seconds: Wall-clock limit of the exercise; processor time is limited as a second line.
+            seconds: Wall-clock limit of the exercise.
+
+        Returns:
+            ``memory`` and ``cpu`` (seconds) for all processes together, and the limits of each by their
+            names in :mod:`resource`.
         """
+        cpu = max(int(seconds * self.cpu), 1)
         limits = {
+            "memory": self.memory,
+            "cpu": cpu,
             "RLIMIT_AS": self.memory,
-            "RLIMIT_CPU": int(seconds * (os.cpu_count() or 1)) + 10,
+            "RLIMIT_CPU": cpu + 10,
             "RLIMIT_FSIZE": self.file_size,
+            "RLIMIT_NOFILE": self.open_files,
             "RLIMIT_CORE": 0,
         }
         return limits | {"RLIMIT_NPROC": self.processes} if isolation == "bubblewrap" else limits
@@ -135,6 +153,22 @@ class Sandbox:
         python = [sys.executable, "-P", *arguments]
         return python if self.isolation == "process" else [*self._bubblewrap(), *python]
 
+    def confinement(self, limits: Limits) -> list[str]:
+        """Returns the worker's arguments that say how it is to keep its children apart.
+
+        Args:
+            limits: What they may use.
+        """
+        if self.isolation == "process":
+            return ["--readable", *map(str, self._readable())]
+        user = ["--user", str(_ORDINARY_USER)] if _is_root() else []
+        return [*user, "--namespaces", "--scratch", str(limits.scratch), "--readable", "/"]
+
+    def _readable(self) -> list[Path]:
+        """Returns what a child may read where nothing else limits what it sees."""
+        system = [Path(name) for name in (*_SYSTEM, *_SETTINGS, "/dev", "/proc")]
+        return [*system, *_python_prefixes(), self.staged, *self.linked.values()]
+
     def environment(self) -> dict[str, str]:
         """Returns the whole environment of the worker: nothing of the judge's own is passed on."""
         bubblewrap = self.isolation == "bubblewrap"
@@ -157,15 +191,16 @@ class Sandbox:
         }
 
     def _bubblewrap(self) -> list[str]:
-        options = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+        options = [*_namespaces(), "--clearenv"]
         for name, value in self.environment().items():
             options += ["--setenv", name, value]
-        options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
         options += _system_mounts() + _python_mounts()
         options += ["--ro-bind", str(self.staged), str(_INSIDE_COURSE)]
         for name, folder in self.linked.items():
             options += ["--ro-bind", str(folder), str(_INSIDE_COURSE / name)]
-        return [*options, "--tmpfs", str(_INSIDE_HOME), "--chdir", str(_INSIDE_HOME), "--"]
+        options += ["--perms", "1777", "--tmpfs", str(_INSIDE_HOME), "--chdir", str(_INSIDE_HOME)]
+        return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
 def public_files(chapter_folder: Path) -> list[Path]:
@@ -200,7 +235,7 @@ def require(isolation: Isolation) -> None:
 @cache
 def bubblewrap_available() -> bool:
     """Tells whether bubblewrap works here, by running Python in it."""
-    probe = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    probe = [*_namespaces(), "--clearenv"]
     probe += ["--proc", "/proc", "--dev", "/dev", *_system_mounts(), *_python_mounts(), "--"]
     try:
         finished = subprocess.run(
@@ -211,6 +246,22 @@ def bubblewrap_available() -> bool:
     return finished.returncode == 0
 
 
+def _is_root() -> bool:
+    return os.getuid() == 0
+
+
+def _namespaces() -> list[str]:
+    """Starts a bubblewrap command.
+
+    Root keeps its user namespace, so that the worker can become a user who is nobody outside either.
+    """
+    options = ["bwrap", "--die-with-parent", "--new-session"]
+    if not _is_root():
+        return [*options, "--unshare-all"]
+    apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    return [*options, *apart, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+
+
 def _system_mounts() -> list[str]:
     options = []
     for name in _SYSTEM:
@@ -219,6 +270,7 @@ def _system_mounts() -> list[str]:
             options += ["--symlink", str(path.readlink()), name]
         elif path.is_dir():
             options += ["--ro-bind", name, name]
+    options += ["--perms", "0755", "--dir", "/etc"]
     for name in _SETTINGS:
         options += ["--ro-bind-try", name, name]
     return options
@@ -226,11 +278,11 @@ def _system_mounts() -> list[str]:
 
 def _python_mounts() -> list[str]:
     """Mounts the environment, its base and the links between them; hides any ``chapters`` in them."""
-    prefixes = {Path(prefix).absolute() for prefix in (sys.prefix, sys.base_prefix, sys.base_exec_prefix)}
-    prefixes |= {prefix.resolve() for prefix in prefixes}
-    prefixes = {prefix for prefix in prefixes if not prefix.is_relative_to("/usr")}
+    prefixes = _python_prefixes()
     options = []
-    for prefix in sorted(prefixes):
+    for folder in sorted({parent for prefix in prefixes for parent in prefix.parents} - {Path("/")}):
+        options += ["--perms", "0755", "--dir", str(folder)]
+    for prefix in prefixes:
         options += ["--ro-bind", str(prefix.resolve()), str(prefix)]
     visible = [*prefixes, Path("/usr")]
     link = Path(sys.executable)
@@ -242,6 +294,12 @@ def _python_mounts() -> list[str]:
         if any(installed.is_relative_to(prefix) for prefix in visible):
             options += ["--tmpfs", str(installed)]
     return options
+
+
+def _python_prefixes() -> list[Path]:
+    prefixes = {Path(prefix).absolute() for prefix in (sys.prefix, sys.base_prefix, sys.base_exec_prefix)}
+    prefixes |= {prefix.resolve() for prefix in prefixes}
+    return sorted(prefix for prefix in prefixes if not prefix.is_relative_to("/usr"))
 
 
 def _installed_chapters() -> list[Path]:

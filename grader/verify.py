@@ -154,8 +154,8 @@ def verdict_in_notebook(chapter: Chapter, exercise: Exercise, code: AnswerCode) 
     namespace: dict[str, Any] = {"__name__": "__main__", "display": print}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         failures = run_cells(code.cells, namespace)
-        status, _reason = judge_exercise(LocalAnswer(namespace, probes_of(chapter), SEED), exercise)
-    return status, bool(failures)
+        verdict = judge_exercise(LocalAnswer(namespace, probes_of(chapter), SEED), exercise)
+    return verdict.status, bool(failures)
 
 
 def _passes(result: ExerciseResult) -> str:
@@ -173,9 +173,9 @@ def _fails_as(mistake: Mistake, key: Key) -> Callable[[ExerciseResult], str]:
     def judged(result: ExerciseResult) -> str:
         if result.status in (Status.PASSED, Status.NOT_ATTEMPTED, Status.GRADER_FAULT):
             return f"must fail, but is {result.status}: {result.reason}"
-        if mistake.reason not in result.reason:
-            return f"must be told {mistake.reason!r}, but is told {result.reason!r}"
-        confused = [reason for reason in sorted(others) if reason in result.reason]
+        if mistake.reason not in result.detail:
+            return f"must be told {mistake.reason!r}, but is told {result.detail!r}"
+        confused = [reason for reason in sorted(others) if reason in result.detail]
         return f"is told the reason of another mistake too: {confused[0]!r}" if confused else ""
 
     return judged

@@ -3,9 +3,14 @@
 The judge starts it as ``python -m grader.worker`` with one end of a socket pair. It imports the chapter's
 public probes once, runs no TensorFlow operation, and then does what single bytes on that socket tell it:
 
-- ``FORK``, with a socket attached: fork a child that serves the judge over that socket.
-- ``KILL``: kill the child. ``REAP``: let it end by itself for a moment first. Both are
-  answered with how it ended (a frame of :mod:`grader.wire`).
+- ``FORK``, with a socket attached and followed by a frame with the child's limits: fork a child that serves
+  the judge over that socket. The child says ``"ready"`` there before any of the learner's code runs.
+- ``KILL``: end the child. ``REAP``: let it end by itself for a moment first. Both are answered with how it
+  ended and what it used (a frame of :mod:`grader.wire`).
+
+While a child runs, the server adds up the memory and the processor time of all its processes, and ends it
+when it uses more than its job allows. The server survives submissions: nothing of a child is left when it
+has ended (``confined``: its PID namespace ends with it), and no child can look into the server's memory.
 
 A chapter without ``probes.py`` imports nothing beforehand; one whose answers use Keras should have it,
 or every child pays for the import.
@@ -19,11 +24,16 @@ import gc
 import importlib
 import os
 import resource
+import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,7 +42,65 @@ from grader import wire
 from grader.protocol import FORK, KILL, REAP
 from grader.workspace import Workspace, run_cells
 
+if sys.platform == "linux":
+    from grader import confine
+
 REAP_SECONDS = 2.0
+WATCH_SECONDS = 0.1
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """How children are kept apart.
+
+    Attributes:
+        namespaces: Whether each enters namespaces of its own and gets a private scratch folder.
+        readable: Folders that it may read, where the kernel has Landlock.
+        scratch: Bytes of the private scratch folder.
+    """
+
+    namespaces: bool
+    readable: tuple[Path, ...]
+    scratch: int
+
+
+@dataclass
+class Child:
+    """The process of one exercise and what it has used.
+
+    Attributes:
+        pid: Its process id.
+        limits: What all its processes together may use: bytes of ``memory``, seconds of ``cpu``.
+        baseline: Bytes of anonymous memory that it shares with the server from the start.
+        memory: The most memory seen, in bytes.
+        cpu: Processor time seen, in seconds.
+        exceeded: The limit that ended it, empty for none.
+    """
+
+    pid: int
+    limits: Mapping[str, float] = field(default_factory=dict)
+    baseline: int = 0
+    memory: int = 0
+    cpu: float = 0.0
+    exceeded: str = ""
+
+    def watch(self) -> None:
+        """Measures it, and kills it when it uses more than it may."""
+        if self.exceeded:
+            return
+        memory, cpu = 0, 0.0
+        for pid in descendants(self.pid):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                memory += max(_anonymous(pid) - self.baseline, 0)
+                cpu += _cpu_seconds(pid)
+        self.memory, self.cpu = max(self.memory, memory), max(self.cpu, cpu)
+        for name, used in (("memory", memory), ("cpu", cpu)):
+            if used > self.limits.get(name, float("inf")):
+                self.exceeded = name
+                _kill_tree(self.pid)
+                return
 
 
 class _Notebook(ModuleType):
@@ -49,72 +117,229 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m grader.worker", description="Serves the grader's judge.")
     parser.add_argument("--connection", type=int, required=True, help="descriptor of a socket to the judge")
     parser.add_argument("--probes", help="module of the chapter's probes")
+    parser.add_argument("--preload", nargs="*", default=[], help="modules to import, where they are there")
+    parser.add_argument("--user", type=int, help="user and group to become, when started as root")
+    parser.add_argument("--namespaces", action="store_true", help="namespaces of its own for each child")
+    parser.add_argument("--readable", nargs="*", default=[], type=Path, help="folders that a child may read")
+    parser.add_argument("--scratch", type=int, default=0, help="bytes of a child's scratch folder")
     arguments = parser.parse_args()
+    if sys.platform == "linux":
+        if arguments.user is not None:
+            confine.become_user(arguments.user, arguments.user)
+        confine.adopt_orphans()
     judge = socket.socket(fileno=arguments.connection)
+    judge.set_inheritable(False)
+    for name in arguments.preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     probes = [importlib.import_module(name) for name in _probe_modules(arguments.probes)]
+    if sys.platform == "linux":
+        confine.hide_memory(True)
     gc.collect()
     gc.freeze()
     wire.send(judge, wire.encode("ready"))
-    _serve(judge, probes)
+    confinement = Confinement(arguments.namespaces, tuple(arguments.readable), arguments.scratch)
+    _Server(judge, probes, confinement).serve()
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Yields a process and all that it has started and that still run, as the kernel tells them."""
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                yield from descendants(int(child))
 
 
 def _probe_modules(chapter_probes: str | None) -> list[str]:
     return [chapter_probes, "grader.probes"] if chapter_probes else []
 
 
-def _serve(judge: socket.socket, probes: Sequence[ModuleType]) -> None:
-    child = 0
-    while True:
-        command, descriptors, _flags, _address = socket.recv_fds(judge, 1, 1)
-        if command == FORK:
-            connection = socket.socket(fileno=descriptors[0])
-            child = os.fork()
-            if child == 0:
-                judge.close()
-                _run_child(connection, probes)
-            connection.close()
-        elif command in (KILL, REAP):
-            wire.send(judge, wire.encode(_end(child, REAP_SECONDS if command == REAP else 0.0)))
-            child = 0
-        else:
-            break
-    if child:
-        _end(child, 0.0)
+class _Server:
+    """Forks children one at a time, watches and ends them."""
+
+    def __init__(self, judge: socket.socket, probes: Sequence[ModuleType], confinement: Confinement) -> None:
+        self._judge = judge
+        self._probes = probes
+        self._confinement = confinement
+        self._child: Child | None = None
+        self._baseline = _anonymous(os.getpid()) if sys.platform == "linux" else 0
+
+    def serve(self) -> None:
+        """Does what the judge says until it is gone."""
+        while True:
+            while self._child and not select.select([self._judge], [], [], WATCH_SECONDS)[0]:
+                self._child.watch()
+            message, descriptors, _flags, _address = socket.recv_fds(self._judge, 1, 1)
+            if message == FORK:
+                limits = wire.decode(wire.receive(self._judge))
+                with socket.socket(fileno=descriptors[0]) as connection:
+                    self._child = self._fork(connection, limits)
+            elif message in (KILL, REAP) and self._child:
+                ending = self._end(REAP_SECONDS if message == REAP else 0.0)
+                wire.send(self._judge, wire.encode(ending))
+            else:
+                break
+        if self._child:
+            self._end(0.0)
+
+    def _end(self, patience: float) -> dict[str, Any]:
+        assert self._child is not None
+        ending = _end(self._child, patience, self._confinement.namespaces)
+        self._child = None
+        return ending
+
+    def _fork(self, connection: socket.socket, limits: dict[str, int]) -> Child:
+        """Forks a child; with namespaces, through a go-between that enters them and is gone at once."""
+        if not self._confinement.namespaces:
+            pid = os.fork()
+            if pid == 0:
+                self._become_child(connection, limits)
+            return Child(pid, limits, self._baseline)
+        read_end, write_end = os.pipe()
+        go_between = os.fork()
+        if go_between == 0:
+            os.close(read_end)
+            self._go_between(connection, limits, write_end)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as told:
+            pid = int(told.read() or b"0")
+        os.waitpid(go_between, 0)
+        return Child(pid or go_between, limits, self._baseline)
+
+    def _go_between(self, connection: socket.socket, limits: dict[str, int], told: int) -> None:
+        """Enters namespaces, starts the child in them, and ends; the server adopts the child."""
+        with _exiting():
+            confine.hide_memory(False)
+            confine.enter_namespaces()
+            pid = os.fork()
+            if pid == 0:
+                os.close(told)
+                self._become_child(connection, limits)
+            os.write(told, str(pid).encode())
+
+    def _become_child(self, connection: socket.socket, limits: dict[str, int]) -> None:
+        """Turns a forked process into the one that serves an exercise."""
+        with _exiting():
+            os.setsid()
+            self._judge.close()
+            _confine(self._confinement, limits)
+            wire.send(connection, wire.encode("ready"))
+            _silence()
+            _serve_exercise(connection, self._probes)
 
 
-def _end(child: int, patience: float) -> dict[str, Any]:
-    """Waits for a child, kills it when it does not end, and says how it ended."""
-    deadline = time.monotonic() + patience
-    ended, status = os.waitpid(child, os.WNOHANG)
-    while not ended and time.monotonic() < deadline:
-        time.sleep(0.02)
-        ended, status = os.waitpid(child, os.WNOHANG)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    if not ended:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        _pid, status = os.waitpid(child, 0)
-    return {"killed": not ended, "exit": os.waitstatus_to_exitcode(status)}
-
-
-def _run_child(connection: socket.socket, probes: Sequence[ModuleType]) -> None:
-    """Serves one exercise in a child process; never returns."""
+@contextlib.contextmanager
+def _exiting() -> Iterator[None]:
+    """Ends this forked process after the block, with the status of how the block ended."""
     try:
-        os.setsid()
-        _silence()
-        _serve_exercise(connection, probes)
-    except (EOFError, OSError):
+        yield
         os._exit(0)
+    except (EOFError, ConnectionError):
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - this process ends here, whatever it is
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         os._exit(1)
 
 
+def _confine(confinement: Confinement, limits: dict[str, int]) -> None:
+    """Puts every layer in place that this system has; see :mod:`grader.confine`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    resources = {name: value for name, value in limits.items() if name.startswith("RLIMIT_")}
+    if sys.platform != "linux":
+        _limit_elsewhere(resources)
+        return
+    writable = [Path("/tmp"), Path("/dev/shm")]
+    if confinement.namespaces:
+        confine.mount_privately(Path.home(), confinement.scratch)
+        confine.drop_capabilities()
+    else:
+        writable = [_own_home()]
+    confine.limit(resources)
+    confine.restrict_files(confinement.readable, [Path.home(), *writable, *map(Path, _DEVICES)])
+    confine.filter_system_calls()
+
+
+def _own_home() -> Path:
+    """Gives this process a home of its own below the server's; the server removes it."""
+    home = Path(tempfile.mkdtemp(dir=_homes()))
+    os.environ |= {"HOME": str(home), "TMPDIR": str(home)}
+    tempfile.tempdir = None
+    os.chdir(home)
+    return home
+
+
+def _homes() -> Path:
+    homes = Path.home() / "children"
+    homes.mkdir(exist_ok=True)
+    return homes
+
+
+def _limit_elsewhere(limits: dict[str, int]) -> None:
+    """Sets what limits this system knows: macOS refuses some, and has no others."""
+    for name, value in limits.items():
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+def _end(child: Child, patience: float, confined: bool) -> dict[str, Any]:
+    """Waits for a child, kills it and all its processes, and says how it ended."""
+    deadline = time.monotonic() + patience
+    while not (ended := _has_ended(child.pid)) and time.monotonic() < deadline:
+        child.watch()
+        time.sleep(0.02)
+    killed = not ended and not child.exceeded
+    _kill_tree(child.pid)
+    _pid, status, used = os.wait4(child.pid, 0)
+    _reap_orphans()
+    if not confined:
+        shutil.rmtree(_homes(), ignore_errors=True)
+    return {
+        "killed": killed,
+        "exit": os.waitstatus_to_exitcode(status),
+        "exceeded": child.exceeded,
+        "cpu": max(child.cpu, used.ru_utime + used.ru_stime),
+        "memory": child.memory,
+    }
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill_tree(pid: int) -> None:
+    """Kills a process and its descendants; those that moved to other groups and sessions too."""
+    for each in [*descendants(pid)]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(each, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _reap_orphans() -> None:
+    """Kills and reaps what a child left behind; all of it has become the server's."""
+    while True:
+        left = [pid for pid in descendants(os.getpid()) if pid != os.getpid()]
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            if os.waitpid(-1, 0 if left else os.WNOHANG) == (0, 0) and not left:
+                return
+        except ChildProcessError:
+            return
+
+
 def _serve_exercise(connection: socket.socket, probes: Sequence[ModuleType]) -> None:
-    job = wire.decode(wire.receive(connection))
-    _limit(job["limits"])
+    cells = wire.decode(wire.receive(connection))
     namespace = _notebook_namespace()
-    failures = run_cells(job["cells"], namespace)
+    failures = run_cells(cells, namespace)
     report = [(number, failure.to_dict()) for number, failure in failures]
     wire.send(connection, wire.encode(report))
     workspace = Workspace(namespace, probes)
@@ -139,20 +364,18 @@ def _silence() -> None:
     os.close(null)
 
 
-def _limit(limits: dict[str, int]) -> None:
-    """Sets resource limits, by the name that :mod:`resource` gives them; memory is on top of what is used."""
-    limits["RLIMIT_AS"] += _address_space()
-    for name, value in limits.items():
-        kind = getattr(resource, name)
-        _soft, hard = resource.getrlimit(kind)
-        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        warned = max(ceiling - 5, 1) if kind == resource.RLIMIT_CPU else ceiling
-        resource.setrlimit(kind, (warned, ceiling))
+def _anonymous(pid: int) -> int:
+    """Returns the bytes of a process's memory that no file backs."""
+    fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    return (int(fields[1]) - int(fields[2])) * _PAGE
 
 
-def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return pages * resource.getpagesize()
+def _cpu_seconds(pid: int) -> float:
+    """Returns the processor time of a process and of the children it has waited for."""
+    fields = (
+        Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    )
+    return sum(map(int, fields[11:15])) / _TICKS
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import linecache
 import traceback
@@ -70,7 +71,7 @@ def failure_of(error: BaseException) -> Failure:
         message=one_line(message, 300),
         line=line,
         source=one_line(source, 80),
-        out_of_memory=isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError",
+        limit=_limit_met(error),
     )
 
 
@@ -210,6 +211,24 @@ class _Plain:
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             return array.astype("float64")
         return array if array.dtype.kind in "biuf" else self._keep(array)
+
+
+_LIMIT_OF_ERRNO = {
+    errno.ENOMEM: "memory",
+    errno.EFBIG: "file size",
+    errno.ENOSPC: "scratch",
+    errno.EMFILE: "open files",
+}
+
+
+def _limit_met(error: BaseException) -> str:
+    """Returns the limit that an exception speaks of; empty for none."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "memory"
+    no_process = isinstance(error, BlockingIOError) and error.errno == errno.EAGAIN
+    if no_process or (isinstance(error, RuntimeError) and error.args == ("can't start new thread",)):
+        return "processes"
+    return _LIMIT_OF_ERRNO.get(error.errno or 0, "") if isinstance(error, OSError) else ""
 
 
 def _compile(code: str, number: int) -> CodeType:

@@ -34,7 +34,10 @@ def test_request_names_operation_and_arguments() -> None:
     [
         ({"missing": "f"}, Status.NOT_ATTEMPTED),
         ({"raised": FAILURE}, Status.RAISED),
-        ({"raised": FAILURE | {"out_of_memory": True}}, Status.MEMORY_LIMIT),
+        ({"raised": FAILURE | {"limit": "memory"}}, Status.MEMORY_LIMIT),
+        ({"raised": FAILURE | {"limit": "processes"}}, Status.RESOURCE_LIMIT),
+        ({"raised": FAILURE | {"limit": "patience"}}, Status.RAISED),
+        ({"raised": FAILURE | {"limit": 1}}, Status.REFUSED),
         ({"refused": "too large"}, Status.REFUSED),
         ("passed", Status.REFUSED),
         (None, Status.REFUSED),

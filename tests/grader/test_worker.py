@@ -14,15 +14,17 @@ from grader.protocol import FORK, KILL, REAP
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the worker needs Linux")
 
-LIMITS = {"RLIMIT_AS": 2**29, "RLIMIT_CPU": 30, "RLIMIT_CORE": 0}
+LIMITS = {"memory": 2**29, "cpu": 20, "RLIMIT_AS": 2**29, "RLIMIT_CPU": 30, "RLIMIT_CORE": 0}
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "grader.worker", "--connection", str(theirs.fileno())]
+    command = [sys.executable, "-m", "grader.worker", "--connection", str(theirs.fileno()), "--readable", "/"]
     with theirs:
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env={**os.environ, "HOME": str(tmp_path)}
+        )
     with ours:
         assert receive(ours) == "ready"
         yield process, ours
@@ -37,7 +39,9 @@ def fork(control: socket.socket, *cells: str) -> socket.socket:
     ours, theirs = socket.socketpair()
     with theirs:
         socket.send_fds(control, [FORK], [theirs.fileno()])
-    wire.send(ours, wire.encode({"cells": cells, "limits": LIMITS}))
+        wire.send(control, wire.encode(LIMITS))
+    assert receive(ours) == "ready"
+    wire.send(ours, wire.encode(cells))
     return ours
 
 
@@ -67,7 +71,8 @@ def test_child_runs_cells_then_answers(server: tuple[subprocess.Popen[bytes], so
         assert (number, failure["error"]) == (1, "ZeroDivisionError")
         wire.send(child, wire.encode({"op": "call", "name": "f", "args": (3,), "kwargs": {}}))
         assert receive(child) == {"result": 23}
-        assert end(control, KILL) == {"killed": True, "exit": -9}
+        ending = end(control, KILL)
+        assert (ending["killed"], ending["exit"], ending["exceeded"]) == (True, -9, "")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,8 @@ def test_how_a_child_ended_is_told(
     with fork(control, cell) as child:
         with pytest.raises(EOFError):
             receive(child)
-        assert end(control, REAP) == {"killed": False, "exit": code}
+        ending = end(control, REAP)
+        assert (ending["killed"], ending["exit"], ending["exceeded"]) == (False, code, "")
 
 
 def test_children_inherit_nothing_from_one_another(
@@ -101,7 +107,7 @@ def test_limits_hold_in_the_child(server: tuple[subprocess.Popen[bytes], socket.
     _process, control = server
     with fork(control, "too_much = bytearray(2**30)") as child:
         ((_number, failure),) = receive(child)
-        assert failure["out_of_memory"]
+        assert failure["limit"] == "memory"
         end(control, KILL)
 
 
@@ -109,17 +115,21 @@ def test_limits_hold_in_the_child(server: tuple[subprocess.Popen[bytes], socket.
 def test_nothing_of_a_child_is_left(
     server: tuple[subprocess.Popen[bytes], socket.socket], tmp_path: Path, command: bytes
 ) -> None:
-    _process, control = server
-    note = tmp_path / "pids"
-    loop = f"""
+    loop = """
 import os
 child = os.fork()
-with open({str(note)!r}, "a") as file: print(os.getpid(), file=file, flush=True)
+if child == 0: os.setsid()
+with open("pids", "a") as file: print(os.getpid(), file=file, flush=True)
 while True: pass
 """
+    _process, control = server
+
+    def noted() -> list[int]:
+        return [int(pid) for file in tmp_path.glob("children/*/pids") for pid in file.read_text().split()]
+
     with fork(control, loop):
-        assert eventually(lambda: note.exists() and len(note.read_text().split()) == 2)
-        pids = [int(pid) for pid in note.read_text().split()]
+        assert eventually(lambda: len(noted()) == 2)
+        pids = noted()
         assert all(is_running(pid) for pid in pids)
         if command:
             end(control, command)
