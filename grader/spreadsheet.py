@@ -1,0 +1,33 @@
+"""Tables for spreadsheets: cells that are no formula, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def plain_text(cell: object) -> object:
+    """Returns a cell that no spreadsheet takes for a formula: such text gets an apostrophe in front."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
+    """Returns rows as CSV, each cell as it is."""
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter).writerows(rows)
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Writes a file in one step, line ends as they are; its folder is made when it is not there.
+
+    Half a surrogate pair, which the name of a file can bring along, is written as an escape.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding, "backslashreplace", newline="")
+    part.replace(path)
