@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grader.notebook import check, hint, score, solution
+    from grader.notebook import check, hint, require, score, solution
 
-__all__ = ["check", "hint", "score", "solution"]
+__all__ = ["check", "hint", "require", "score", "solution"]
 
 
 def __getattr__(name: str) -> Any:
