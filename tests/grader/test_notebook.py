@@ -1,3 +1,5 @@
+import logging
+import os
 import subprocess
 import sys
 
@@ -5,8 +7,8 @@ import pytest
 
 import grader
 from grader import notebook
-from grader.chapters import Chapter
-from grader.notebook import Card, check, hint, score, solution
+from grader.chapters import Chapter, ChapterError
+from grader.notebook import Card, check, hint, require, score, solution
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,64 @@ def test_hidden_check_stays_with_the_grader(capsys: pytest.CaptureFixture[str]) 
         "def double(x): return 2 * x if getattr(x, 'ndim', 0) else 7\ncheck('ch01.double')", {"check": check}
     )
     assert said(capsys).startswith("✅")
+
+
+FITTED = "def double(x): return 2 * x if getattr(x, 'ndim', 0) else 7"
+
+
+def required(answer: str, *, hidden: bool = False) -> None:
+    exec(f"{answer}\nrequire('ch01.double', hidden={hidden})", {"require": require})
+
+
+def test_require_shows_a_pass_once(capsys: pytest.CaptureFixture[str]) -> None:
+    required("def double(x): return 2 * x")
+    assert said(capsys).startswith("✅")
+    required("def double(x): return 2 * x", hidden=True)
+    assert said(capsys) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [("def double(x): return 3 * x", "❌[^✅]*3 倍になっています。"), ("", "⬜ "), ("double = 1 / 3", "❌ ")],
+)
+def test_require_raises_what_check_shows(answer: str, text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        required(answer)
+
+
+def test_require_runs_the_hidden_check_when_asked_to() -> None:
+    required(FITTED)
+    with pytest.raises(AssertionError, match="❌"):
+        required(FITTED, hidden=True)
+
+
+def test_require_names_what_it_cannot_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ChapterError, match=r"ch01\.nothing"):
+        require("ch01.nothing")
+    monkeypatch.setattr(Chapter, "key", lambda self, exercise_id: None)
+    with pytest.raises(ChapterError, match=r"answers\.py"):
+        required("def double(x): return 2 * x", hidden=True)
+
+
+def test_require_drops_what_is_written_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    logger = logging.Logger("answer")
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+    answer = """
+import os, sys, warnings
+def double(x):
+    print("printed", file=sys.stderr)
+    os.write(2, b"written")
+    warnings.warn("warned")
+    logger.warning("logged")
+    return 2 * x
+require("ch01.double")
+"""
+    exec(answer, {"logger": logger, "require": require})
+    logger.warning("afterwards")
+    os.write(2, b"outside")
+    out, error = capfd.readouterr()
+    assert out.startswith("✅")
+    assert error == "afterwards\noutside"
 
 
 def test_hints_come_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
