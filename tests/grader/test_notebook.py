@@ -89,9 +89,11 @@ def test_require_names_what_it_cannot_find(monkeypatch: pytest.MonkeyPatch) -> N
         required("def double(x): return 2 * x", hidden=True)
 
 
-def test_require_drops_what_is_written_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    logger = logging.Logger("answer")
-    logger.addHandler(logging.StreamHandler(sys.stderr))
+def test_require_drops_what_is_written_to_standard_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("answer")
+    monkeypatch.setattr(logger, "handlers", [logging.StreamHandler(sys.stderr)])
     answer = """
 import os, sys, warnings
 def double(x):
