@@ -1,7 +1,8 @@
-"""The command ``grader``: build, verify, release, grade, demo."""
+"""The command ``grader``: build, verify, release, grade, report, regrade, export, demo."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -22,13 +23,16 @@ from rich.text import Text
 
 from grader import demo as demonstration
 from grader import notebooks
+from grader import regrade as regrading
 from grader import release as releasing
 from grader.batch import Grading, find_submissions
-from grader.chapters import Chapter, ChapterError, load_chapter, load_chapters
-from grader.exercise import Status
+from grader.chapters import Chapter, ChapterError, find_exercise, load_chapter, load_chapters
+from grader.exercise import Exercise, Status
+from grader.gradebook import FILE, Gradebook, GradebookError
 from grader.messages import Language, _, set_language
+from grader.regrade import Regraded
 from grader.report import isolation_words, status_word, symbol, write_report
-from grader.results import SubmissionResult
+from grader.results import ExerciseResult, SubmissionResult
 from grader.sandbox import Isolation, IsolationUnavailable, bubblewrap_available, require
 from grader.verify import Row
 from grader.verify import verify as verify_chapter
@@ -46,6 +50,9 @@ LanguageOption = Annotated[
 ]
 JobsOption = Annotated[
     int | None, typer.Option(min=1, help=_("How many at a time (default: one per processor core)."))
+]
+GradesArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help=_("Folder that grade wrote to."), show_default=False)
 ]
 ChapterArgument = Annotated[str | None, typer.Argument(help=_("Number or name (default: every chapter)."))]
 
@@ -71,10 +78,53 @@ def grade(
             raise ChapterError(
                 _("There is no .ipynb file in {paths}.").format(paths=", ".join(map(str, paths)))
             )
-        results, complete = _grade(Grading(load_chapters(), isolation, seed), submissions, jobs, out)
-        _print_results(results, out)
+        with _open_gradebook(out) as gradebook:
+            grading = Grading(load_chapters(), isolation, seed, gradebook)
+            complete = _grade(grading, submissions, jobs)
+            results = _report(gradebook, out)
+        _print_results([result for result in results if result.submission in submissions], out)
         if not complete:
             raise typer.Exit(130)
+
+
+@app.command(help=_("Write the report anew, from the gradebook alone."))
+def report(folder: GradesArgument, lang: LanguageOption = None) -> None:
+    """Write the report anew, from the gradebook alone."""
+    with _said_plainly():
+        _speak(lang)
+        with _open_gradebook(folder, new=False) as gradebook:
+            results = _report(gradebook, folder)
+        _print_results(results, folder)
+
+
+@app.command(
+    help=_("Judge one exercise of all submissions anew, show what changes, and keep it if you agree.")
+)
+def regrade(
+    exercise: Annotated[str, typer.Argument(metavar="chNN.name", help=_("Id of the exercise."))],
+    folder: GradesArgument,
+    jobs: JobsOption = None,
+    isolation: IsolationOption = "bubblewrap",
+    yes: Annotated[bool, typer.Option("--yes", help=_("Keep the new results without asking."))] = False,
+    lang: LanguageOption = None,
+) -> None:
+    """Judge one exercise of all submissions anew, show what changes, and keep it if you agree."""
+    with _said_plainly():
+        _speak(lang)
+        require(isolation)
+        chapter, found = find_exercise(exercise)
+        with _open_gradebook(folder, new=False) as gradebook:
+            regraded = _regrade(Grading([chapter], isolation, gradebook=gradebook), chapter, found, jobs)
+            changed = _print_changes(regraded)
+            if not changed:
+                _console.print(_("Nothing changes."))
+                return
+            if not yes and not typer.confirm(_("Keep the new results?")):
+                _console.print(_("Nothing was changed."))
+                raise typer.Exit(1)
+            regrading.keep(gradebook, found, regraded)
+            _report(gradebook, folder)
+        _console.print(_("Kept. Report: {path}").format(path=folder / "index.html"), soft_wrap=True)
 
 
 @app.command(help=_("Generate the notebooks from the chapters' lesson.py, and run them."))
@@ -141,7 +191,9 @@ def demo(
             _run_copy(loaded, out / loaded.notebook_name)
         submissions = demonstration.write_submissions(loaded, out / "submissions")
         isolation = _best_isolation()
-        results, complete = _grade(Grading([loaded], isolation), submissions, None, out)
+        with _open_gradebook(out) as gradebook:
+            complete = _grade(Grading([loaded], isolation, gradebook=gradebook), submissions, None)
+            results = [each for each in _report(gradebook, out) if each.submission in submissions]
         _print_results(results, out)
         if not complete:
             raise typer.Exit(130)
@@ -160,8 +212,20 @@ def _said_plainly() -> Iterator[None]:
     """Turns what the user can mend into one message and exit code 2."""
     try:
         yield
-    except (ChapterError, IsolationUnavailable, notebooks.NotebookError, releasing.ReleaseError) as error:
-        _errors.print(Text(str(error), style="red"))
+    except (
+        ChapterError,
+        GradebookError,
+        IsolationUnavailable,
+        notebooks.NotebookError,
+        releasing.ReleaseError,
+    ) as error:
+        _errors.print(Text(str(error), style="red"), soft_wrap=True)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        told = _("The disk is full. Make room and run the same command again: what is done is kept.")
+        _errors.print(Text(told, style="red"))
         raise typer.Exit(2) from error
 
 
@@ -183,18 +247,78 @@ def _best_isolation() -> Isolation:
     return "process"
 
 
-def _grade(
-    grading: Grading, submissions: Mapping[str, Path], jobs: int | None, out: Path
-) -> tuple[list[SubmissionResult], bool]:
-    """Grades with a progress bar and writes the report, of what is done even after Ctrl-C."""
-    results: list[SubmissionResult] = []
+def _open_gradebook(folder: Path, *, new: bool = True) -> Gradebook:
+    """Opens the gradebook of a folder of grades.
+
+    Args:
+        folder: The folder.
+        new: Whether to make one where there is none.
+
+    Raises:
+        GradebookError: If it cannot be used, or there is none and none may be made.
+    """
+    path = folder / FILE
+    if not new and not path.is_file():
+        raise GradebookError(
+            _("There is no gradebook in {folder}: grade into it first.").format(folder=folder)
+        )
+    gradebook = Gradebook(path)
+    if gradebook.set_aside is not None:
+        told = _(
+            "The gradebook was damaged. It is kept as {path}; what cannot be proved right is graded again."
+        )
+        _errors.print(Text(told.format(path=gradebook.set_aside), style="yellow"), soft_wrap=True)
+    return gradebook
+
+
+def _grade(grading: Grading, submissions: Mapping[str, Path], jobs: int | None) -> bool:
+    """Grades with a progress bar; says whether all was done, which it is not after Ctrl-C."""
+    done = 0
     with _stopped_by_ctrl_c() as stop, _progress() as progress:
         task = progress.add_task(_("Grading"), total=len(submissions))
-        for result in grading.grade_all(submissions, jobs or os.cpu_count() or 1, stop):
-            results.append(result)
+        for _result in grading.grade_all(submissions, jobs or os.cpu_count() or 1, stop):
+            done += 1
             progress.advance(task)
+    return done == len(submissions)
+
+
+def _report(gradebook: Gradebook, out: Path) -> list[SubmissionResult]:
+    """Writes the report of all that the gradebook holds."""
+    results = gradebook.current()
     write_report(results, out)
-    return sorted(results, key=lambda result: result.submission), len(results) == len(submissions)
+    return results
+
+
+def _regrade(grading: Grading, chapter: Chapter, exercise: Exercise, jobs: int | None) -> list[Regraded]:
+    assert grading.gradebook is not None
+    regraded = []
+    with _progress() as progress:
+        different = len({answer.code for answer in grading.gradebook.answers(exercise.id)})
+        task = progress.add_task(exercise.id, total=different)
+        for each in regrading.regrade(grading, chapter, exercise, jobs or os.cpu_count() or 1):
+            regraded.append(each)
+            progress.advance(task)
+    return regraded
+
+
+def _print_changes(regraded: Sequence[Regraded]) -> int:
+    """Prints each submission that changes; returns how many."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    for heading in (_("Submission"), _("Recorded"), _("New"), _("Reason")):
+        table.add_column(heading, overflow="fold")
+    changes = sorted((name, before, each.after) for each in regraded for name, before in each.changed)
+    for name, before, after in changes:
+        table.add_row(Text(name), _outcome(before), _outcome(after), Text(after.detail))
+    if changes:
+        _console.print(table)
+    total = sum(len(each.submissions) for each in regraded)
+    told = _("{changed} of {total} submissions change.").format(changed=len(changes), total=total)
+    _console.print(told)
+    return len(changes)
+
+
+def _outcome(result: ExerciseResult) -> Text:
+    return Text(f"{symbol(result.status)} {status_word(result.status)} {result.score}/{result.max_score}")
 
 
 @contextmanager

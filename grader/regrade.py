@@ -1,0 +1,96 @@
+"""Judges one exercise of all recorded submissions anew, after its check was mended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from grader.batch import Grading, Slot
+from grader.chapters import Chapter
+from grader.exercise import Exercise
+from grader.gradebook import Environment, Gradebook
+from grader.judge import Budget
+from grader.results import ExerciseResult
+from grader.submission import AnswerCode
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """An answer that was judged anew, not yet kept.
+
+    Attributes:
+        submissions: The submissions that gave this answer.
+        before: What is recorded, for each of them.
+        after: The new result.
+        key: Where it will be kept.
+        code: What was run.
+        environment: Where.
+    """
+
+    submissions: tuple[str, ...]
+    before: tuple[ExerciseResult, ...]
+    after: ExerciseResult
+    key: str
+    code: AnswerCode
+    environment: Environment
+
+    @property
+    def changed(self) -> list[tuple[str, ExerciseResult]]:
+        """The submissions whose status, points or words change, with what is recorded."""
+        return [
+            (name, before)
+            for name, before in zip(self.submissions, self.before, strict=True)
+            if _told(before) != _told(self.after)
+        ]
+
+
+def regrade(grading: Grading, chapter: Chapter, exercise: Exercise, jobs: int) -> Iterator[Regraded]:
+    """Judges the answers to an exercise in the latest attempts anew; nothing is recorded.
+
+    Args:
+        grading: How to grade, with a gradebook.
+        chapter: The chapter.
+        exercise: One of its exercises.
+        jobs: How many at a time.
+
+    Yields:
+        One for each different answer.
+    """
+    assert grading.gradebook is not None
+    by_code = defaultdict(list)
+    for answer in grading.gradebook.answers(exercise.id):
+        by_code[answer.code].append(answer)
+
+    def judged(code: AnswerCode, slot: Slot) -> Regraded:
+        budget = Budget(grading.limits.submission_seconds)
+        return Regraded(
+            tuple(answer.submission for answer in by_code[code]),
+            tuple(answer.result for answer in by_code[code]),
+            slot.judge(chapter).grade_one(exercise, code, budget),
+            slot.key(chapter, exercise, code),
+            code,
+            slot.environment,
+        )
+
+    yield from grading.in_parallel((partial(judged, code) for code in by_code), jobs)
+
+
+def keep(gradebook: Gradebook, exercise: Exercise, regraded: Sequence[Regraded]) -> None:
+    """Records what :func:`regrade` gave, as new attempts of the submissions that it changes.
+
+    Args:
+        gradebook: The gradebook.
+        exercise: The exercise.
+        regraded: What it gave.
+    """
+    keys: dict[str, str] = {}
+    for each in regraded:
+        gradebook.keep(each.key, each.code, each.after, each.environment)
+        keys |= {name: each.key for name, _before in each.changed}
+    gradebook.replace_results(exercise.id, keys)
+
+
+def _told(result: ExerciseResult) -> tuple[object, ...]:
+    return (result.status, result.score, result.max_score, result.reason, result.detail)
