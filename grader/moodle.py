@@ -71,7 +71,7 @@ def moodle_csv(results: Sequence[SubmissionResult], roster: Path | None) -> Expo
 
 def feedback(result: SubmissionResult) -> str:
     """Returns what a learner may read of a result, as the HTML that Moodle keeps a comment in."""
-    total = _("{score} of {max_score} points").format(score=result.score, max_score=result.max_score)
+    total = _("{earned} of {points} points").format(earned=result.score, points=result.max_score)
     lines = [total, *(_line(exercise) for exercise in result.exercises)]
     return f'<div class="grader">{"<br>".join(map(html.escape, lines))}</div>'
 
