@@ -20,7 +20,7 @@ from grader.nbgrader_export import export_nbgrader, nbgrader_notebook
 from grader.roster import ExportError
 from grader.submission import read_submission
 
-NBGRADER = os.environ.get("NBGRADER", "")
+NBGRADER = str(Path(os.environ["NBGRADER"]).absolute()) if os.environ.get("NBGRADER") else ""
 TRIPLE = "def double(x):\n    return 3 * x"
 ANSWER_IDS = {"ch01-double": DOUBLE, "ch01-area_and_name": AREA}
 
