@@ -81,7 +81,11 @@ def export_grades(
             export = canvas_csv(results, roster, assignment)
         case "moodle":
             export = moodle_csv(results, roster)
-    write_whole(out, export.text, export.encoding)
+    try:
+        write_whole(out, export.text, export.encoding)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        message = _("{path} cannot be written: {error}.").format(path=out, error=error.strerror)
+        raise ExportError(message) from error
     return list(export.notices)
 
 

@@ -29,5 +29,9 @@ def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding, "backslashreplace", newline="")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding, "backslashreplace", newline="")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

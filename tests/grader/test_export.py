@@ -155,6 +155,15 @@ def test_options_of_another_format_are_refused(tmp_path: Path, to: GradeFormat) 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "out", tmp_path / "file" / "x.csv"):
+        with pytest.raises(ExportError, match=out.name):
+            export_grades(RESULTS, "csv", out)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_notices_speak_the_chosen_language(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str

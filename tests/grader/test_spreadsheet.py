@@ -35,3 +35,10 @@ def test_file_appears_whole_in_a_folder_of_its_own(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_can_be_written(tmp_path: Path) -> None:
     write_whole(tmp_path / "x.json", json.dumps("caf\udce9.ipynb", ensure_ascii=False))
     assert json.loads((tmp_path / "x.json").read_text("utf-8")) == "caf\udce9.ipynb"
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path / "folder", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
