@@ -47,7 +47,7 @@ def write_submissions(chapter: Chapter, folder: Path) -> dict[str, Path]:
     }
     paths = {name: folder / name for name in answers}
     for name, codes in answers.items():
-        notebooks.save(_answered(notebook, codes), paths[name])
+        notebooks.save(answered(notebook, codes), paths[name])
     return paths
 
 
@@ -78,9 +78,15 @@ def shortcomings(chapter: Chapter, results: Mapping[str, SubmissionResult]) -> l
     return found if complete else [*found, *(result.problem for result in results.values() if result.problem)]
 
 
-def _answered(notebook: NotebookNode, answers: Mapping[str, str]) -> NotebookNode:
-    answered = copy.deepcopy(notebook)
-    for cell in answered.cells:
+def answered(notebook: NotebookNode, answers: Mapping[str, str]) -> NotebookNode:
+    """Returns a copy of a published notebook with answers filled in.
+
+    Args:
+        notebook: The notebook.
+        answers: Code by exercise id.
+    """
+    filled = copy.deepcopy(notebook)
+    for cell in filled.cells:
         if cell.cell_type == "code":
             cell.source = filled_in(cell.source, answers)
-    return answered
+    return filled
