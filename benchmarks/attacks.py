@@ -41,7 +41,7 @@ from benchmarks.tables import table
 
 CORPUS = ROOT / "tests" / "attacks" / "corpus"
 WORK = ROOT / "build" / "benchmarks" / "attacks"
-LIMIT = 180.0
+LIMIT = 120.0
 """Seconds for one attack in nbgrader and Otter together, which run at the same time."""
 OURS_LIMIT = 3600.0
 WRONG, RIGHT = "(honest, all wrong)", "(honest, all right)"

@@ -23,7 +23,7 @@ How it is measured:
   out: the difference between two sizes instead of the whole. Jobs share two cores, so that with two of them
   the own code itself takes longer, and that counts as overhead too.
 
-Seconds belong to a machine; ratios within one run carry over.
+Seconds belong to a machine, and to one that does nothing else meanwhile; ratios within one run carry over.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ class Run:
     def seconds(self) -> float:
         """Wall-clock seconds a submission."""
         return self.usage.wall / self.count
+
+    @property
+    def cpu(self) -> float:
+        """Processor seconds a submission."""
+        return self.usage.cpu / self.count
 
 
 class Bench:
@@ -219,19 +224,21 @@ def cost_table(runs: Sequence[Run], names: Sequence[str]) -> str:
         "largest MB",
         "together MB",
     ]
-    return table([*headings, "s / ours"], rows)
+    headings += ["s / ours", "CPU s / ours"]
+    return table(headings, rows)
 
 
 def _costs(run: Run | None, ours: Run | None) -> list[str]:
     if run is None:
-        return ["–"] * 6
+        return ["–"] * 7
     return [
         str(run.count),
         f"{run.seconds:.2f}",
-        f"{run.usage.cpu / run.count:.2f}",
+        f"{run.cpu:.2f}",
         f"{run.usage.largest / 1e6:.0f}",
         f"{run.usage.together / 1e6:.0f}",
         f"{run.seconds / ours.seconds:.1f}" if ours else "–",
+        f"{run.cpu / ours.cpu:.1f}" if ours else "–",
     ]
 
 

@@ -41,9 +41,9 @@ def test_costs_are_of_each_submission_and_ratios_to_ours() -> None:
     runs = [run("ours", 10, 1, 5.0), run("nbgrader", 10, 1, 100.0), run("ours", 100, 1, 40.0)]
     lines = cost_table(runs, ["ours", "nbgrader"]).splitlines()
     assert [text.strip() for text in lines[3].split("|")[1:-1]] == [
-        *("nbgrader", "10", "1", "10", "10.00", "20.00", "700", "900", "20.0")
+        *("nbgrader", "10", "1", "10", "10.00", "20.00", "700", "900", "20.0", "20.0")
     ]
-    assert [text.strip() for text in lines[5].split("|")[1:-1]] == ["nbgrader", "100", "1", *["–"] * 6]
+    assert [text.strip() for text in lines[5].split("|")[1:-1]] == ["nbgrader", "100", "1", *["–"] * 7]
 
 
 def test_summary_is_the_round_of_median_time() -> None:
