@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from nbformat import NotebookNode
@@ -28,11 +28,14 @@ from grader import release as releasing
 from grader.batch import Grading, find_submissions
 from grader.chapters import Chapter, ChapterError, find_exercise, load_chapter, load_chapters
 from grader.exercise import Exercise, Status
+from grader.export import GradeFormat, export_grades
 from grader.gradebook import FILE, Gradebook, GradebookError
 from grader.messages import Language, _, set_language
+from grader.nbgrader_export import export_nbgrader
 from grader.regrade import Regraded
 from grader.report import isolation_words, status_word, symbol, write_report
 from grader.results import ExerciseResult, SubmissionResult
+from grader.roster import ExportError
 from grader.sandbox import Isolation, IsolationUnavailable, bubblewrap_available, require
 from grader.verify import Row
 from grader.verify import verify as verify_chapter
@@ -42,6 +45,7 @@ _console = Console()
 _errors = Console(stderr=True)
 FEW = 5  # submissions whose reasons are printed; of more, one line each
 
+Destination = Literal["csv", "json", "canvas", "moodle", "nbgrader"]
 OutOption = Annotated[Path, typer.Option("--out", help=_("Folder for the results."), show_default=False)]
 IsolationOption = Annotated[Isolation, typer.Option(help=_("What keeps learners' code apart."))]
 LanguageOption = Annotated[
@@ -125,6 +129,41 @@ def regrade(
             regrading.keep(gradebook, found, regraded)
             _report(gradebook, folder)
         _console.print(_("Kept. Report: {path}").format(path=folder / "index.html"), soft_wrap=True)
+
+
+@app.command(help=_("Take marks out: CSV, JSON, Canvas, Moodle; or a chapter to nbgrader."))
+def export(
+    to: Annotated[Destination, typer.Option(help=_("What for."), show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", help=_("The file; for nbgrader, the folder."), show_default=False)
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help=_("Folder that grade wrote to; none for nbgrader.")),
+    ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(help=_("Canvas: the exported gradebook. Moodle: the grading worksheet.")),
+    ] = None,
+    chapter: Annotated[str | None, typer.Option(help=_("Number or name (default: every chapter)."))] = None,
+    assignment: Annotated[
+        str | None,
+        typer.Option(help=_("Canvas: the assignment's title, where it is not the chapter's name.")),
+    ] = None,
+    lang: LanguageOption = None,
+) -> None:
+    """Take marks out: CSV, JSON, Canvas, Moodle; or a chapter to nbgrader."""
+    with _said_plainly():
+        _speak(lang)
+        if to == "nbgrader":
+            notices = [notice for each in _chosen(chapter) for notice in export_nbgrader(each, out)]
+        elif folder is None:
+            raise ExportError(_("Name the folder that grade wrote to."))
+        else:
+            notices = _export_grades(folder, to, out, roster, chapter, assignment)
+        for notice in notices:
+            _errors.print(Text(notice, style="yellow"), soft_wrap=True)
+        _console.print(_("Written: {path}").format(path=out), soft_wrap=True)
 
 
 @app.command(help=_("Generate the notebooks from the chapters' lesson.py, and run them."))
@@ -214,6 +253,7 @@ def _said_plainly() -> Iterator[None]:
         yield
     except (
         ChapterError,
+        ExportError,
         GradebookError,
         IsolationUnavailable,
         notebooks.NotebookError,
@@ -287,6 +327,18 @@ def _report(gradebook: Gradebook, out: Path) -> list[SubmissionResult]:
     results = gradebook.current()
     write_report(results, out)
     return results
+
+
+def _export_grades(
+    folder: Path, to: GradeFormat, out: Path, roster: Path | None, chapter: str | None, assignment: str | None
+) -> list[str]:
+    """Exports what a gradebook holds, of one chapter or of all; returns what is to be told."""
+    chapters = _chosen(chapter)
+    wanted = {None, *(each.name for each in chapters)}
+    with _open_gradebook(folder, new=False) as gradebook:
+        results = [each for each in gradebook.current() if chapter is None or each.chapter in wanted]
+    course = notebooks.repository_url(chapters[0])
+    return export_grades(results, to, out, course=course, roster=roster, assignment=assignment)
 
 
 def _regrade(grading: Grading, chapter: Chapter, exercise: Exercise, jobs: int | None) -> list[Regraded]:
