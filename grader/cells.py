@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_ANALYSED_CHARS = 200_000
-NOTEBOOK_CALLS = frozenset({"check", "hint", "solution", "score"})
+NOTEBOOK_CALLS = frozenset({"check", "hint", "require", "score", "solution"})
 
 _MARKER = re.compile(
     r"""\s*\#+\s*exercise\s*:?\s*["'`“”‘’「『]*\s*ch\s*0*(\d+)\s*[.。]\s*(\w+)""", re.IGNORECASE
