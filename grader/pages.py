@@ -199,6 +199,7 @@ def _environment(here: Language) -> Environment:
         "moment": moment,
         "outcome": outcome,
         "outcome_words": outcome_words(),
+        "seconds": _seconds,
         "spoken": lambda text: spoken(text, here),
         "status_words": {status: status_word(status) for status in Status},
         "symbols": SYMBOLS,
@@ -206,6 +207,11 @@ def _environment(here: Language) -> Environment:
         "words": page_words(),
     }
     return environment
+
+
+def _seconds(value: float) -> str:
+    """Returns seconds with as many digits as matter: 0.03, 2.41, 30.1."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def _height(count: int, marks: Sequence[int]) -> float:

@@ -204,7 +204,7 @@ def test_learner_is_told_what_helps() -> None:
         1, reason="REASON", given="GIVEN", expected="EXPECTED", hint="HINT", mistake="NAME", check="visible"
     )
     page = Page(Pages().learner(submission(told)))
-    for text in ("問題 1", "REASON", "GIVEN", "EXPECTED", "HINT", "0 / 2", "1.2", "bubblewrap"):
+    for text in ("問題 1", "REASON", "GIVEN", "EXPECTED", "HINT", "0 / 2", "1.25 秒", "bubblewrap"):
         assert text in page.text
 
 
