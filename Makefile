@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test notebooks constraints badge clean
+.PHONY: help demo lab test soak nbgrader notebooks constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,16 @@ test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every
 	$(BIN)/pytest
 	$(BIN)/grader verify
 	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+
+soak: $(VENV)/maintainer.stamp ## Grade a class while the grader is killed, its disk filled, its gradebook damaged
+	$(BIN)/python benchmarks/soak.py --submissions 40 --every 12
+
+nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade our export
+	rm -rf build/nbgrader && $(BIN)/python -m venv build/nbgrader
+	SITE='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	  { echo $(CURDIR); $(BIN)/python -c "$$SITE"; } > "$$(build/nbgrader/bin/python -c "$$SITE")/course.pth"
+	build/nbgrader/bin/python -m pip --disable-pip-version-check install nbgrader -c constraints.txt
+	NBGRADER=build/nbgrader/bin/nbgrader $(BIN)/pytest tests/grader/test_nbgrader_export.py
 
 notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py
 	$(BIN)/grader build
