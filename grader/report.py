@@ -71,7 +71,9 @@ def write_report(results: Sequence[SubmissionResult], out: Path) -> None:
 
 def grades_json(results: Sequence[SubmissionResult]) -> str:
     """Returns the results as JSON: a list, one object per submission."""
-    return json.dumps([result.to_dict() for result in results], ensure_ascii=False, indent=2) + "\n"
+    # One by one: the encoder holds its output in many small pieces until it has all of it.
+    entries = (json.dumps(result.to_dict(), ensure_ascii=False, indent=2) for result in results)
+    return "[\n" + ",\n".join(entries) + "\n]\n"
 
 
 def grades_csv(results: Sequence[SubmissionResult]) -> str:
