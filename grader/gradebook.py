@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
-from sqlalchemy import JSON, ForeignKey, create_engine, event, func, select
+from sqlalchemy import JSON, ForeignKey, create_engine, event, func, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
@@ -177,7 +178,7 @@ class Gradebook:
         self.path = path
         self.set_aside: Path | None = None
         self._mutex = threading.RLock()
-        self._lock = FileLock(f"{path}.lock")
+        self._lock = FileLock(f"{path}.lock", thread_local=False)
         with _plainly(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
@@ -186,8 +187,7 @@ class Gradebook:
                 self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
                 event.listen(self._engine, "connect", _on_connect)
                 _Base.metadata.create_all(self._engine)
-                for row in rescued:
-                    self._keep_row(row)
+                self._keep_rows(rescued)
             except BaseException:
                 self._lock.release()
                 raise
@@ -217,7 +217,7 @@ class Gradebook:
         """
         with self._session() as session:
             row = session.get(_Result, key)
-            return _result_of(row) if row is not None and row.digest == _row_digest(row) else None
+            return _result_of(row) if row is not None and row.digest == _row_digest(_values(row)) else None
 
     def keep(self, key: str, code: AnswerCode, result: ExerciseResult, environment: Environment) -> None:
         """Stores a result at once; one that is there already under the key is replaced.
@@ -229,10 +229,10 @@ class Gradebook:
             environment: Where.
         """
         source = digest(code.cells, code.attempted)
-        fields = asdict(result) | {"status": str(result.status), "exercise": result.id}
-        del fields["id"]
-        row = _Result(**fields, key=key, source=source, environment=environment.key, judged_at=_now())
-        row.digest = _row_digest(row)
+        fields = asdict(result) | {"status": str(result.status), "seconds": float(result.seconds)}
+        fields |= {"exercise": fields.pop("id"), "key": key, "source": source}
+        fields |= {"environment": environment.key, "judged_at": _now()}
+        row = _Result(**fields, digest=_row_digest(fields))
         with self._session() as session:
             session.merge(_Environment(**asdict(environment)))
             session.merge(_Source(key=source, cells=list(code.cells), attempted=code.attempted))
@@ -345,12 +345,16 @@ class Gradebook:
         attempts = select(_Attempt).join(_Submission, _Submission.id == _Attempt.submission_id)
         return session.scalar(attempts.where(_Submission.name == name).order_by(_Attempt.id.desc()).limit(1))
 
-    def _keep_row(self, row: dict[str, Any]) -> None:
+    def _keep_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Stores rows of :func:`_rows`, all or none, in an empty gradebook."""
         with self._session() as session:
             for kind, prefix in ((_Environment, "environment_"), (_Source, "source_"), (_Result, "")):
-                names = [column.name for column in kind.__table__.columns]
-                session.merge(kind(**{name: row[f"{prefix}{name}"] for name in names}))
-                session.flush()
+                fields = {name: f"{prefix}{name}" for name in _columns(kind)}
+                values = {
+                    row[fields["key"]]: {name: row[field] for name, field in fields.items()} for row in rows
+                }
+                if values:
+                    session.execute(insert(kind), [*values.values()])
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[Session]:
@@ -404,21 +408,25 @@ def _on_connect(connection: Any, _record: Any) -> None:
 
 
 def _is_sound(path: Path) -> bool:
-    """Tells whether a file is a gradebook that can be read to its end.
+    """Tells whether a file is a gradebook that can be read to its end, and holds what was stored.
 
     Raises:
         GradebookError: If it is one of another version.
     """
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.text_factory = _text
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             sound = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+            sound = sound and connection.execute("PRAGMA foreign_key_check").fetchone() is None
+            if sound and version == SCHEMA and _Result.__tablename__ in tables:
+                sound = None not in _rows(connection)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise OSError(str(error)) from error
         return False
-    if sound and not empty and version != SCHEMA:
+    if sound and tables and version != SCHEMA:
         raise GradebookError(
             _("{path} was made by another version of the grader: choose another folder.").format(path=path)
         )
@@ -427,28 +435,51 @@ def _is_sound(path: Path) -> bool:
 
 def _sound_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yields what a damaged file still holds, as far as each row proves itself by its digest."""
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.text_factory = _text
+        yield from (row for row in _rows(connection) if row is not None)
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[dict[str, Any] | None]:
+    """Yields each result with its source and environment; ``None`` for one that is not what was stored."""
     query = (
         "SELECT r.*, s.key AS source_key, s.cells AS source_cells, s.attempted AS source_attempted, "
         "e.key AS environment_key, e.isolation AS environment_isolation, e.versions AS environment_versions "
-        "FROM results r JOIN sources s ON s.key = r.source JOIN environments e ON e.key = r.environment"
+        "FROM results r LEFT JOIN sources s ON s.key = r.source "
+        "LEFT JOIN environments e ON e.key = r.environment"
     )
-    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        for found in connection.execute(query):
-            with contextlib.suppress(ValueError, TypeError):
-                row = dict(found)
-                row["source_cells"] = json.loads(row["source_cells"])
-                row["source_attempted"] = bool(row["source_attempted"])
-                row["environment_versions"] = json.loads(row["environment_versions"])
-                result = _Result(**{column.name: row[column.name] for column in _Result.__table__.columns})
-                source = digest(row["source_cells"], row["source_attempted"])
-                if result.digest == _row_digest(result) and source == row["source"]:
-                    yield row
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    for found in cursor.execute(query):
+        row = dict(found)
+        try:
+            row["source_cells"] = json.loads(row["source_cells"])
+            row["source_attempted"] = bool(row["source_attempted"])
+            row["environment_versions"] = json.loads(row["environment_versions"])
+            source = digest(row["source_cells"], row["source_attempted"])
+            proved = row["digest"] == _row_digest(row) and row["source"] == source
+        except (ValueError, TypeError):
+            proved = False
+        yield row if proved else None
 
 
-def _row_digest(row: _Result) -> str:
-    names = [column.name for column in _Result.__table__.columns if column.name != "digest"]
-    return digest([getattr(row, name) for name in names])
+def _text(stored: bytes) -> str:
+    """Reads a text that may be damaged."""
+    return stored.decode(errors="replace")
+
+
+def _values(row: _Result) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _columns(_Result)}
+
+
+def _row_digest(values: Mapping[str, Any]) -> str:
+    """Digests a result's columns, all but the digest itself."""
+    return digest([values[name] for name in _columns(_Result) if name != "digest"])
+
+
+@cache
+def _columns(kind: type[_Base]) -> tuple[str, ...]:
+    return tuple(column.name for column in kind.__table__.columns)
 
 
 def _result_of(row: _Result) -> ExerciseResult:
