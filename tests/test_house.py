@@ -22,7 +22,7 @@ PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 OLDEST_PYTHON = "3.11.2"  # of Debian 12
-OWN_PACKAGES = {"course_utils", "grader", "chapters"}
+OWN_PACKAGES = {"benchmarks", "chapters", "course_utils", "grader"}
 
 
 def tracked_files() -> list[Path]:
