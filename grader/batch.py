@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import queue
@@ -18,7 +19,7 @@ from typing import TypeVar
 from grader.chapters import Chapter
 from grader.environment import checks_digest, environment_of
 from grader.exercise import Exercise, Status
-from grader.gradebook import Gradebook, GradebookError, result_key
+from grader.gradebook import Gradebook, GradebookError, digest, result_key
 from grader.judge import Budget, Judge
 from grader.messages import _
 from grader.results import ExerciseResult, SubmissionResult
@@ -68,7 +69,7 @@ class Grading:
         chapter = next(chapter for chapter in self.chapters if chapter.name == submission.chapter)
         budget = Budget(self.limits.submission_seconds)
         judged = [
-            self.judged(chapter, exercise, submission.codes[exercise.id], slot, budget)
+            self.judged(name, chapter, exercise, submission.codes[exercise.id], slot, budget)
             for exercise in chapter.exercises.values()
         ]
         exercises = [result for _key, result in judged]
@@ -85,11 +86,18 @@ class Grading:
         return self._recorded(result, [key for key, _result in judged], slot)
 
     def judged(
-        self, chapter: Chapter, exercise: Exercise, code: AnswerCode, slot: Slot, budget: Budget
+        self,
+        name: str,
+        chapter: Chapter,
+        exercise: Exercise,
+        code: AnswerCode,
+        slot: Slot,
+        budget: Budget,
     ) -> tuple[str, ExerciseResult]:
         """Gives the result of an answer: the one that is kept, or a new one, which is kept at once.
 
         Args:
+            name: The submission.
             chapter: The chapter.
             exercise: One of its exercises.
             code: What to run.
@@ -103,7 +111,10 @@ class Grading:
         kept = self.gradebook.find(key) if self.gradebook else None
         if kept is not None and kept.status is not Status.GRADER_FAULT:
             return key, kept
+        short_of_time = budget.seconds < exercise.time_limit
         result = slot.judge(chapter).grade_one(exercise, code, budget)
+        if short_of_time and result.status is Status.TIME_LIMIT:
+            key = digest(key, name)  # no other submission with this answer was short of time
         if self.gradebook:
             self.gradebook.keep(key, code, result, slot.environment)
         return key, result
@@ -123,6 +134,7 @@ class Grading:
 
         Raises:
             GradebookError: If the gradebook can no longer be written.
+            OSError: If the disk is full.
         """
         work = (partial(self._grade_safely, name, path) for name, path in submissions.items())
         return self.in_parallel(work, jobs, stop)
@@ -172,9 +184,12 @@ class Grading:
             return self.grade(name, path, slot)
         except GradebookError:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             _logger.exception("grading %s failed", name)
-            return self._ungraded(name, path, _("The grader itself failed on this file: grade it again."))
+            problem = _("The grader itself failed on this file: grade it again.")
+            return self._recorded(self._ungraded(name, path, problem), [], slot)
 
     def _recorded(self, result: SubmissionResult, keys: Sequence[str], slot: Slot) -> SubmissionResult:
         return self.gradebook.record(result, keys, slot.environment) if self.gradebook else result
@@ -233,7 +248,8 @@ def find_submissions(paths: Sequence[Path]) -> dict[str, Path]:
         paths: Files, taken whatever they are called, and folders, searched for ``.ipynb`` files.
 
     Returns:
-        Files by a name that tells them apart: the file's own, or its path within the folder.
+        Files by a name that tells them apart: the file's own, or its path within the folder. What is no text
+        in it is escaped.
     """
     found: dict[str, Path] = {}
     for path in paths:
@@ -258,4 +274,5 @@ def _sha256(path: Path) -> str:
 
 
 def _free_name(found: Mapping[str, Path], name: str, path: Path) -> str:
-    return name if found.get(name, path) == path else path.as_posix()
+    plain, full = (each.encode(errors="backslashreplace").decode() for each in (name, path.as_posix()))
+    return plain if found.get(plain, path) == path else full
