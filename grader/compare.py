@@ -5,6 +5,7 @@ Each function returns quietly when the expectation holds and raises :class:`Find
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -251,9 +252,17 @@ def _to_plain(value: Any) -> Any:
 
 
 def _numbers(array: npt.NDArray[Any]) -> str:
-    """Writes an array's first and last numbers, as short as they can be told apart."""
-    text = np.array2string(array, precision=5, threshold=24, edgeitems=2, separator=", ", suppress_small=True)
-    return " ".join(text.split())
+    """Writes an array's first and last numbers; one of many axes as one row, with its shape."""
+    flat = array.ndim > 2
+    text = np.array2string(
+        array.ravel() if flat else array,
+        precision=5,
+        threshold=8 if flat else 24,
+        edgeitems=3,
+        separator=", ",
+        suppress_small=True,
+    )
+    return re.sub(r"(?<=\[) | (?=\])", "", " ".join(text.split())) + (f" {array.shape}" if flat else "")
 
 
 def _short(value: Any, limit: int = 120) -> str:

@@ -1,0 +1,108 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grader import compare, messages
+from grader.compare import Finding, comparisons_held
+from grader.exercise import Handle, Status
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    before = messages.language()
+    messages.set_language("en")
+    yield
+    messages.set_language(before)
+
+
+def finding(comparison: Callable[..., Any], *arguments: Any, **options: Any) -> Finding:
+    held = comparisons_held()
+    with pytest.raises(Finding) as caught:
+        comparison(*arguments, **options)
+    assert comparisons_held() <= held + 1  # the shape may have held, the values not
+    return caught.value
+
+
+def test_what_holds_is_counted() -> None:
+    held = comparisons_held()
+    compare.expect(True, "")
+    compare.expect_close([1.0, 2.0], [1.0, 2.0 + 1e-7], "f")
+    compare.expect_equal({"a": [1, (2, 3)]}, {"a": [1, [2, 3]]}, "f")
+    compare.expect_number(np.float64(3), "f")
+    compare.expect_model(Handle(0, ("Functional", "Model", "Layer")), "f")
+    assert comparisons_held() == held + 6  # shape and values of expect_close
+
+
+@pytest.mark.parametrize(
+    ("actual", "status"),
+    [
+        ([1.0, 2.5], Status.WRONG_VALUE),
+        ([1.0, np.nan], Status.WRONG_VALUE),
+        ([1.0, np.inf], Status.WRONG_VALUE),
+        ([[1.0, 2.0]], Status.WRONG_SHAPE),
+        (np.zeros((0, 3)), Status.WRONG_SHAPE),
+        ([[1.0], 2.0], Status.WRONG_TYPE),
+        ("1 2", Status.WRONG_TYPE),
+        (None, Status.WRONG_TYPE),
+        ({"a": 1}, Status.WRONG_TYPE),
+        (Handle(0, ("set",)), Status.WRONG_TYPE),
+    ],
+)
+def test_numbers_are_checked_for_type_then_shape_then_value(actual: Any, status: Status) -> None:
+    assert finding(compare.expect_close, actual, [1.0, 2.0], "f").status is status
+
+
+def test_wrong_number_is_shown_beside_the_right_one() -> None:
+    wrong = finding(compare.expect_close, [1.0, 2.5], [1.0, 2.0], "f(x)")
+    assert "2.5 was given, 2 is right" in wrong.reason
+    assert (wrong.given, wrong.expected) == ("[1. , 2.5]", "[1., 2.]")
+
+
+def test_right_value_can_be_kept_back() -> None:
+    for wrong in (
+        finding(compare.expect_close, [1.0], [8125.0], "f", show=False),
+        finding(compare.expect_equal, 1, 8125, "f", show=False),
+    ):
+        assert "8125" not in wrong.reason + wrong.expected
+        assert wrong.given
+
+
+def test_known_mistake_has_its_own_reason() -> None:
+    wrong = finding(compare.expect_close, [2.0, 4.0], [1.0, 2.0], "f", known={"Twice.": [2.0, 4.0]})
+    assert wrong.reason == "Twice."
+    wrong = finding(compare.expect_equal, 4, 2, "f", known={"Three.": 3, "Squared.": 4})
+    assert wrong.reason == "Squared."
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "status"),
+    [
+        (3, 4, Status.WRONG_VALUE),
+        (True, 1, Status.WRONG_TYPE),
+        ("3", 3, Status.WRONG_TYPE),
+        ([1, 2], [1, 2, 3], Status.WRONG_VALUE),
+        (np.zeros(2_000_000), 3, Status.WRONG_SHAPE),
+    ],
+)
+def test_equality_is_of_type_and_value(actual: Any, expected: Any, status: Status) -> None:
+    assert finding(compare.expect_equal, actual, expected, "f").status is status
+
+
+def test_model_is_known_by_its_classes() -> None:
+    assert finding(compare.expect_model, Handle(0, ("Model", "object")), "m").status is Status.WRONG_TYPE
+    assert finding(compare.expect_model, np.zeros(3), "m").status is Status.WRONG_TYPE
+
+
+@pytest.mark.parametrize(
+    ("array", "shown"),
+    [
+        (np.float64(3.25), "3.25"),
+        (np.eye(2), "[[1., 0.], [0., 1.]]"),
+        (np.arange(100.0), "[0., 1., 2., ..., 97., 98., 99.]"),
+        (np.arange(120.0).reshape(2, 4, 5, 3), "[0., 1., 2., ..., 117., 118., 119.] (2, 4, 5, 3)"),
+    ],
+)
+def test_arrays_are_shown_short(array: Any, shown: str) -> None:
+    assert finding(compare.expect_close, array, array + 1, "f").given == shown
