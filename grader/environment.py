@@ -13,12 +13,17 @@ from pathlib import Path
 
 from grader.cells import read_cell
 from grader.chapters import Chapter
+from grader.exercise import Check
 from grader.gradebook import Environment, digest
 from grader.messages import language
 from grader.sandbox import COURSE, Isolation, Limits
 
+_Statement = tuple[str, frozenset[str], frozenset[str]]
 _PACKAGES = ("tensorflow", "keras", "numpy")
-_ENGINE = ("compare", "confine", "judge", "probes", "protocol", "sandbox", "wire", "worker", "workspace")
+_ENGINE = (
+    *("bridge", "compare", "confine", "container", "exercise", "judge", "launch", "messages", "multiplex"),
+    *("probes", "protocol", "sandbox", "sweep", "wire", "worker", "workspace"),
+)
 
 
 def environment_of(isolation: Isolation, limits: Limits, seed: int | None) -> Environment:
@@ -35,7 +40,9 @@ def environment_of(isolation: Isolation, limits: Limits, seed: int | None) -> En
     versions = {"python": platform.python_version()} | _versions()
     engine = [COURSE / "grader" / f"{name}.py" for name in _ENGINE]
     course = sorted((COURSE / "course_utils").glob("*.py"))
-    key = digest(isolation, asdict(limits), seed, language(), versions, _contents([*engine, *course]))
+    words = sorted((COURSE / "grader" / "locale").rglob("*.mo"))
+    contents = _contents([*engine, *course, *words])
+    key = digest(isolation, asdict(limits), seed, language(), versions, contents)
     return Environment(key, isolation, versions)
 
 
@@ -54,7 +61,7 @@ def checks_digest(chapter: Chapter, exercise_id: str) -> str:
     """
     exercise, key = chapter.exercises[exercise_id], chapter.key(exercise_id)
     hidden = key.hidden if key is not None else None
-    roots = {check.__name__ for check in (exercise.check, hidden) if check is not None}
+    checks = [check for check in (exercise.check, hidden) if check is not None]
     mistakes = [(name, mistake.reason) for name, mistake in key.mistakes.items()] if key is not None else []
     return digest(
         [
@@ -66,28 +73,34 @@ def checks_digest(chapter: Chapter, exercise_id: str) -> str:
             exercise.hints[:1],
         ],
         mistakes,
-        sorted(_reachable(_statements(chapter.folder), roots)),
+        sorted(_code_of(checks, _statements(chapter.folder))),
         _contents([chapter.folder / "probes.py"]),
     )
 
 
 @cache
-def _statements(folder: Path) -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
-    """Returns code, bound names and used names of each top-level statement of a chapter's checks."""
+def _statements(folder: Path) -> tuple[_Statement, ...]:
+    """Returns code, names bound or changed, and names used of each top-level statement of the checks."""
     found = []
     for path in (folder / "exercises.py", folder / "answers.py"):
         source = path.read_text("utf-8") if path.is_file() else ""
         for statement in ast.parse(source).body:
             code = ast.unparse(statement)
             cell = read_cell(code)
-            if not cell.binds & {"EXERCISES", "ANSWERS"}:
-                found.append((code, cell.binds, cell.uses))
+            found.append((code, cell.binds | cell.changes, cell.uses))
     return tuple(found)
 
 
-def _reachable(
-    statements: Iterable[tuple[str, frozenset[str], frozenset[str]]], roots: Iterable[str]
-) -> set[str]:
+def _code_of(checks: Iterable[Check], statements: Iterable[_Statement]) -> set[str]:
+    """Returns the code that checks are made of; all of it where they are not functions of the top level."""
+    names = {getattr(check, "__qualname__", "") for check in checks}
+    bound = {name for _code, binds, _uses in statements for name in binds}
+    if not names <= bound:
+        return {code for code, _binds, _uses in statements}
+    return _reachable([each for each in statements if not each[1] & {"EXERCISES", "ANSWERS"}], names)
+
+
+def _reachable(statements: Iterable[_Statement], roots: Iterable[str]) -> set[str]:
     """Returns the code of the statements that some names are made of, directly or not."""
     pending, known, reached = set(roots), set[str](), set[str]()
     while pending:

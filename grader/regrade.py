@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from functools import partial
 
 from grader.batch import Grading, Slot
 from grader.chapters import Chapter
-from grader.exercise import Exercise
+from grader.exercise import Exercise, Status
 from grader.gradebook import Environment, Gradebook
 from grader.judge import Budget
 from grader.results import ExerciseResult
 from grader.submission import AnswerCode
+
+_NUMBER = re.compile(r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|\b(?:nan|inf)\b)")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Regraded:
 
     @property
     def changed(self) -> list[tuple[str, ExerciseResult]]:
-        """The submissions whose status, points or words change, with what is recorded."""
+        """The submissions whose status, points or words (not the numbers in them) change, and how it was."""
         return [
             (name, before)
             for name, before in zip(self.submissions, self.before, strict=True)
@@ -80,6 +83,8 @@ def regrade(grading: Grading, chapter: Chapter, exercise: Exercise, jobs: int) -
 def keep(gradebook: Gradebook, exercise: Exercise, regraded: Sequence[Regraded]) -> None:
     """Records what :func:`regrade` gave, as new attempts of the submissions that it changes.
 
+    Where the grader itself failed, the recorded result stays: a broken check costs nobody a point.
+
     Args:
         gradebook: The gradebook.
         exercise: The exercise.
@@ -87,10 +92,14 @@ def keep(gradebook: Gradebook, exercise: Exercise, regraded: Sequence[Regraded])
     """
     keys: dict[str, str] = {}
     for each in regraded:
+        if each.after.status is Status.GRADER_FAULT:
+            continue
         gradebook.keep(each.key, each.code, each.after, each.environment)
         keys |= {name: each.key for name, _before in each.changed}
     gradebook.replace_results(exercise.id, keys)
 
 
 def _told(result: ExerciseResult) -> tuple[object, ...]:
-    return (result.status, result.score, result.max_score, result.reason, result.detail)
+    """Returns what counts as told: numbers in the words do not, as inputs are drawn anew each time."""
+    words = (_NUMBER.sub("#", text) for text in (result.reason, result.detail))
+    return (result.status, result.score, result.max_score, *words)
