@@ -515,4 +515,4 @@ def _is_same(attempt: _Attempt, result: SubmissionResult, keys: Sequence[str]) -
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from grader import notebooks
@@ -147,9 +147,7 @@ class _LearnerNotebook:
     def __init__(self, chapter: Chapter, sources: Iterable[str]) -> None:
         self._chapter = chapter
         self._lesson = _published(chapter)
-        self._cells = [
-            _without_calls(read_cell(piece)) for source in sources for piece in split_at_markers(source)
-        ]
+        self._cells = [cell for source in sources for cell in _pieces(source)]
         seen = self._lesson.fingerprints | self._lesson.templates
         self._own = [number for number, cell in enumerate(self._cells) if cell.fingerprint not in seen]
         self._setups = [number for number in self._own if self._cells[number].is_setup]
@@ -277,6 +275,12 @@ def _published(chapter: Chapter) -> _Lesson:
         frozenset(cell.fingerprint for cell in lesson),
         frozenset(cell.fingerprint for cell in cells if cell.markers),
     )
+
+
+@lru_cache(maxsize=1024)
+def _pieces(source: str) -> tuple[Cell, ...]:
+    """Reads a cell; most cells of a class's notebooks are the same, so this remembers them."""
+    return tuple(_without_calls(read_cell(piece)) for piece in split_at_markers(source))
 
 
 def _without_calls(cell: Cell) -> Cell:
