@@ -11,9 +11,7 @@ from grader.exercise import Answer, Key, Mistake
 def hidden_standardise(answer: Answer) -> None:
     for rows, columns in ((5, 3), (40, 1)):
         x = answer.rng.normal(3, 2, (rows, columns))
-        expect_close(
-            answer.call("standardise", x), (x - x.mean(0)) / x.std(0), "standardise(x)", atol=1e-4
-        )
+        expect_close(answer.call("standardise", x), (x - x.mean(0)) / x.std(0), "standardise(x)", atol=1e-4)
 
 
 def hidden_collatz_steps(answer: Answer) -> None:

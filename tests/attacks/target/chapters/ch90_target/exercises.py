@@ -25,7 +25,9 @@ def check_collatz_steps(answer: Answer) -> None:
 def check_build_head(answer: Answer) -> None:
     model = expect_model(answer.call("build_head", 3, 2), "build_head(3, 2)")
     expect_equal(
-        answer.probe("parameter_counts", model), {"total": 8, "trainable": 8}, "build_head(3, 2) のパラメータ数"
+        answer.probe("parameter_counts", model),
+        {"total": 8, "trainable": 8},
+        "build_head(3, 2) のパラメータ数",
     )
     answer.probe("set_weights", model, [np.ones((3, 2)), np.array([0.5, -7.5])])
     expect_close(

@@ -4,7 +4,7 @@
 
 # %%
 # SETUP
-import numpy as np
+import numpy as np  # noqa: F401
 
 from grader import check
 
