@@ -60,6 +60,11 @@ def hide_memory(hidden: bool) -> None:
     _check(_LIBC.prctl(_SET_DUMPABLE, 0 if hidden else 1, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
 
 
+def die_first() -> None:
+    """Lets the kernel end this process, and what it starts, before others where memory runs out."""
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def adopt_orphans() -> None:
     """Makes this process the parent of whatever its descendants leave behind."""
     _check(_LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")

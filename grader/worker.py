@@ -38,7 +38,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from grader import wire
+from grader import sweep, wire
 from grader.protocol import FORK, KILL, REAP
 from grader.workspace import Workspace, run_cells
 
@@ -46,6 +46,7 @@ if sys.platform == "linux":
     from grader import confine
 
 REAP_SECONDS = 2.0
+CLEAN_SECONDS = 5.0
 WATCH_SECONDS = 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -59,11 +60,13 @@ class Confinement:
         namespaces: Whether each enters namespaces of its own and gets a private scratch folder.
         readable: Folders that it may read, where the kernel has Landlock.
         scratch: Bytes of the private scratch folder.
+        user: User and group that each becomes, where the server is root and there are no namespaces.
     """
 
     namespaces: bool
     readable: tuple[Path, ...]
     scratch: int
+    user: int | None = None
 
 
 @dataclass
@@ -119,6 +122,7 @@ def main() -> None:
     parser.add_argument("--probes", help="module of the chapter's probes")
     parser.add_argument("--preload", nargs="*", default=[], help="modules to import, where they are there")
     parser.add_argument("--user", type=int, help="user and group to become, when started as root")
+    parser.add_argument("--child-user", type=int, help="user and group of its own for each child")
     parser.add_argument("--namespaces", action="store_true", help="namespaces of its own for each child")
     parser.add_argument("--readable", nargs="*", default=[], type=Path, help="folders that a child may read")
     parser.add_argument("--scratch", type=int, default=0, help="bytes of a child's scratch folder")
@@ -126,6 +130,9 @@ def main() -> None:
     if sys.platform == "linux":
         if arguments.user is not None:
             confine.become_user(arguments.user, arguments.user)
+        if arguments.child_user is not None:
+            sweep.prepare(arguments.child_user)
+            Path.home().chmod(0o1777)
         confine.adopt_orphans()
     judge = socket.socket(fileno=arguments.connection)
     judge.set_inheritable(False)
@@ -138,7 +145,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     wire.send(judge, wire.encode("ready"))
-    confinement = Confinement(arguments.namespaces, tuple(arguments.readable), arguments.scratch)
+    confinement = Confinement(
+        arguments.namespaces, tuple(arguments.readable), arguments.scratch, arguments.child_user
+    )
     _Server(judge, probes, confinement).serve()
 
 
@@ -177,17 +186,29 @@ class _Server:
                     self._child = self._fork(connection, limits)
             elif message in (KILL, REAP) and self._child:
                 ending = self._end(REAP_SECONDS if message == REAP else 0.0)
+                clean = self._clean()
                 wire.send(self._judge, wire.encode(ending))
+                if not clean:
+                    break
             else:
                 break
         if self._child:
             self._end(0.0)
+            self._clean()
 
     def _end(self, patience: float) -> dict[str, Any]:
         assert self._child is not None
-        ending = _end(self._child, patience, self._confinement.namespaces)
+        ending = _end(self._child, patience, self._confinement.user)
         self._child = None
         return ending
+
+    def _clean(self) -> bool:
+        """Removes the files of the child that has ended; says whether none is left."""
+        if self._confinement.user is not None:
+            return sweep.remove_files(self._confinement.user, [Path.home(), *_SHARED, _QUEUES], CLEAN_SECONDS)
+        if not self._confinement.namespaces:
+            shutil.rmtree(_homes(), ignore_errors=True)
+        return True
 
     def _fork(self, connection: socket.socket, limits: dict[str, int]) -> Child:
         """Forks a child; with namespaces, through a go-between that enters them and is gone at once."""
@@ -252,10 +273,15 @@ def _confine(confinement: Confinement, limits: dict[str, int]) -> None:
     if sys.platform != "linux":
         _limit_elsewhere(resources)
         return
-    writable = [Path("/tmp"), Path("/dev/shm")]
+    writable = [*_SHARED]
     if confinement.namespaces:
         confine.mount_privately(Path.home(), confinement.scratch)
         confine.drop_capabilities()
+    elif confinement.user is not None:
+        confine.die_first()
+        confine.become_user(confinement.user, confinement.user)
+        confine.drop_capabilities()
+        os.chdir(Path.home())
     else:
         writable = [_own_home()]
     confine.limit(resources)
@@ -285,21 +311,23 @@ def _limit_elsewhere(limits: dict[str, int]) -> None:
             resource.setrlimit(getattr(resource, name), (value, value))
 
 
+_SHARED = (Path("/tmp"), Path("/dev/shm"))
+_QUEUES = Path("/dev/mqueue")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
-def _end(child: Child, patience: float, confined: bool) -> dict[str, Any]:
-    """Waits for a child, kills it and all its processes, and says how it ended."""
+def _end(child: Child, patience: float, user: int | None) -> dict[str, Any]:
+    """Waits for a child, kills it and all its processes (and its user's), and says how it ended."""
     deadline = time.monotonic() + patience
     while not (ended := _has_ended(child.pid)) and time.monotonic() < deadline:
         child.watch()
         time.sleep(0.02)
     killed = not ended and not child.exceeded
+    if user is not None:
+        sweep.kill_processes(user)
     _kill_tree(child.pid)
     _pid, status, used = os.wait4(child.pid, 0)
     _reap_orphans()
-    if not confined:
-        shutil.rmtree(_homes(), ignore_errors=True)
     return {
         "killed": killed,
         "exit": os.waitstatus_to_exitcode(status),
@@ -330,10 +358,13 @@ def _reap_orphans() -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         try:
-            if os.waitpid(-1, 0 if left else os.WNOHANG) == (0, 0) and not left:
-                return
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
         except ChildProcessError:
             return
+        if not left:
+            return
+        time.sleep(0.01)
 
 
 def _serve_exercise(connection: socket.socket, probes: Sequence[ModuleType]) -> None:

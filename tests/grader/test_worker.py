@@ -1,7 +1,9 @@
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,21 +16,28 @@ from grader.protocol import FORK, KILL, REAP
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the worker needs Linux")
 
+CHILD_USER = 2_000_000 + 2 * os.getpid()
 LIMITS = {"memory": 2**29, "cpu": 20, "RLIMIT_AS": 2**29, "RLIMIT_CPU": 30, "RLIMIT_CORE": 0}
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+@contextlib.contextmanager
+def serving(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "grader.worker", "--connection", str(theirs.fileno()), "--readable", "/"]
     with theirs:
         process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env={**os.environ, "HOME": str(tmp_path)}
+            [*command, *options], pass_fds=[theirs.fileno()], env={**os.environ, "HOME": str(home)}
         )
     with ours:
         assert receive(ours) == "ready"
         yield process, ours
     assert process.wait(20) == 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    with serving(tmp_path) as served:
+        yield served
 
 
 def receive(connection: socket.socket) -> Any:
@@ -136,6 +145,44 @@ while True: pass
         else:
             control.close()
         assert eventually(lambda: not any(is_running(pid) for pid in pids))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may start children as another user")
+def test_children_of_a_user_of_their_own_cannot_touch_the_server_and_leave_nothing(tmp_path: Path) -> None:
+    home = Path(tempfile.mkdtemp(dir="/tmp"))
+    home.chmod(0o755)
+    mischief = """
+import os, signal
+pids = []
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    while True: signal.pause()
+open("left", "w").write(str(pid))
+open("/dev/shm/left-%d" % os.getpid(), "w").close()
+refused = []
+for target in (os.getppid(), 1):
+    try: os.kill(target, signal.SIGKILL)
+    except PermissionError: refused.append(target == 1)
+ids = os.getresuid(), os.getresgid(), os.getgroups(), os.getcwd()
+"""
+    with serving(home, "--child-user", str(CHILD_USER)) as (_process, control):
+        with fork(control, mischief) as child:
+            assert receive(child) == []
+            left = int((home / "left").read_text())
+            assert is_running(left)
+            found = []
+            for name in ("refused", "ids"):
+                wire.send(child, wire.encode({"op": "value", "name": name, "args": (), "kwargs": {}}))
+                found.append(receive(child)["result"])
+        end(control, KILL)
+        assert found == [[False, True], ((CHILD_USER,) * 3, (CHILD_USER,) * 3, [], str(home))]
+        assert not is_running(left)
+        assert not [*home.iterdir(), *Path("/dev/shm").glob("left-*")]
+        with fork(control, "import os; found = os.listdir()") as child:
+            assert receive(child) == []
+        end(control, KILL)
+    home.rmdir()
 
 
 def test_worker_module_needs_no_learner_facing_imports() -> None:
