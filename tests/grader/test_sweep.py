@@ -54,11 +54,17 @@ def test_all_processes_of_the_user_are_killed_and_no_other() -> None:
         time.sleep(0.5)
         sweep.kill_processes(USER)
         ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        others = [
-            folder.name for folder in Path("/proc").iterdir()
-            if folder.name.isdigit() and folder.exists() and folder.stat().st_uid == USER
-            and "Z" not in (folder / "stat").read_text().rpartition(")")[2].split()[0]
-        ]
+        def running():
+            found = []
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                    if folder.stat().st_uid == USER and state != "Z": found.append(folder.name)
+                except OSError: pass
+            return found
+        deadline = time.monotonic() + 20
+        while running() and time.monotonic() < deadline: time.sleep(0.05)
+        others = running()
         alive = os.waitpid(other, os.WNOHANG) == (0, 0)
         os.kill(other, 9)
         print((ended, others, alive, os.geteuid()))
