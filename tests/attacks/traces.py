@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import site
 import socket
@@ -68,12 +69,15 @@ class Colleague:
     def serving(self, answer: str) -> Iterator[None]:
         """Serves by TCP and UDP on the loopback, and on sockets of this machine with and without a file.
 
+        Waits while another does so on this machine.
+
         Args:
             answer: The code to give.
         """
         file = Path("/tmp") / SOCKET
-        file.unlink(missing_ok=True)
         with contextlib.ExitStack() as stack:
+            fcntl.flock(stack.enter_context(file.with_suffix(".lock").open("w")), fcntl.LOCK_EX)
+            file.unlink(missing_ok=True)
             addresses: list[tuple[int, str | tuple[str, int]]] = [
                 (socket.AF_INET, ("127.0.0.1", PORT)),
                 (socket.AF_UNIX, str(file)),
