@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from grader import wire
 from grader.compare import Finding, comparisons_held
 from grader.exercise import Check, Exercise, Key, Status
+from grader.launch import launch
 from grader.messages import _
 from grader.protocol import (
-    FORK,
     KILL,
     REAP,
     AnswerFault,
@@ -45,6 +42,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 180.0
 REPLY_SECONDS = 30.0
+_SIGKILL, _SIGXCPU = 9, 24  # as the worker's system has them; Windows, where the judge may run, has neither
 TRIES = 3
 """How often an exercise is judged anew when its process was killed from outside."""
 
@@ -165,7 +163,7 @@ class Judge:
 
         Args:
             chapter: The chapter; its keys, where present, are never copied to the worker.
-            isolation: ``"bubblewrap"`` or ``"process"``.
+            isolation: What keeps answers apart: see :mod:`grader.sandbox`.
             seed: Seed of the checks' inputs, to repeat a verdict; by default a secret one.
             limits: What an answer's process may use.
         """
@@ -371,28 +369,16 @@ class _Server:
         Raises:
             ServerError: If it does not come up; with the end of what it wrote to its standard error.
         """
-        self._control, theirs = socket.socketpair()
-        self._log: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
-        self.usable = True
-        arguments = ["-m", "grader.worker", "--connection", str(theirs.fileno())]
+        arguments = ["--preload", *chapter.lesson_imports]
         if (chapter.folder / "probes.py").is_file():
             arguments += ["--probes", f"chapters.{chapter.name}.probes"]
-        arguments += ["--preload", *chapter.lesson_imports, *sandbox.confinement(limits)]
-        with theirs:
-            self._process = subprocess.Popen(
-                sandbox.command(arguments),
-                env=sandbox.environment(),
-                cwd=sandbox.home,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._log,
-                start_new_session=True,
-            )
+        self._worker = launch(sandbox, arguments, limits)
+        self._control = self._worker.control
+        self.usable = True
         try:
             self._receive(START_SECONDS)
         except ServerError as error:
-            said = self.said()
+            said = self._worker.said()
             self.stop()
             raise ServerError(f"the worker did not start: {said}") from error
 
@@ -408,23 +394,20 @@ class _Server:
         Raises:
             ServerError: If the server is gone.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._control.settimeout(REPLY_SECONDS)
-                socket.send_fds(self._control, [FORK], [theirs.fileno()])
-                wire.send(self._control, wire.encode(dict(limits)))
-            except OSError as error:
-                self.usable = False
-                ours.close()
-                raise ServerError("the worker's server is gone") from error
         try:
-            if wire.decode(wire.receive(ours, time.monotonic() + REPLY_SECONDS)) == "ready":
-                return ours
+            self._control.settimeout(REPLY_SECONDS)
+            child = self._worker.open_child()
+        except OSError as error:
+            self.usable = False
+            raise ServerError("the worker's server is gone") from error
+        try:
+            wire.send(self._control, wire.encode(dict(limits)))
+            if wire.decode(wire.receive(child, time.monotonic() + REPLY_SECONDS)) == "ready":
+                return child
         except (wire.WireError, EOFError, OSError) as error:
             self.usable = False
-            ours.close()
-            raise ServerError(f"the worker's child did not start: {self.said()}") from error
+            child.close()
+            raise ServerError(f"the worker's child did not start: {self._worker.said()}") from error
         raise ServerError("the worker's child did not say that it is ready")
 
     def end_child(self, command: bytes) -> Ending:
@@ -448,21 +431,10 @@ class _Server:
             self.usable = False
             raise ServerError("the worker's server is gone") from error
 
-    def said(self) -> str:
-        """Returns the end of what it wrote to its standard error."""
-        self._log.seek(0)
-        return self._log.read()[-2000:].decode(errors="replace")
-
     def stop(self) -> None:
-        """Stops it and everything in its process group."""
+        """Stops it and everything that it has started."""
         self.usable = False
-        self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._log.close()
+        self._worker.stop()
 
     def _receive(self, seconds: float) -> Any:
         try:
@@ -533,9 +505,9 @@ class _Child:
         ending = self.server.end_child(REAP)
         if ending.exceeded == "memory":
             return AnswerFault(Status.MEMORY_LIMIT, memory_reason())
-        if ending.exceeded == "cpu" or ending.exit == -signal.SIGXCPU:
+        if ending.exceeded == "cpu" or ending.exit == -_SIGXCPU:
             return AnswerFault(Status.TIME_LIMIT, _processor_time_reason())
-        if ending.exit == -signal.SIGKILL and not ending.killed:
+        if ending.exit == -_SIGKILL and not ending.killed:
             raise Interrupted
         return AnswerFault(
             Status.WORKER_DIED,

@@ -2,8 +2,9 @@
 
 ``bubblewrap`` gives it its own namespaces: no network, no other process, and of the file system only the
 system, the Python environment and the public copy, all read-only, and an empty home; each exercise then
-gets namespaces and a scratch folder of its own inside (:mod:`grader.confine`). ``process`` is an ordinary
-process with resource limits and, where the kernel has them, Landlock and seccomp.
+gets namespaces and a scratch folder of its own inside (:mod:`grader.confine`). ``docker`` and ``podman`` give
+it a container (:mod:`grader.container`), where each exercise is a process of a user other than the server's.
+``process`` is an ordinary process with resource limits and, where the kernel has them, Landlock and seccomp.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from grader import messages
+from grader import container, messages
 
-Isolation = Literal["bubblewrap", "process"]
+Isolation = Literal["bubblewrap", "docker", "podman", "process"]
 
 COURSE = Path(__file__).resolve().parent.parent
 PUBLIC_PATTERNS = ("*.py", "results.json")
@@ -37,10 +38,10 @@ _SETTINGS = (
     "/etc/localtime",
     "/etc/mecabrc",
 )
-_INSIDE_COURSE = Path("/course")
-_INSIDE_HOME = Path("/home/learner")
+_INSIDE_COURSE = Path(container.INSIDE_COURSE)
+_INSIDE_HOME = Path(container.INSIDE_HOME)
 _ORDINARY_USER = 65534
-"""Whom the worker becomes when root grades: nobody, who owns no file."""
+"""Whom the worker becomes when root grades, and whom its children become in a container: nobody."""
 
 
 class IsolationUnavailable(Exception):
@@ -57,7 +58,7 @@ class Limits:
         scratch: Bytes that all files together may take; ``process`` limits each file alone.
         file_size: Bytes of one file.
         processes: Processes and threads; without namespaces the kernel would count all of the user's, so
-            ``process`` has no such limit.
+            ``process`` has no such limit, and a container's is its engine's to keep.
         open_files: Open files of a process.
         cpu: Processor seconds for each second of an exercise's time limit.
         submission_seconds: Wall-clock seconds for all exercises of a submission together.
@@ -140,12 +141,12 @@ class Sandbox:
         for name, folder in linked.items():
             if isolation == "bubblewrap":
                 (staged / name).mkdir()
-            else:
+            elif isolation == "process":
                 (staged / name).symlink_to(folder)
         return cls(isolation, staged, home, linked)
 
     def command(self, arguments: Iterable[str]) -> list[str]:
-        """Returns the command that runs this Python with some arguments inside.
+        """Returns the command that runs this Python with some arguments inside; a container has its own.
 
         Args:
             arguments: Arguments of the interpreter.
@@ -161,6 +162,8 @@ class Sandbox:
         """
         if self.isolation == "process":
             return ["--readable", *map(str, self._readable())]
+        if self.isolation in container.ENGINES:
+            return ["--child-user", str(_ORDINARY_USER), "--readable", "/"]
         user = ["--user", str(_ORDINARY_USER)] if _is_root() else []
         return [*user, "--namespaces", "--scratch", str(limits.scratch), "--readable", "/"]
 
@@ -171,11 +174,11 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """Returns the whole environment of the worker: nothing of the judge's own is passed on."""
-        bubblewrap = self.isolation == "bubblewrap"
+        process = self.isolation == "process"
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(_INSIDE_HOME if bubblewrap else self.home),
-            "PYTHONPATH": str(_INSIDE_COURSE if bubblewrap else self.staged),
+            "HOME": str(self.home) if process else container.INSIDE_HOME,
+            "PYTHONPATH": str(self.staged) if process else container.INSIDE_COURSE,
             "PYTHONDONTWRITEBYTECODE": "1",
             "LANG": "C.UTF-8",
             "COURSE_LANG": messages.language(),
@@ -217,18 +220,26 @@ def require(isolation: Isolation) -> None:
     """Checks that an isolation works here.
 
     Args:
-        isolation: ``"bubblewrap"`` or ``"process"``.
+        isolation: The isolation.
 
     Raises:
         IsolationUnavailable: If it does not, with one line in Japanese and English that says what to do.
     """
+    if isolation in container.ENGINES and (problem := container.problem(isolation)):
+        raise IsolationUnavailable(problem)
+    if isolation == "process" and os.name != "posix":
+        raise IsolationUnavailable(
+            "Windows では --isolation docker か podman を指定するか、WSL の中で実行してください。 / "
+            "On Windows, use --isolation docker or podman, or run this in WSL."
+        )
     if isolation == "bubblewrap" and not bubblewrap_available():
         raise IsolationUnavailable(
             "bubblewrap(bwrap)が使えないため、受講者のコードを隔離できません。bubblewrap をインストールするか"
-            "(Debian/Ubuntu: apt install bubblewrap)、コードを信頼できる場合に限り --isolation process を"
-            "指定してください。 / Learners' code cannot be isolated because bubblewrap (bwrap) does not work "
-            "here. Install it (Debian/Ubuntu: apt install bubblewrap) or, only if you trust the code, use "
-            "--isolation process."
+            "(Debian/Ubuntu: apt install bubblewrap)、--isolation docker か podman を指定してください。"
+            "コードを信頼できる場合に限り --isolation process も使えます。 / "
+            "Learners' code cannot be isolated because bubblewrap (bwrap) does not work here. "
+            "Install it (Debian/Ubuntu: apt install bubblewrap), use --isolation docker or podman or, "
+            "only if you trust the code, use --isolation process."
         )
 
 
@@ -247,7 +258,7 @@ def bubblewrap_available() -> bool:
 
 
 def _is_root() -> bool:
-    return os.getuid() == 0
+    return os.name == "posix" and os.getuid() == 0
 
 
 def _namespaces() -> list[str]:
