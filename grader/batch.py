@@ -65,7 +65,7 @@ class Grading:
         try:
             submission = read_submission(path, self.chapters)
         except SubmissionError as error:
-            return self._recorded(self._ungraded(name, path, str(error)), [], slot)
+            return self._recorded(self._ungraded(name, path, slot, str(error)), [], slot)
         chapter = next(chapter for chapter in self.chapters if chapter.name == submission.chapter)
         budget = Budget(self.limits.submission_seconds)
         judged = [
@@ -189,14 +189,21 @@ class Grading:
                 raise
             _logger.exception("grading %s failed", name)
             problem = _("The grader itself failed on this file: grade it again.")
-            return self._recorded(self._ungraded(name, path, problem), [], slot)
+            return self._recorded(self._ungraded(name, path, slot, problem), [], slot)
 
     def _recorded(self, result: SubmissionResult, keys: Sequence[str], slot: Slot) -> SubmissionResult:
         return self.gradebook.record(result, keys, slot.environment) if self.gradebook else result
 
-    def _ungraded(self, name: str, path: Path, problem: str) -> SubmissionResult:
+    def _ungraded(self, name: str, path: Path, slot: Slot, problem: str) -> SubmissionResult:
         return SubmissionResult(
-            name, None, 0, 0, isolation=self.isolation, problem=problem, notebook=_sha256(path)
+            submission=name,
+            chapter=None,
+            score=0,
+            max_score=0,
+            isolation=self.isolation,
+            problem=problem,
+            notebook=_sha256(path),
+            versions=slot.environment.versions,
         )
 
 
