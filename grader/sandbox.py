@@ -40,6 +40,7 @@ _SETTINGS = (
 )
 _INSIDE_COURSE = Path(container.INSIDE_COURSE)
 _INSIDE_HOME = Path(container.INSIDE_HOME)
+_PYTHON = os.path.abspath(sys.executable)  # noqa: PTH100 - as it was called, but without ".."
 _ORDINARY_USER = 65534
 """Whom the worker becomes when root grades, and whom its children become in a container: nobody."""
 
@@ -151,7 +152,7 @@ class Sandbox:
         Args:
             arguments: Arguments of the interpreter.
         """
-        python = [sys.executable, "-P", *arguments]
+        python = [_PYTHON, "-P", *arguments]
         return python if self.isolation == "process" else [*self._bubblewrap(), *python]
 
     def confinement(self, limits: Limits) -> list[str]:
@@ -250,7 +251,7 @@ def bubblewrap_available() -> bool:
     probe += ["--proc", "/proc", "--dev", "/dev", *_system_mounts(), *_python_mounts(), "--"]
     try:
         finished = subprocess.run(
-            [*probe, sys.executable, "-I", "-c", ""], capture_output=True, timeout=60, check=False
+            [*probe, _PYTHON, "-I", "-c", ""], capture_output=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -296,7 +297,7 @@ def _python_mounts() -> list[str]:
     for prefix in prefixes:
         options += ["--ro-bind", str(prefix.resolve()), str(prefix)]
     visible = [*prefixes, Path("/usr")]
-    link = Path(sys.executable)
+    link = Path(_PYTHON)
     while link.is_symlink():
         if not any(link.is_relative_to(prefix) for prefix in visible):
             options += ["--symlink", str(link.readlink()), str(link)]
@@ -308,7 +309,8 @@ def _python_mounts() -> list[str]:
 
 
 def _python_prefixes() -> list[Path]:
-    prefixes = {Path(prefix).absolute() for prefix in (sys.prefix, sys.base_prefix, sys.base_exec_prefix)}
+    named = (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
+    prefixes = {Path(os.path.abspath(prefix)) for prefix in named}  # noqa: PTH100 - keeps links, drops ".."
     prefixes |= {prefix.resolve() for prefix in prefixes}
     return sorted(prefix for prefix in prefixes if not prefix.is_relative_to("/usr"))
 
