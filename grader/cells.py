@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_ANALYSED_CHARS = 200_000
+MAX_MARKERS = 200
+"""A cell with more marker lines is not split: no chapter has so many exercises."""
 NOTEBOOK_CALLS = frozenset({"check", "hint", "require", "score", "solution"})
 
 _MARKER = re.compile(
@@ -123,6 +125,8 @@ def split_at_markers(source: str) -> list[str]:
     starts = [number for number, line in enumerate(lines) if marker_of(line)]
     if len({marker_of(lines[number]) for number in starts}) < 2:
         return [source]
+    if len(starts) > MAX_MARKERS:
+        return [source]
     edges = [0, *starts, len(lines)]
     pieces = ["\n" * begin + "\n".join(lines[begin:end]) for begin, end in itertools.pairwise(edges)]
     pieces = [piece for piece in pieces if piece.strip()]
@@ -131,12 +135,12 @@ def split_at_markers(source: str) -> list[str]:
 
 def without_notebook_calls(cell: Cell) -> str:
     """Returns a cell's code with top-level calls of ``check`` and its companions replaced by ``None``."""
-    code = cell.code
+    lines = cell.code.split("\n")
     for statement in reversed(cell.tree.body if cell.tree is not None else []):
         match statement:
             case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if name in NOTEBOOK_CALLS:
-                code = _replace(code, statement, "None")
-    return code
+                _replace(lines, statement, "None")
+    return "\n".join(lines)
 
 
 def defining_statements(cell: Cell, name: str) -> dict[int, tuple[str, frozenset[str]]]:
@@ -243,10 +247,8 @@ def _segment(code: str, statement: ast.stmt) -> str:
     return "\n".join(lines) if decorators else (ast.get_source_segment(code, statement) or "")
 
 
-def _replace(code: str, statement: ast.stmt, text: str) -> str:
+def _replace(lines: list[str], statement: ast.stmt, text: str) -> None:
     assert statement.end_lineno is not None
-    lines = code.split("\n")
     head = lines[statement.lineno - 1].encode()[: statement.col_offset].decode()
     tail = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
     lines[statement.lineno - 1 : statement.end_lineno] = [head + text + tail]
-    return "\n".join(lines)

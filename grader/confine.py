@@ -303,18 +303,22 @@ _FORBIDDEN = {
     "vmsplice": (278, 75),
 }
 _SYSTEM_CALLS = {
-    # processor: (its AUDIT_ARCH, forbidden numbers, clone, clone3, socket, socketpair)
-    "x86_64": (0xC000_003E, sorted(x86 for x86, _arm in _FORBIDDEN.values()), 56, 435, 41),
-    "aarch64": (0xC000_00B7, sorted(arm for _x86, arm in _FORBIDDEN.values()), 220, 435, 198),
+    # processor: (its AUDIT_ARCH, forbidden numbers, clone, clone3, socket, setsockopt)
+    "x86_64": (0xC000_003E, sorted(x86 for x86, _arm in _FORBIDDEN.values()), 56, 435, 41, 54),
+    "aarch64": (0xC000_00B7, sorted(arm for _x86, arm in _FORBIDDEN.values()), 220, 435, 198, 208),
 }
 
-# Classic BPF over struct seccomp_data: nr at 0, arch at 4, low half of the first argument at 16.
+# Classic BPF over struct seccomp_data: nr at 0, arch at 4, low halves of the arguments at 16, 24, 32 …
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERROR = 0x7FFF_0000, 0x8000_0000, 0x0005_0000
 _X32_CALLS = 0x4000_0000
+_BUFFER_SIZES = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF and their FORCE: the memory of large buffers is nobody's."""
 
 
-def _filter_program(arch: int, forbidden: list[int], clone: int, clone3: int, socket: int) -> list[bytes]:
+def _filter_program(
+    arch: int, forbidden: list[int], clone: int, clone3: int, socket: int, setsockopt: int
+) -> list[bytes]:
     """Assembles the filter: jumps go forward, over as many instructions as they say."""
     refuse, unknown = _ERROR | errno.EPERM, _ERROR | errno.ENOSYS
     program = [
@@ -335,12 +339,18 @@ def _filter_program(arch: int, forbidden: list[int], clone: int, clone3: int, so
         _instruction(_ANY_BIT, _ALL_NEW & ~_NEW_TIME, 0, 1),
         _instruction(_RETURN, refuse),
         _instruction(_RETURN, _ALLOW),
-        _instruction(_EQUAL, socket, 0, 3),
+        _instruction(_EQUAL, socket, 0, 4),
         _instruction(_LOAD, 16),
-        _instruction(_EQUAL, 1, 1, 0),  # AF_UNIX
-        _instruction(_RETURN, refuse),
+        _instruction(_EQUAL, 1, 0, 1),  # AF_UNIX
         _instruction(_RETURN, _ALLOW),
+        _instruction(_RETURN, refuse),
+        _instruction(_EQUAL, setsockopt, 1, 0),
+        _instruction(_RETURN, _ALLOW),
+        _instruction(_LOAD, 32),
     ]
+    for option in _BUFFER_SIZES:
+        program += [_instruction(_EQUAL, option, 0, 1), _instruction(_RETURN, refuse)]
+    program.append(_instruction(_RETURN, _ALLOW))
     return program
 
 

@@ -31,6 +31,7 @@ from grader.protocol import (
     memory_reason,
     not_attempted_reason,
     one_line,
+    pieces,
     refused_reason,
 )
 from grader.results import ExerciseResult
@@ -66,7 +67,7 @@ class ServerError(Exception):
 
 
 class Interrupted(Exception):
-    """The process of an exercise was killed from outside; it can be judged again."""
+    """The process of an exercise was killed for no limit of its own; it can be judged again."""
 
 
 def judge_exercise(
@@ -467,7 +468,7 @@ class _Child:
             AnswerFault: If the process did not survive it, or answered with something else.
         """
         try:
-            report = wire.decode(self.exchange(wire.encode(list(cells))))
+            report = wire.decode(self.exchange(wire.encode([pieces(cell) for cell in cells])))
             return _failures(report, len(cells))
         except wire.WireError as error:
             raise AnswerFault(Status.REFUSED, refused_reason(str(error))) from error
@@ -507,7 +508,7 @@ class _Child:
             return AnswerFault(Status.MEMORY_LIMIT, memory_reason())
         if ending.exceeded == "cpu" or ending.exit == -_SIGXCPU:
             return AnswerFault(Status.TIME_LIMIT, _processor_time_reason())
-        if ending.exit == -_SIGKILL and not ending.killed:
+        if ending.exceeded == "machine" or (ending.exit == -_SIGKILL and not ending.killed):
             raise Interrupted
         return AnswerFault(
             Status.WORKER_DIED,
@@ -522,7 +523,8 @@ class Ending:
     Attributes:
         killed: Whether the server had to kill it.
         exit: As :func:`os.waitstatus_to_exitcode` says it.
-        exceeded: The limit for which the server ended it: ``memory``, ``cpu`` or empty.
+        exceeded: The limit for which the server ended it: ``memory``, ``cpu``, ``machine`` (it had no memory
+            left, whoever took it) or empty.
     """
 
     killed: bool

@@ -17,6 +17,8 @@ class LocalAnswer(ProtocolAnswer):
     the same data, and the learner's code cannot change what the check holds.
     """
 
+    trusted = True
+
     def __init__(
         self, namespace: dict[str, Any], probes: Sequence[ModuleType] = (), seed: int | None = None
     ) -> None:

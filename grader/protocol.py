@@ -3,7 +3,7 @@
 A request is a dict with ``op`` (``call``, ``value`` or ``probe``), ``name``, ``args`` and ``kwargs``. A reply
 is a dict with one key: ``result``; ``missing`` (the symbol is not defined, is ``None``, or raised
 ``NotImplementedError``); ``raised`` (a :class:`Failure`); ``refused`` (the result is not plain data); or
-``misused`` (the check asked for something that does not exist).
+``misused`` (the check asked for something that does not exist; believed in the notebook alone).
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ class ProtocolAnswer:
 
     Attributes:
         rng: Source of the inputs of the check that runs.
+        trusted: Whether the other side is believed when it says that the check asked for something that does
+            not exist. A learner's process is not: it could say so to have a wrong answer excused.
     """
+
+    trusted = False
 
     def __init__(self, exchange: Callable[[bytes], bytes], seed: int | None = None) -> None:
         """Creates an answer.
@@ -138,7 +142,10 @@ class ProtocolAnswer:
     def _ask(self, op: str, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         request = wire.encode({"op": op, "name": name, "args": args, "kwargs": dict(kwargs)})
         try:
-            return _result(wire.decode(self._exchange(request)))
+            reply = wire.decode(self._exchange(request))
+            if self.trusted and isinstance(reply, dict) and "misused" in reply:
+                raise LookupError(reply["misused"])
+            return _result(reply)
         except wire.WireError as error:
             raise AnswerFault(Status.REFUSED, refused_reason(str(error))) from error
 
@@ -156,6 +163,11 @@ def not_attempted_reason() -> str:
 def memory_reason() -> str:
     """Tells the learner that memory ran out."""
     return _("Your code used more memory than it may. Work on smaller arrays or batches.")
+
+
+def pieces(text: str) -> list[str]:
+    """Splits a text into pieces that may be sent."""
+    return [text[start : start + wire.MAX_STRING] for start in range(0, len(text), wire.MAX_STRING)]
 
 
 def limit_words() -> dict[str, str]:
@@ -198,6 +210,4 @@ def _result(reply: Any) -> Any:
             raise Failure.from_data(failure).fault()
         case [("refused", str(problem))]:
             raise AnswerFault(Status.REFUSED, refused_reason(one_line(problem, 200)))
-        case [("misused", str(problem))]:
-            raise LookupError(problem)
     raise malformed()

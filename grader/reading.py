@@ -10,6 +10,7 @@ from grader.messages import _
 
 MAX_BYTES = 20_000_000
 MAX_CODE_CHARS = 1_000_000
+MAX_CELLS = 3_000
 
 
 class SubmissionError(Exception):
@@ -47,6 +48,12 @@ def read_code_cells(path: Path) -> list[str]:
         for cell in cells
         if isinstance(cell, dict) and cell.get("cell_type") == "code"
     ]
+    if len(sources) > MAX_CELLS:
+        raise SubmissionError(
+            _("The notebook holds more than {cap:,} code cells: remove those that are not needed.").format(
+                cap=MAX_CELLS
+            )
+        )
     if sum(map(len, sources)) > MAX_CODE_CHARS:
         raise SubmissionError(
             _("The notebook holds more than {cap:,} characters of code: keep data out of its cells.").format(
@@ -57,6 +64,8 @@ def read_code_cells(path: Path) -> list[str]:
 
 
 def _read_text(path: Path) -> str:
+    if path.is_symlink():
+        raise SubmissionError(_("This is a link to another file: hand in the file itself."))
     try:
         size = path.stat().st_size
         if path.is_file() and size <= MAX_BYTES:

@@ -68,7 +68,7 @@ class Limits:
     memory: int = 3 * 2**30
     scratch: int = 256 * 2**20
     file_size: int = 64 * 2**20
-    processes: int = 256
+    processes: int = 128
     open_files: int = 256
     cpu: float = 2.0
     submission_seconds: float = 600.0

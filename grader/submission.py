@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -151,6 +151,13 @@ class _LearnerNotebook:
         seen = self._lesson.fingerprints | self._lesson.templates
         self._own = [number for number, cell in enumerate(self._cells) if cell.fingerprint not in seen]
         self._setups = [number for number in self._own if self._cells[number].is_setup]
+        self._setup_names = self._lesson.setup.binds.union(*(self._cells[n].binds for n in self._setups))
+        self._binding, self._changing = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+        for number in self._own:
+            for name in self._cells[number].binds:
+                self._binding[name].add(number)
+            for name in self._cells[number].changes:
+                self._changing[name].add(number)
         self._binders = {exercise.id: self._answer_cells(exercise) for exercise in chapter.exercises.values()}
         self._owner = {
             symbol: exercise.id for exercise in chapter.exercises.values() for symbol in exercise.symbols
@@ -238,12 +245,11 @@ class _LearnerNotebook:
             }
         binding = {
             number
-            for number in self._own
-            if name in self._cells[number].binds
-            and not (name in self._cells[number].imports and name in self._setup_names)
+            for number in self._binding.get(name, ())
+            if not (name in self._cells[number].imports and name in self._setup_names)
         }
         if binding and not all(name in self._cells[number].imports for number in binding):
-            binding |= {number for number in self._own if name in self._cells[number].changes}
+            binding |= self._changing.get(name, set())
         return binding
 
     def _lesson_statements(self, name: str) -> dict[tuple[int, int], tuple[str, frozenset[str]]]:
@@ -252,10 +258,6 @@ class _LearnerNotebook:
             for number, cell in enumerate(self._lesson.cells)
             for line, statement in defining_statements(cell, name).items()
         }
-
-    @property
-    def _setup_names(self) -> frozenset[str]:
-        return self._lesson.setup.binds.union(*(self._cells[number].binds for number in self._setups))
 
 
 @cache

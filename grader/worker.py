@@ -23,6 +23,7 @@ import contextlib
 import gc
 import importlib
 import os
+import re
 import resource
 import select
 import shutil
@@ -33,7 +34,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,8 +49,9 @@ if sys.platform == "linux":
 REAP_SECONDS = 2.0
 CLEAN_SECONDS = 5.0
 WATCH_SECONDS = 0.1
+SPARE_MEMORY = 0.04
+"""Share of the machine's memory at which an exercise is ended, whoever took the rest."""
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,12 @@ class Child:
         baseline: Bytes of anonymous memory that it shares with the server from the start.
         memory: The most memory seen, in bytes.
         cpu: Processor time seen, in seconds.
-        exceeded: The limit that ended it, empty for none.
+        exceeded: The limit that ended it, empty for none; ``machine`` where it was within its own limits, but
+            the machine had no memory left.
     """
 
     pid: int
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float]
     baseline: int = 0
     memory: int = 0
     cpu: float = 0.0
@@ -95,15 +98,15 @@ class Child:
             return
         memory, cpu = 0, 0.0
         for pid in descendants(self.pid):
-            with contextlib.suppress(OSError, ValueError, IndexError):
+            with contextlib.suppress(OSError, ValueError, IndexError, KeyError):
                 memory += max(_anonymous(pid) - self.baseline, 0)
                 cpu += _cpu_seconds(pid)
         self.memory, self.cpu = max(self.memory, memory), max(self.cpu, cpu)
-        for name, used in (("memory", memory), ("cpu", cpu)):
-            if used > self.limits.get(name, float("inf")):
-                self.exceeded = name
-                _kill_tree(self.pid)
-                return
+        over = [name for name, used in (("memory", memory), ("cpu", cpu)) if used > self.limits[name]]
+        over += ["machine"] if _available_memory() < SPARE_MEMORY else []
+        if over:
+            self.exceeded = over[0]
+            _kill_tree(self.pid)
 
 
 class _Notebook(ModuleType):
@@ -368,7 +371,7 @@ def _reap_orphans() -> None:
 
 
 def _serve_exercise(connection: socket.socket, probes: Sequence[ModuleType]) -> None:
-    cells = wire.decode(wire.receive(connection))
+    cells = ["".join(pieces) for pieces in wire.decode(wire.receive(connection))]
     namespace = _notebook_namespace()
     failures = run_cells(cells, namespace)
     report = [(number, failure.to_dict()) for number, failure in failures]
@@ -396,9 +399,23 @@ def _silence() -> None:
 
 
 def _anonymous(pid: int) -> int:
-    """Returns the bytes of a process's memory that no file backs."""
-    fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
-    return (int(fields[1]) - int(fields[2])) * _PAGE
+    """Returns the bytes of a process's memory that no file on a disk backs."""
+    fields = _fields(Path(f"/proc/{pid}/status"))
+    return fields["RssAnon"] + fields["RssShmem"]
+
+
+def _available_memory() -> float:
+    """Returns the share of the machine's memory that can still be used."""
+    fields = _fields(Path("/proc/meminfo"))
+    return fields["MemAvailable"] / fields["MemTotal"]
+
+
+def _fields(path: Path) -> dict[str, int]:
+    """Reads the sizes in a file of ``/proc``, in bytes."""
+    found = re.findall(
+        r"^(\w+):\s+(\d+) kB$", path.read_text(encoding="ascii", errors="replace"), re.MULTILINE
+    )
+    return {name: int(size) * 1024 for name, size in found}
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -86,10 +86,10 @@ def system_call(*arguments: int) -> str:
 
 def numbers(machine: str) -> dict[str, int]:
     """Returns the numbers that the filter uses for a processor, by name."""
-    _arch, forbidden, clone, clone3, socket_ = confine._SYSTEM_CALLS[machine]
+    _arch, forbidden, clone, clone3, socket_, setsockopt = confine._SYSTEM_CALLS[machine]
     named = {name: both[COLUMNS[machine]] for name, both in confine._FORBIDDEN.items()}
     assert sorted(named.values()) == forbidden
-    return named | {"clone": clone, "clone3": clone3, "socket": socket_}
+    return named | {"clone": clone, "clone3": clone3, "socket": socket_, "setsockopt": setsockopt}
 
 
 def number(name: str) -> int:

@@ -306,8 +306,9 @@ def test_learner_is_told_nothing_of_a_hidden_input_but_the_instructor_is(hidden:
 
 
 def test_sentence_of_the_chapter_is_told_even_by_a_hidden_check() -> None:
-    verdict = hidden_verdict(lambda answer: compare.expect(False, "Twice, not thrice."), {"Twice, not thrice."})
-    assert verdict.reason == "Twice, not thrice."
+    told = "Twice, not thrice."
+    verdict = hidden_verdict(lambda answer: compare.expect(False, told), {told})
+    assert verdict.reason == told
 
 
 def test_what_was_given_and_expected_is_shown_of_a_visible_check() -> None:

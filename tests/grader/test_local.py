@@ -35,11 +35,11 @@ def test_notebook_and_worker_come_to_the_same_verdict(tmp_path: Any) -> None:
             exec(compile(source, "<answer cell 0>", "exec"), namespace)
             here = judge_exercise(LocalAnswer(namespace, seed=5), exercise, key)
             (there,) = judge.grade({exercise.id: code(source)}, {exercise.id})
-            assert here[0] is status, source
+            assert here.status is status, source
             if status is Status.RAISED:
                 assert there.status is status
             else:
-                assert (there.status, there.reason) == here, source
+                assert (there.status, there.reason) == (here.status, here.reason), source
 
 
 def test_chapter_probes_come_first() -> None:

@@ -64,9 +64,14 @@ def test_reply_that_is_no_payload_is_refused() -> None:
     assert caught.value.status is Status.REFUSED
 
 
-def test_misuse_is_the_checks_own_error() -> None:
+def test_misuse_is_the_checks_own_error_where_the_other_side_is_trusted() -> None:
+    answer = answer_that_replies({"misused": "there is no probe"})
+    with pytest.raises(AnswerFault) as caught:
+        answer.probe("p")
+    assert caught.value.status is Status.REFUSED
+    answer.trusted = True
     with pytest.raises(LookupError, match="no probe"):
-        answer_that_replies({"misused": "there is no probe"}).probe("p")
+        answer.probe("p")
 
 
 @pytest.mark.parametrize(

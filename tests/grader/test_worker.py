@@ -50,7 +50,7 @@ def fork(control: socket.socket, *cells: str) -> socket.socket:
         socket.send_fds(control, [FORK], [theirs.fileno()])
         wire.send(control, wire.encode(LIMITS))
     assert receive(ours) == "ready"
-    wire.send(ours, wire.encode(cells))
+    wire.send(ours, wire.encode([[cell] for cell in cells]))
     return ours
 
 

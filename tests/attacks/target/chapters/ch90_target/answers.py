@@ -23,7 +23,11 @@ def hidden_collatz_steps(answer: Answer) -> None:
 
 
 def hidden_build_head(answer: Answer) -> None:
-    features, units = (int(n) for n in answer.rng.integers(2, 9, 2))
+    for features, units in answer.rng.integers(2, 9, (2, 2)).tolist():
+        hidden_build_head_at(answer, features + 3, units)
+
+
+def hidden_build_head_at(answer: Answer, features: int, units: int) -> None:
     model = expect_model(answer.call("build_head", features, units), "build_head")
     kernel = answer.rng.normal(0, 1, (features, units))
     bias = answer.rng.normal(0, 1, units)
