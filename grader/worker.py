@@ -181,7 +181,7 @@ class _Server:
         """Does what the judge says until it is gone."""
         while True:
             while self._child and not select.select([self._judge], [], [], WATCH_SECONDS)[0]:
-                self._child.watch()
+                self._watch(self._child)
             message, descriptors, _flags, _address = socket.recv_fds(self._judge, 1, 1)
             if message == FORK:
                 limits = wire.decode(wire.receive(self._judge))
@@ -198,6 +198,12 @@ class _Server:
         if self._child:
             self._end(0.0)
             self._clean()
+
+    def _watch(self, child: Child) -> None:
+        """Watches the child; with a user of its own, nothing may outlive it, as in a PID namespace."""
+        child.watch()
+        if self._confinement.user is not None and _has_ended(child.pid):
+            sweep.kill_processes(self._confinement.user)
 
     def _end(self, patience: float) -> dict[str, Any]:
         assert self._child is not None
@@ -283,6 +289,7 @@ def _confine(confinement: Confinement, limits: dict[str, int]) -> None:
     elif confinement.user is not None:
         confine.die_first()
         confine.become_user(confinement.user, confinement.user)
+        confine.hide_memory(False)
         confine.drop_capabilities()
         os.chdir(Path.home())
     else:
