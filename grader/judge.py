@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -182,7 +185,8 @@ class Judge:
             IsolationUnavailable: If the isolation does not work on this machine.
         """
         with contextlib.ExitStack() as stack:
-            folder = tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True)
+            _remove_leftovers()
+            folder = tempfile.TemporaryDirectory(prefix=f"grader-{os.getpid()}-", ignore_cleanup_errors=True)
             scratch = Path(stack.enter_context(folder))
             self._sandbox = Sandbox.stage(self._isolation, self._chapter.folder, scratch)
             self._resources = stack.pop_all()
@@ -317,6 +321,14 @@ class Judge:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+
+def _remove_leftovers() -> None:
+    """Removes the folders of graders that were killed before they could do it themselves."""
+    for folder in Path(tempfile.gettempdir()).glob("grader-*-*"):
+        owner = folder.name.split("-")[1]
+        if sys.platform == "linux" and owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -401,3 +402,15 @@ def test_arguments_are_copies() -> None:
         return x
 
     assert judge_exercise(LocalAnswer({"spoil": spoil}), _exercise(check)).status is Status.PASSED
+
+
+def test_folders_of_killed_graders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"grader-{ended.pid}-abc", f"grader-{os.getpid()}-abc", "grader-x-abc", "other-1-abc"):
+        (tmp_path / name / "course").mkdir(parents=True)
+    with Judge(toy_chapter(tmp_path / "course"), isolation="process"):
+        left = {path.name for path in tmp_path.iterdir()}
+    assert f"grader-{ended.pid}-abc" not in left
+    assert {f"grader-{os.getpid()}-abc", "grader-x-abc", "other-1-abc"} <= left
