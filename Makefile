@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test soak nbgrader notebooks constraints badge clean
+.PHONY: help demo lab test soak nbgrader notebooks image constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade o
 
 notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py
 	$(BIN)/grader build
+
+image: $(VENV)/learner.stamp ## Build the image for "grader grade --isolation docker" (or podman)
+	$(BIN)/python -m grader.container
 
 badge: $(VENV)/maintainer.stamp ## Follow a change of [project.urls] Repository: README, docs, notebooks
 	REPOSITORY=$$(sed -n 's|^Repository = "https://github.com/\(.*\)"|\1|p' pyproject.toml) \

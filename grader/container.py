@@ -80,22 +80,28 @@ def problem(engine: str) -> str:
     Returns:
         One line in Japanese and English that says what to do; empty where all is well.
     """
-    if not _succeeds([engine, "version" if engine == "docker" else "info"]):
+    if _fault([engine, "version" if engine == "docker" else "info"]):
         name = engine.capitalize()
         return (
             f"{name}({engine})が応答しません。インストールして起動してから、もう一度実行してください。 / "
             f"{name} ({engine}) does not answer. Install it, start it, and run this again."
         )
-    build = f"python -m grader.container {engine}"
+    build = f"{sys.executable} -m grader.container {engine}"
     if not all((COURSE / name).is_file() for name in _RECIPE):
         return (
             f"{engine} での採点には、コースのリポジトリが要ります。クローンの中で実行してください。 / "
             f"Grading in {engine} needs the course's repository: run this in a clone of it."
         )
-    if not _succeeds([engine, "image", "inspect", image()]):
+    if _fault([engine, "image", "inspect", image()]):
         return (
-            f"コンテナイメージ {image()} がありません。コースのフォルダで次を実行してください: {build} / "
-            f"The container image {image()} is not there. Run this in the course's folder: {build}"
+            f"コンテナイメージ {image()} がありません。次を一度実行してください: {build} / "
+            f"The container image {image()} is not there. Run this once: {build}"
+        )
+    start = [engine, "run", *_options(engine, new_name(), 2**29, 2**20, 64), image(), "true"]
+    if fault := _fault(start):
+        return (
+            f"{engine} でコンテナを起動できません。{engine} の設定を確認してください({fault}) / "
+            f"{engine} cannot start a container; check how it is set up ({fault})"
         )
     return ""
 
@@ -127,7 +133,15 @@ def command(
         arguments: Arguments of the worker.
     """
     memory = limits.memory + 3 * limits.scratch + _OWN_MEMORY
-    options = [
+    options = _options(engine, name, memory, limits.scratch, limits.processes + _OWN_PROCESSES)
+    inside = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
+    inside += ["python3", "-P", "-c", _START, INSIDE_COURSE, *arguments]
+    return [engine, "run", *options, image(), *inside]
+
+
+def _options(engine: str, name: str, memory: int, scratch: int, processes: int) -> list[str]:
+    """Returns the options of ``run`` that keep a container apart."""
+    return [
         "--rm",
         "--interactive",
         f"--name={name}",
@@ -140,19 +154,16 @@ def command(
         "--cap-add=SETGID",
         "--cap-add=KILL",
         "--security-opt=no-new-privileges",
-        f"--pids-limit={limits.processes + _OWN_PROCESSES}",
+        f"--pids-limit={processes}",
         f"--memory={memory}",
         f"--memory-swap={memory}",
-        f"--shm-size={limits.scratch}",
+        f"--shm-size={scratch}",
         f"--tmpfs={INSIDE_COURSE}:rw,exec,mode=0755",
-        f"--tmpfs=/tmp:rw,exec,mode=1777,size={limits.scratch}",
-        f"--tmpfs={INSIDE_HOME}:rw,exec,mode=1777,size={limits.scratch}",
+        f"--tmpfs=/tmp:rw,exec,mode=1777,size={scratch}",
+        f"--tmpfs={INSIDE_HOME}:rw,exec,mode=1777,size={scratch}",
         f"--workdir={INSIDE_HOME}",
         *_ENGINE_OPTIONS[engine],
     ]
-    inside = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
-    inside += ["python3", "-P", "-c", _START, INSIDE_COURSE, *arguments]
-    return [engine, "run", *options, image(), *inside]
 
 
 def pack(staged: Path, linked: Mapping[str, Path]) -> bytes:
@@ -238,7 +249,7 @@ class ContainerWorker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         if self._process.returncode != 0:
-            _succeeds([self._engine, "rm", "--force", self._name])
+            _fault([self._engine, "rm", "--force", self._name])
             self._process.kill()
             self._process.wait()
         self._carrying.join(_END_SECONDS)
@@ -267,12 +278,16 @@ def new_name() -> str:
     return f"grader-{secrets.token_hex(8)}"
 
 
-def _succeeds(command: list[str]) -> bool:
+def _fault(command: list[str]) -> str:
+    """Runs a command; returns the last line of what it says where it fails, empty where it does not."""
     try:
-        finished = subprocess.run(command, capture_output=True, timeout=_ANSWER_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return finished.returncode == 0
+        finished = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return type(error).__name__
+    said = finished.stderr.decode(errors="replace").strip() or f"exit code {finished.returncode}"
+    return said.splitlines()[-1] if finished.returncode else ""
 
 
 def main() -> None:

@@ -14,10 +14,15 @@ import os, shutil, subprocess, sys, tempfile
 arguments = sys.argv[1:]
 with open({log!r}, "a") as log:
     print(*(argument.partition("\\n")[0] for argument in arguments), file=log)
+if answer := {answers!r}.get(arguments[0], 0):
+    print("first line", "the stand-in fails", sep="\\n", file=sys.stderr)
+    sys.exit(answer)
 if arguments[0] != "run":
-    sys.exit({answers!r}.get(arguments[0], 0))
+    sys.exit(0)
 image = next(index for index, argument in enumerate(arguments) if index and not argument.startswith("-"))
 inside = arguments[image + 1:]
+if "--child-user" not in inside:
+    sys.exit(subprocess.call(inside))
 user = inside.index("--child-user")
 del inside[user:user + 2]
 folder = tempfile.mkdtemp()
@@ -39,7 +44,7 @@ def write_engine(folder: Path, name: str = "docker", **answers: int) -> Path:
     Args:
         folder: A folder to be put first on ``PATH``.
         name: ``docker`` or ``podman``.
-        answers: Exit codes of other subcommands than ``run``; 0 by default.
+        answers: Exit codes of subcommands that are to fail.
 
     Returns:
         The file to which it appends each command that it gets, one a line.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from grader import wire
@@ -83,6 +84,15 @@ def test_children_are_started_and_ended_one_after_another(bridge: Bridge) -> Non
             wire.send(child, wire.encode({"op": "call", "name": "f", "args": (3,), "kwargs": {}}))
             assert receive(child) == {"result": number + 3}
         assert bridge.end(KILL)["exceeded"] == ""
+
+
+def test_tens_of_megabytes_cross_both_ways(bridge: Bridge) -> None:
+    large = np.random.default_rng(0).integers(0, 256, size=(4, 2**20))
+    with bridge.fork("def f(x): return 255 - x") as child:
+        assert receive(child) == []
+        wire.send(child, wire.encode({"op": "call", "name": "f", "args": (large,), "kwargs": {}}))
+        assert np.array_equal(receive(child)["result"], 255 - large)
+    bridge.end(KILL)
 
 
 def test_end_of_a_child_is_seen_and_told(bridge: Bridge) -> None:

@@ -94,7 +94,7 @@ class TestOverTheStreamsOfAStandIn:
     def test_many_exercises_are_judged_by_one_container(self, judge: Judge, engine: Path) -> None:
         results = [grade(judge, RIGHT if number % 2 else "double = None").status for number in range(30)]
         assert results == [Status.NOT_ATTEMPTED, Status.PASSED] * 15
-        runs = [line for line in engine.read_text("utf-8").splitlines() if line.startswith("run ")]
+        runs = [line for line in engine.read_text("utf-8").splitlines() if "--child-user" in line]
         assert len(runs) == 1
 
     def test_tens_of_megabytes_come_back(self, judge: Judge) -> None:
@@ -231,9 +231,10 @@ def test_course_that_is_sent_holds_no_answers_and_belongs_to_root(engine: Path, 
     ("answers", "said"),
     [
         ({"version": 1, "info": 1}, r"応答しません.*does not answer.*start it"),
-        ({"image": 1}, r"ありません.*is not there.*python -m grader\.container (docker|podman)"),
+        ({"run": 125}, r"起動できません.*\(the stand-in fails\).*cannot start.*\(the stand-in fails\)"),
+        ({"image": 1}, r"ありません.*is not there.*python\S* -m grader\.container (docker|podman)"),
     ],
-    ids=["engine does not run", "no image"],
+    ids=["engine does not run", "no container starts", "no image"],
 )
 @pytest.mark.parametrize("isolation", container.ENGINES)
 def test_what_is_missing_is_told_in_both_languages(
