@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from grader import container
 from grader.cells import read_cell
 from grader.chapters import Chapter
 from grader.exercise import Check
@@ -42,7 +43,8 @@ def environment_of(isolation: Isolation, limits: Limits, seed: int | None) -> En
     course = sorted((COURSE / "course_utils").glob("*.py"))
     words = sorted((COURSE / "grader" / "locale").rglob("*.mo"))
     contents = _contents([*engine, *course, *words])
-    key = digest(isolation, asdict(limits), seed, language(), versions, contents)
+    image = container.image() if isolation in container.ENGINES else ""
+    key = digest(image, isolation, asdict(limits), seed, language(), versions, contents)
     return Environment(key, isolation, versions)
 
 
