@@ -423,7 +423,8 @@ def _is_sound(path: Path) -> bool:
             sound = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             sound = sound and connection.execute("PRAGMA foreign_key_check").fetchone() is None
             if sound and version == SCHEMA and _Result.__tablename__ in tables:
-                sound = None not in _rows(connection)
+                (last,) = connection.execute("SELECT max(rowid) FROM results").fetchone()
+                sound = None not in _rows(connection, last or 0)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise OSError(str(error)) from error
@@ -442,8 +443,13 @@ def _sound_rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from (row for row in _rows(connection) if row is not None)
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[dict[str, Any] | None]:
-    """Yields each result with its source and environment; ``None`` for one that is not what was stored."""
+def _rows(connection: sqlite3.Connection, last: int | None = None) -> Iterator[dict[str, Any] | None]:
+    """Yields each result with its source and environment; ``None`` for one that is not what was stored.
+
+    Args:
+        connection: The file.
+        last: Number of the last row, where that can be known.
+    """
     query = (
         "SELECT r.*, s.key AS source_key, s.cells AS source_cells, s.attempted AS source_attempted, "
         "e.key AS environment_key, e.isolation AS environment_isolation, e.versions AS environment_versions "
@@ -453,7 +459,8 @@ def _rows(connection: sqlite3.Connection) -> Iterator[dict[str, Any] | None]:
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
     missed, number = 0, 0
-    while missed < _MISSES:  # one by one, so that a page that cannot be read costs its own rows alone
+    # One by one, so that a page that cannot be read costs its own rows alone.
+    while missed < _MISSES and number != last:
         number += 1
         try:
             found = cursor.execute(query, (number,)).fetchone()
