@@ -16,11 +16,12 @@ MAX_MARKERS = 200
 """A cell with more marker lines is not split: no chapter has so many exercises."""
 NOTEBOOK_CALLS = frozenset({"check", "hint", "require", "score", "solution"})
 
+# Possessive (+): a submitted line has no part that is matched in more than one way, however long it is.
 _MARKER = re.compile(
-    r"""\s*\#+\s*exercise\s*:?\s*["'`“”‘’「『]*\s*ch\s*0*(\d+)\s*[.。]\s*(\w+)""", re.IGNORECASE
+    r"""\s*+\#++\s*+exercise\s*+:?\s*+["'`“”‘’「『]*+\s*+ch\s*+0*(\d+)\s*+[.。]\s*+(\w+)""", re.IGNORECASE
 )
-_SETUP_MARKER = re.compile(r"\s*#+\s*setup\b", re.IGNORECASE)
-_LINE_MAGIC = re.compile(r"^\s*(%|!|\?)|^[\w.]+\?{1,2}\s*$|^\s*[\w, ]+=\s*[!%]")
+_SETUP_MARKER = re.compile(r"\s*+#++\s*+setup\b", re.IGNORECASE)
+_LINE_MAGIC = re.compile(r"^\s*+(%|!|\?)|^[\w.]++\?{1,2}\s*+$|^[\w,\s]++=\s*+[!%]")
 _PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 

@@ -295,14 +295,14 @@ def _open_gradebook(folder: Path, *, new: bool = True) -> Gradebook:
         new: Whether to make one where there is none.
 
     Raises:
-        GradebookError: If it cannot be used, or there is none and none may be made.
+        GradebookError: If it cannot be used, or there is no sound one and none may be made.
     """
     path = folder / FILE
     if not new and not path.is_file():
         raise GradebookError(
             _("There is no gradebook in {folder}: grade into it first.").format(folder=folder)
         )
-    gradebook = Gradebook(path)
+    gradebook = Gradebook(path, mend=new)
     if gradebook.set_aside is not None:
         told = _(
             "The gradebook was damaged. It is kept as {path}; what cannot be proved right is graded again."

@@ -165,17 +165,20 @@ def digest(*parts: Any) -> str:
 class Gradebook:
     """An open gradebook. Threads may share it; a second process is refused."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mend: bool = True) -> None:
         """Opens or makes a gradebook.
 
-        A damaged file is set aside, never overwritten; :attr:`set_aside` names it then, and what can still be
-        proved right in it is carried over.
+        A damaged file is set aside, never overwritten; :attr:`set_aside` names it then, and those results in
+        it that can still be proved right are carried over. Whose they are is known again once the submissions
+        are graded again.
 
         Args:
             path: The file.
+            mend: Whether a damaged file may be set aside.
 
         Raises:
-            GradebookError: If it is in use, of another version, or cannot be written.
+            GradebookError: If it is in use, of another version, or cannot be written, or if it is damaged and
+                may not be set aside.
         """
         self.path = path
         self.set_aside: Path | None = None
@@ -185,7 +188,7 @@ class Gradebook:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             try:
-                rescued = self._set_aside_if_damaged()
+                rescued = self._set_aside_if_damaged(mend)
                 self._engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
                 event.listen(self._engine, "connect", _on_connect)
                 _Base.metadata.create_all(self._engine)
@@ -371,7 +374,7 @@ class Gradebook:
                 _("{path} is in use: wait until the other grader has finished.").format(path=self.path)
             ) from error
 
-    def _set_aside_if_damaged(self) -> list[dict[str, Any]]:
+    def _set_aside_if_damaged(self, mend: bool) -> list[dict[str, Any]]:
         """Sets a damaged file aside.
 
         Returns:
@@ -379,6 +382,11 @@ class Gradebook:
         """
         if not self.path.exists() or _is_sound(self.path):
             return []
+        if not mend:
+            told = _(
+                "{path} is damaged. Run grader grade on the submissions again: it carries over what is right."
+            )
+            raise GradebookError(told.format(path=self.path))
         rescued = list(_sound_rows(self.path))
         self.set_aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
         for suffix in ("", "-wal", "-shm"):

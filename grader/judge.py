@@ -280,17 +280,17 @@ class Judge:
 
     def _judge_again(self, exercise: Exercise, code: AnswerCode, budget: Budget) -> Verdict:
         """Judges, and judges anew where the process was killed from outside, by nothing that it did."""
+        fault = ""
         for _try in range(TRIES):
             try:
                 return self._judge(exercise, code, min(exercise.time_limit, budget.seconds))
             except Interrupted:
                 _logger.warning("the process of %s was killed from outside", exercise.id)
+                fault = ""
             except ServerError as error:
                 _logger.warning("the worker's server failed: %s", error)
                 fault = str(error)
                 self._stop_server()
-            else:
-                fault = ""
         return _grader_fault(fault) if fault else Verdict(Status.MEMORY_LIMIT, memory_reason())
 
     def _judge(self, exercise: Exercise, code: AnswerCode, seconds: float) -> Verdict:

@@ -12,7 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 from grader import notebooks
@@ -61,12 +61,21 @@ class Submission:
 
 @dataclass(frozen=True)
 class _Lesson:
-    """The code cells of a published notebook."""
+    """The code cells of a published notebook.
+
+    Attributes:
+        setup: The set-up cell.
+        cells: The lesson's cells without answers.
+        fingerprints: Of all but the cells for answers.
+        templates: Fingerprints of the cells for answers.
+        pieces: What each source was read as: most cells of a class's notebooks are these.
+    """
 
     setup: Cell
     cells: tuple[Cell, ...]
     fingerprints: frozenset[str]
     templates: frozenset[str]
+    pieces: Mapping[str, tuple[Cell, ...]]
 
 
 def read_submission(path: Path, chapters: Sequence[Chapter] | None = None) -> Submission:
@@ -147,7 +156,8 @@ class _LearnerNotebook:
     def __init__(self, chapter: Chapter, sources: Iterable[str]) -> None:
         self._chapter = chapter
         self._lesson = _published(chapter)
-        self._cells = [cell for source in sources for cell in _pieces(source)]
+        pieces = self._lesson.pieces
+        self._cells = [cell for source in sources for cell in pieces.get(source) or _pieces(source)]
         seen = self._lesson.fingerprints | self._lesson.templates
         self._own = [number for number, cell in enumerate(self._cells) if cell.fingerprint not in seen]
         self._setups = [number for number in self._own if self._cells[number].is_setup]
@@ -262,7 +272,8 @@ class _LearnerNotebook:
 
 @cache
 def _published(chapter: Chapter) -> _Lesson:
-    cells = [_without_calls(read_cell(source)) for source in answers_of(chapter, {})]
+    pieces = {source: _pieces(source) for source in answers_of(chapter, {})}
+    cells = [cell for read in pieces.values() for cell in read]
     setups = [cell for cell in cells if cell.is_setup]
     if len(setups) != 1:
         raise notebooks.NotebookError(
@@ -276,12 +287,12 @@ def _published(chapter: Chapter) -> _Lesson:
         tuple(cell for cell in lesson if not cell.is_setup),
         frozenset(cell.fingerprint for cell in lesson),
         frozenset(cell.fingerprint for cell in cells if cell.markers),
+        pieces,
     )
 
 
-@lru_cache(maxsize=1024)
 def _pieces(source: str) -> tuple[Cell, ...]:
-    """Reads a cell; most cells of a class's notebooks are the same, so this remembers them."""
+    """Reads a cell of a notebook, split where several answers were merged into it."""
     return tuple(_without_calls(read_cell(piece)) for piece in split_at_markers(source))
 
 

@@ -299,6 +299,20 @@ def test_damaged_gradebook_is_told_kept_and_made_anew(submitted: Path, out: Path
     assert str(set_aside) in output
 
 
+@pytest.mark.parametrize("command", [("report",), ("regrade", "ch01.double")], ids=lambda command: command[0])
+def test_damaged_gradebook_is_not_reported_as_empty(
+    submitted: Path, out: Path, command: tuple[str, ...]
+) -> None:
+    grade(submitted, out)
+    (out / FILE).write_bytes(b"garbage" * 1000)
+    before = files(out)
+    isolation = ("--isolation", "process") if len(command) > 1 else ()
+    code, output = run(*command, out, *isolation)
+    assert code == 2
+    assert "is damaged" in output
+    assert files(out) == before
+
+
 @pytest.mark.parametrize("where", ["grading", "reporting"])
 def test_full_disk_is_told_and_nothing_lost(
     submitted: Path, out: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch, where: str

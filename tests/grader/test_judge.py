@@ -414,3 +414,11 @@ def test_folders_of_killed_graders_are_removed(tmp_path: Path, monkeypatch: pyte
         left = {path.name for path in tmp_path.iterdir()}
     assert f"grader-{ended.pid}-abc" not in left
     assert {f"grader-{os.getpid()}-abc", "grader-x-abc", "other-1-abc"} <= left
+
+
+def test_answer_that_kills_itself_again_and_again_costs_its_exercise_only(tmp_path: Path) -> None:
+    kill = "import os\ndef double(x): os.kill(os.getpid(), 9)"
+    with Judge(toy_chapter(tmp_path / "course"), isolation="process") as judge:
+        results = judge.grade({"ch98.double": code(kill), "ch98.limit": code("limit = 3")})
+    assert results[0].status is Status.MEMORY_LIMIT
+    assert results[2].status is Status.PASSED
