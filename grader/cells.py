@@ -7,6 +7,7 @@ import itertools
 import re
 import symtable
 import textwrap
+import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ _MARKER = re.compile(
 _SETUP_MARKER = re.compile(r"\s*+#++\s*+setup\b", re.IGNORECASE)
 _LINE_MAGIC = re.compile(r"^\s*+(%|!|\?)|^[\w.]++\?{1,2}\s*+$|^[\w,\s]++=\s*+[!%]")
 _PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+_PARSING = threading.Lock()
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -83,6 +85,25 @@ def read_cell(source: str) -> Cell:
         any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body),
         _fingerprint(code, tree),
     )
+
+
+def parse(code: str) -> ast.Module:
+    """Parses Python, one thread at a time: CPython counts the depth of the tree for all threads together.
+
+    Two that parse at once can end in ``SystemError: AST constructor recursion depth mismatch``
+    (python/cpython#106905).
+
+    Args:
+        code: The text.
+
+    Returns:
+        Its syntax tree.
+
+    Raises:
+        SyntaxError: If it is not Python.
+    """
+    with _PARSING:
+        return ast.parse(code)
 
 
 def marker_of(line: str) -> str:
@@ -180,7 +201,7 @@ def _parse(code: str) -> ast.Module | None:
     if len(code) > MAX_ANALYSED_CHARS:
         return None
     try:
-        return ast.parse(code)
+        return parse(code)
     except _UNREADABLE:
         return None
 

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
+from grader.cells import parse
 from grader.exercise import Exercise, Key
 from grader.messages import _
 
@@ -52,7 +53,7 @@ class Chapter:
     def sentences(self) -> frozenset[str]:
         """Every text that stands as it is in ``exercises.py`` and ``answers.py``."""
         sources = (self.folder / name for name in ("exercises.py", "answers.py"))
-        trees = [ast.parse(path.read_text("utf-8")) for path in sources if path.is_file()]
+        trees = [parse(path.read_text("utf-8")) for path in sources if path.is_file()]
         return frozenset(
             node.value
             for tree in trees
@@ -65,7 +66,7 @@ class Chapter:
         """Modules that the lesson imports, in the order of the alphabet."""
         if not self.lesson.is_file():
             return []
-        nodes = [*ast.walk(ast.parse(self.lesson.read_text("utf-8")))]
+        nodes = [*ast.walk(parse(self.lesson.read_text("utf-8")))]
         plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         return sorted(
             plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from grader import container
-from grader.cells import read_cell
+from grader.cells import parse, read_cell
 from grader.chapters import Chapter
 from grader.exercise import Check
 from grader.gradebook import Environment, digest
@@ -86,7 +86,7 @@ def _statements(folder: Path) -> tuple[_Statement, ...]:
     found = []
     for path in (folder / "exercises.py", folder / "answers.py"):
         source = path.read_text("utf-8") if path.is_file() else ""
-        for statement in ast.parse(source).body:
+        for statement in parse(source).body:
             code = ast.unparse(statement)
             cell = read_cell(code)
             found.append((code, cell.binds | cell.changes, cell.uses))

@@ -1,3 +1,7 @@
+import ast
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +132,23 @@ def test_only_definitions_and_constants_are_picked() -> None:
     assert code.startswith("@decorated\ndef f(x):")
     assert uses == {"decorated", "g", "RATE"}
     assert defining_statements(cell, "model") == {}
+
+
+def test_one_thread_at_a_time_parses(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsing: list[int] = []
+    at_once: list[int] = []
+    parse = ast.parse
+
+    def counting(code: str) -> ast.Module:
+        parsing.append(1)
+        at_once.append(len(parsing))
+        time.sleep(0.001)
+        parsing.pop()
+        return parse(code)
+
+    monkeypatch.setattr("ast.parse", counting)
+    with ThreadPoolExecutor(8) as threads:
+        cells = list(threads.map(read_cell, [f"x = {number}" for number in range(40)]))
+    assert len(cells) == 40
+    assert len(at_once) >= 40
+    assert set(at_once) == {1}
