@@ -70,21 +70,31 @@ def adopt_orphans() -> None:
     _check(_LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
+def enter_user_namespace() -> None:
+    """Enters a new user namespace, which holds this user alone and in which it may make other namespaces.
+
+    Raises:
+        ConfinementError: If the kernel does not allow it, or this process has more than one thread.
+    """
+    _enter_with_user(0)
+
+
+def start_pid_namespace() -> None:
+    """Gives the next child of this thread a PID namespace of its own; a thread can do so once.
+
+    Raises:
+        ConfinementError: If the kernel does not allow it: :func:`enter_user_namespace` comes first.
+    """
+    _check(_LIBC.unshare(_NEW_PID), "unshare")
+
+
 def enter_namespaces() -> None:
-    """Enters new user, mount, IPC, UTS and network namespaces; the next child starts a PID namespace.
+    """Enters new user, mount, IPC, UTS and network namespaces.
 
     Raises:
         ConfinementError: If the kernel does not allow it.
     """
-    uid, gid = os.getuid(), os.getgid()
-    flags = _NEW_USER | _NEW_PID | _NEW_NS | _NEW_IPC | _NEW_UTS | _NEW_NET
-    _check(_LIBC.unshare(flags), "unshare")
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{uid} {uid} 1"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        Path("/proc/self", name).write_text(text, encoding="ascii")
+    _enter_with_user(_NEW_NS | _NEW_IPC | _NEW_UTS | _NEW_NET)
 
 
 def mount_privately(home: Path, size: int) -> None:
@@ -180,6 +190,17 @@ def _check(result: int, what: str) -> int:
     if result < 0:
         raise ConfinementError(f"{what}: {os.strerror(ctypes.get_errno())}")
     return result
+
+
+def _enter_with_user(others: int) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    _check(_LIBC.unshare(_NEW_USER | others), "unshare")
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        Path("/proc/self", name).write_text(text, encoding="ascii")
 
 
 def _mount(source: str, target: Path, kind: str, flags: int, options: str = "") -> None:

@@ -34,6 +34,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -136,6 +137,9 @@ def main() -> None:
         if arguments.child_user is not None:
             sweep.prepare(arguments.child_user)
             Path.home().chmod(0o1777)
+        if arguments.namespaces:
+            confine.hide_memory(False)
+            confine.enter_user_namespace()
         confine.adopt_orphans()
     judge = socket.socket(fileno=arguments.connection)
     judge.set_inheritable(False)
@@ -220,33 +224,20 @@ class _Server:
         return True
 
     def _fork(self, connection: socket.socket, limits: dict[str, int]) -> Child:
-        """Forks a child; with namespaces, through a go-between that enters them and is gone at once."""
-        if not self._confinement.namespaces:
-            pid = os.fork()
-            if pid == 0:
-                self._become_child(connection, limits)
-            return Child(pid, limits, self._baseline)
-        read_end, write_end = os.pipe()
-        go_between = os.fork()
-        if go_between == 0:
-            os.close(read_end)
-            self._go_between(connection, limits, write_end)
-        os.close(write_end)
-        with os.fdopen(read_end, "rb") as told:
-            pid = int(told.read() or b"0")
-        os.waitpid(go_between, 0)
-        return Child(pid or go_between, limits, self._baseline)
+        """Forks a child, with namespaces from a thread of its own: a thread can start one PID namespace."""
 
-    def _go_between(self, connection: socket.socket, limits: dict[str, int], told: int) -> None:
-        """Enters namespaces, starts the child in them, and ends; the server adopts the child."""
-        with _exiting():
-            confine.hide_memory(False)
-            confine.enter_namespaces()
+        def fork() -> int:
+            if self._confinement.namespaces:
+                confine.start_pid_namespace()
             pid = os.fork()
             if pid == 0:
-                os.close(told)
                 self._become_child(connection, limits)
-            os.write(told, str(pid).encode())
+            return pid
+
+        if not self._confinement.namespaces:
+            return Child(fork(), limits, self._baseline)
+        with ThreadPoolExecutor(1) as thread:
+            return Child(thread.submit(fork).result(), limits, self._baseline)
 
     def _become_child(self, connection: socket.socket, limits: dict[str, int]) -> None:
         """Turns a forked process into the one that serves an exercise."""
@@ -284,6 +275,8 @@ def _confine(confinement: Confinement, limits: dict[str, int]) -> None:
         return
     writable = [*_SHARED]
     if confinement.namespaces:
+        confine.hide_memory(False)
+        confine.enter_namespaces()
         confine.mount_privately(Path.home(), confinement.scratch)
         confine.drop_capabilities()
     elif confinement.user is not None:

@@ -348,6 +348,8 @@ def test_layer_that_cannot_be_put_in_place_raises(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(confine, "_LIBC", Refusing())
     for layer in (
+        confine.enter_user_namespace,
+        confine.start_pid_namespace,
         confine.enter_namespaces,
         confine.drop_capabilities,
         confine.adopt_orphans,
@@ -377,10 +379,12 @@ class TestNamespaces:
         """Does something in namespaces and mounts of its own."""
 
         def first() -> Any:
-            confine.enter_namespaces()
+            confine.enter_user_namespace()
+            confine.start_pid_namespace()
             return in_child(second)
 
         def second() -> Any:
+            confine.enter_namespaces()
             confine.mount_privately(home, self.SIZE)
             return work()
 
