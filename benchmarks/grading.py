@@ -16,7 +16,7 @@ How it is measured:
   time, shared memory counted once (sampled twice a second).
 - Up to ten submissions are graded in several rounds, the graders in turn, and medians are shown; more, once.
 - A grader that would need longer than ``--budget`` seconds gets fewer submissions, as many as fit; where
-  that is no more than in a smaller size, there is no figure. Nothing is extrapolated.
+  that is no more than in a smaller size, there is no figure. No result is extrapolated.
 - The learner's *own code* (``benchmarks/bare.py``) is what defining and calling the answer takes, with the
   same tests, in a process forked from one that has imported Keras: no grader can save that. Overhead is
   seconds x jobs / submissions, less the median of the own code; *further submission* leaves the start-up
@@ -130,7 +130,7 @@ class Bench:
 
 
 def affordable(size: int, before: Iterable[tuple[int, int, float]], budget: float) -> int:
-    """Decides how many submissions a grader gets.
+    """Decides how many submissions a grader gets, by what its largest run took beyond a smaller one.
 
     Args:
         size: How many are asked for.
@@ -140,12 +140,14 @@ def affordable(size: int, before: Iterable[tuple[int, int, float]], budget: floa
     Returns:
         ``size``, or as many as fit, or 0 where a smaller size has shown as many.
     """
-    smaller = [(count, seconds) for count, asked, seconds in before if asked < size]
+    smaller = sorted((count, seconds) for count, asked, seconds in before if asked < size)
     if not smaller:
         return size
-    largest = max(count for count, _seconds in smaller)
-    each = statistics.median(seconds for count, seconds in smaller if count == largest) / largest
-    fitting = min(size, int(budget / each))
+    largest, seconds = smaller[-1]
+    few = [(count, taken) for count, taken in smaller if count < largest and taken < seconds]
+    count, taken = few[-1] if few else (0, 0.0)
+    each = (seconds - taken) / (largest - count)
+    fitting = min(size, largest + int((budget - seconds) / each))
     return fitting if fitting == size or fitting > largest else 0
 
 
