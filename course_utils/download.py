@@ -29,7 +29,7 @@ class RemoteFile:
     Attributes:
         name: File name, also the name under ``COURSE_DATA_DIR``.
         url: Where it comes from.
-        hash: ``sha256:`` or ``md5:`` and the digest.
+        hash: ``sha256:`` or ``md5:`` and the digest; empty where the publisher gives none.
         size: Bytes, or ``None`` where the publisher does not say.
         licence: Terms of use.
     """
@@ -74,6 +74,25 @@ def fetch(name: str) -> Path:
     return _download(file)
 
 
+def fetch_unverified(name: str, url: str) -> Path:
+    """Downloads a file for which its publisher gives no checksum, once.
+
+    That it arrived whole is verified, not that it is what the course was written for: whoever uses it
+    checks what it holds.
+
+    Args:
+        name: Name under which it is kept in the cache; may begin with folders.
+        url: Where it comes from.
+
+    Returns:
+        Path of the file in the cache.
+
+    Raises:
+        DownloadError: If it cannot be downloaded.
+    """
+    return _download(RemoteFile(name=name, url=url, hash="", size=None, licence=""))
+
+
 def _verified(path: Path, file: RemoteFile) -> Path:
     algorithm, _, digest = file.hash.partition(":")
     if pooch.file_hash(str(path), alg=algorithm) != digest:
@@ -91,7 +110,7 @@ def _download(file: RemoteFile) -> Path:
     try:
         path = pooch.retrieve(
             file.url,
-            known_hash=file.hash,
+            known_hash=file.hash or None,
             fname=file.name,
             path=pooch.os_cache("deep-learning-day4"),
             downloader=downloader,
