@@ -55,7 +55,9 @@ def hidden_cam_weights(answer: Answer) -> None:
     for shape in [(3, 5, 4, 6), (1, 7, 1, 2), (4, 4, 4, 4), (2, 1, 6, 1)]:
         gradients = answer.rng.normal(0, 1, shape).astype("float32")
         expect_close(
-            answer.call("channel_weights", gradients), gradients.mean(axis=(1, 2)), "channel_weights(gradients)"
+            answer.call("channel_weights", gradients),
+            gradients.mean(axis=(1, 2)),
+            "channel_weights(gradients)",
         )
         features = np.maximum(answer.rng.normal(0, 1, shape), 0).astype("float32")
         weights = answer.rng.normal(0, 1, (shape[0], shape[-1])).astype("float32")
@@ -76,17 +78,27 @@ def hidden_heatmap(answer: Answer) -> None:
         check_heatmap_at(answer, cam.astype("float32"), size)
     check_empty_heatmap(answer, (2, 6), (8, 18))
     same = expect_shape(
-        answer.call("to_heatmap", np.full((3, 2), 0.4, "float32"), (9, 12)), (9, 12), "どこも同じ値のマップの結果"
+        answer.call("to_heatmap", np.full((3, 2), 0.4, "float32"), (9, 12)),
+        (9, 12),
+        "どこも同じ値のマップの結果",
     )
     expect(bool(np.isfinite(same).all()), SUBTRACTS_MINIMUM)
-    expect_close(same, np.ones((9, 12)), "どこも同じ値のマップの結果", known={SUBTRACTS_MINIMUM: np.zeros((9, 12))})
+    expect_close(
+        same, np.ones((9, 12)), "どこも同じ値のマップの結果", known={SUBTRACTS_MINIMUM: np.zeros((9, 12))}
+    )
 
 
 # ch23.overlay
 
 
 def hidden_overlay(answer: Answer) -> None:
-    for shape, alpha in [((3, 5, 3), 0.4), ((6, 2, 3), 0.9), ((4, 4, 3), 0.5), ((2, 3, 3), 0.0), ((2, 2, 3), 1.0)]:
+    for shape, alpha in [
+        ((3, 5, 3), 0.4),
+        ((6, 2, 3), 0.9),
+        ((4, 4, 3), 0.5),
+        ((2, 3, 3), 0.0),
+        ((2, 2, 3), 1.0),
+    ]:
         image = answer.rng.integers(0, 256, shape)
         colours = answer.rng.integers(0, 256, shape)
         image[0, 0] = colours[0, 0] = 255
@@ -102,9 +114,7 @@ def hidden_overlay(answer: Answer) -> None:
 
 
 IGNORES_LAYER = "layer_name を使わず、いつも最後の畳み込み層のマップを返しています。"
-MULTIPLIES_PLACES = (
-    "勾配と特徴マップを場所ごとに掛けています。勾配は、先に高さと幅について平均しましょう。"
-)
+MULTIPLIES_PLACES = "勾配と特徴マップを場所ごとに掛けています。勾配は、先に高さと幅について平均しましょう。"
 EMPTY_MAP_IS_BROKEN = "正の根拠がどこにもないクラスのマップは、NaN ではなく、すべて 0 です。"
 
 
@@ -169,10 +179,10 @@ def draw_steady_case(
 
 
 def check_deep_network_at(
-    answer: Answer, size: tuple[int, int], classes: int, hidden: int, layer: str, trainable: bool
+    answer: Answer, size: tuple[int, int], classes: int, hidden: int, layer: str
 ) -> None:
     network, image, scores = draw_steady_case(answer.rng, size, (4, 5), classes, hidden)
-    model = model_of(answer, network, image, trainable)
+    model = model_of(answer, network, image)
     other = int(scores.argsort()[answer.rng.integers(0, classes - 1)])
     for class_index in (None, other):
         shown = int(scores.argmax()) if class_index is None else class_index
@@ -196,10 +206,10 @@ def check_no_evidence(answer: Answer) -> None:
 
 
 def hidden_grad_cam(answer: Answer) -> None:
-    check_grad_cam_at(answer, (10, 6), (2, 6), classes=5, trainable=True)
-    check_deep_network_at(answer, (8, 10), classes=4, hidden=6, layer="conv2", trainable=True)
-    check_deep_network_at(answer, (6, 8), classes=3, hidden=0, layer="conv1", trainable=False)
-    check_deep_network_at(answer, (8, 6), classes=3, hidden=5, layer="conv1", trainable=True)
+    check_grad_cam_at(answer, (10, 6), (2, 6), classes=5)
+    check_deep_network_at(answer, (8, 10), classes=4, hidden=6, layer="conv2")
+    check_deep_network_at(answer, (6, 8), classes=3, hidden=0, layer="conv1")
+    check_deep_network_at(answer, (8, 6), classes=3, hidden=5, layer="conv1")
     check_no_evidence(answer)
 
 
@@ -348,10 +358,9 @@ import tensorflow as tf
 
 def grad_cam(model, image, layer_name, class_index=None):
     last = model.layers[-1]
-    inspector = keras.Model(model.inputs, [model.get_layer(layer_name).output, last.input])
+    inspector = keras.Model(model.input, [model.get_layer(layer_name).output, last.input])
     x = tf.convert_to_tensor(image[np.newaxis], dtype="float32")
     with tf.GradientTape() as tape:
-        tape.watch(x)
         features, pooled = inspector(x, training=False)
         scores = (pooled @ last.kernel + last.bias)[0]
         if class_index is None:
@@ -562,7 +571,7 @@ def to_heatmap(cam, size):
 def to_heatmap(cam, size):
     return cv2.resize(cam / max(cam.max(), 1e-9), size[::-1], interpolation=cv2.INTER_NEAREST)
 """,
-                "拡大の方法が最近傍",
+                "最近傍補間で拡大した",
             ),
             "最大値で割らない": Mistake(
                 "import cv2\ndef to_heatmap(cam, size):\n    return cv2.resize(cam, size[::-1])\n",
@@ -731,7 +740,9 @@ def grad_cam(model, image, layer_name, class_index=None):
                 "class_index を渡しても",
             ),
             "確率を微分する": Mistake(
-                changed(GRAD_CAM, "score = scores[class_index]", "score = tf.nn.softmax(scores)[class_index]"),
+                changed(
+                    GRAD_CAM, "score = scores[class_index]", "score = tf.nn.softmax(scores)[class_index]"
+                ),
                 "softmax のあとの確率",
             ),
             "ReLU がない": Mistake(
@@ -754,17 +765,17 @@ def grad_cam(model, image, layer_name, class_index=None):
                 ),
                 "最大値で割った値です",
             ),
-            "凍結したモデルで記録しない": Mistake(
-                changed(GRAD_CAM, "        tape.watch(x)\n", ""),
-                "None",
-            ),
             "層を選ばない": Mistake(
                 changed(GRAD_CAM, "model.get_layer(layer_name)", 'model.get_layer("conv2")'),
                 "いつも最後の畳み込み層",
             ),
             "場所ごとに掛ける": Mistake(
                 changed(
-                    changed(GRAD_CAM, "tf.reduce_mean(tape.gradient(score, features), axis=(1, 2))", "tape.gradient(score, features)"),
+                    changed(
+                        GRAD_CAM,
+                        "tf.reduce_mean(tape.gradient(score, features), axis=(1, 2))",
+                        "tape.gradient(score, features)",
+                    ),
                     "bhwc,bc->bhw",
                     "bhwc,bhwc->bhw",
                 ),
@@ -1036,6 +1047,12 @@ def fit_lime(masks, outputs, weights, penalty):
     solution = np.linalg.lstsq(np.vstack([top, bottom]), targets, rcond=None)[0]
     return [solution[:features], float(solution[features])]
 """,
+            "scikit-learn": """from sklearn.linear_model import Ridge
+
+def fit_lime(masks, outputs, weights, penalty):
+    model = Ridge(alpha=penalty).fit(masks, outputs, sample_weight=weights)
+    return model.coef_, model.intercept_
+""",
             "TensorFlow": """import tensorflow as tf
 
 def fit_lime(masks, outputs, weights, penalty):
@@ -1173,7 +1190,9 @@ def insertion_curve(score, image, baseline, heatmap, steps):
                 "横軸の幅を",
             ),
             "長方形の面積": Mistake(
-                changed(INSERTION, "np.sum((curve[1:] + curve[:-1]) / 2) / steps", "np.sum(curve[1:]) / steps"),
+                changed(
+                    INSERTION, "np.sum((curve[1:] + curve[:-1]) / 2) / steps", "np.sum(curve[1:]) / steps"
+                ),
                 "長方形の面積",
             ),
             "曲線だけを返す": Mistake(

@@ -13,14 +13,7 @@ from keras import layers
 Array = npt.NDArray[Any]
 
 
-def small_cnn(
-    height: int,
-    width: int,
-    filters: Sequence[int],
-    classes: int,
-    hidden: int = 0,
-    trainable: bool = True,
-) -> keras.Model:
+def small_cnn(height: int, width: int, filters: Sequence[int], classes: int, hidden: int = 0) -> keras.Model:
     """Builds a small classifier whose last layer, ``predictions``, is a Dense layer with softmax.
 
     Args:
@@ -29,7 +22,6 @@ def small_cnn(
         filters: Channels of ``conv1`` and ``conv2``.
         classes: Number of classes.
         hidden: Units of a hidden layer after flattening; 0 for global average pooling instead.
-        trainable: Whether its weights can be trained.
 
     Returns:
         Model from ``(batch, height, width, 3)`` to probabilities ``(batch, classes)``.
@@ -43,9 +35,7 @@ def small_cnn(
     else:
         x = layers.GlobalAveragePooling2D()(x)
     outputs = layers.Dense(classes, activation="softmax", name="predictions")(x)
-    model = keras.Model(inputs, outputs)
-    model.trainable = trainable
-    return model
+    return keras.Model(inputs, outputs)
 
 
 def coalition_game(values: Sequence[float]) -> Callable[[Any], float]:
