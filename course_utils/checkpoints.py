@@ -58,7 +58,8 @@ _LAYER_MODULES = {
     "feedforward_layer_norm": "output.LayerNorm",
 }
 
-Tensors = Mapping[str, Callable[[], npt.NDArray[np.float32]]]
+Tensor = Callable[[], npt.NDArray[np.float32]]
+Tensors = Mapping[str, Tensor]
 
 
 class JapaneseBert(NamedTuple):
@@ -67,7 +68,8 @@ class JapaneseBert(NamedTuple):
     Attributes:
         backbone: Takes ``token_ids``, ``segment_ids`` and ``padding_mask``, each ``(batch, length)``; gives
             ``sequence_output`` ``(batch, length, hidden)`` and ``pooled_output`` ``(batch, hidden)``.
-        tokenizer: transformers' ``BertJapaneseTokenizer``, which splits words by MeCab and the IPA dictionary.
+        tokenizer: transformers' ``BertJapaneseTokenizer``: MeCab with the IPA dictionary, then WordPiece. It
+            gives ``input_ids``, ``token_type_ids`` and ``attention_mask``, which go in as those three.
     """
 
     backbone: keras_hub.models.BertBackbone
@@ -105,8 +107,8 @@ def load_japanese_bert(source: str | Path = REPOSITORY) -> JapaneseBert:
     downloaded is verified by the name and shape of every tensor and by the size of the vocabulary.
 
     Args:
-        source: A folder with ``config.json``, ``vocab.txt`` and ``model.safetensors`` or ``tf_model.h5``, or the
-            name of a repository of the hub. Of a name the last part is looked for as a folder in
+        source: A folder with ``config.json``, ``vocab.txt`` and ``model.safetensors`` or ``tf_model.h5``,
+            or the name of a repository of the hub. Of a name the last part is looked for as a folder in
             ``COURSE_DATA_DIR``; otherwise three files are downloaded, once (545 MB).
 
     Returns:
@@ -125,8 +127,8 @@ def load_japanese_bert(source: str | Path = REPOSITORY) -> JapaneseBert:
     tokenizer = _load_tokenizer(folder / _VOCABULARY)
     if tokenizer.vocab_size != config["vocabulary_size"]:
         raise ValueError(
-            f"{folder} の vocab.txt は {tokenizer.vocab_size} 語、config.json は {config['vocabulary_size']} 語です。"
-            "同じモデルのファイルをそろえてください。 / "
+            f"{folder} の vocab.txt は {tokenizer.vocab_size} 語、"
+            f"config.json は {config['vocabulary_size']} 語です。同じモデルのファイルをそろえてください。 / "
             f"In {folder} vocab.txt has {tokenizer.vocab_size} entries and config.json says "
             f"{config['vocabulary_size']}; take both from the same model."
         )
@@ -150,8 +152,9 @@ def _checkpoint_folder(repository: str) -> Path:
     except DownloadError as error:
         raise DownloadError(
             f"{repository} をダウンロードできませんでした。ネットワークにつながる機械で "
-            f"https://huggingface.co/{repository} から {'、'.join(files)} を保存し、{name} という名前のフォルダーに"
-            "入れて、その親のフォルダーを環境変数 COURSE_DATA_DIR に指定してください。 / "
+            f"https://huggingface.co/{repository} から {'、'.join(files)} を保存し、"
+            f"{name} という名前のフォルダーに入れて、"
+            "その親のフォルダーを環境変数 COURSE_DATA_DIR に指定してください。 / "
             f"{repository} could not be downloaded; save {', '.join(files)} from "
             f"https://huggingface.co/{repository} on a machine with a network into a folder named {name}, "
             "and set COURSE_DATA_DIR to the folder that holds it."
@@ -167,7 +170,8 @@ def _weights_file(folder: Path) -> Path:
         missing.append(f"{_SAFETENSORS} | {_TF_H5}")
     if missing:
         raise FileNotFoundError(
-            f"{folder} に次のファイルがありません: {'、'.join(missing)} / {folder} lacks: {', '.join(missing)}"
+            f"{folder} に次のファイルがありません: {'、'.join(missing)} / "
+            f"{folder} lacks: {', '.join(missing)}"
         )
     return found[0]
 
@@ -202,6 +206,7 @@ def _load_tokenizer(vocabulary: Path) -> Any:
             word_tokenizer_type="mecab",
             subword_tokenizer_type="wordpiece",
             mecab_kwargs={"mecab_dic": "ipadic"},
+            model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         )
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
@@ -234,7 +239,7 @@ def _assign(backbone: keras.Model, weights: Path) -> None:
 
 
 def _tensor_name(path: str) -> str:
-    """Translates a variable's path in KerasHub, such as ``transformer_layer_0/feedforward_layer_norm/gamma``."""
+    """Translates the path of a variable in KerasHub, such as ``embeddings_layer_norm/gamma``."""
     module, _, variable = path.rpartition("/")
     layer = re.fullmatch(r"transformer_layer_(\d+)/(.+)", module)
     if layer:
@@ -271,8 +276,8 @@ def _opened(path: Path) -> Iterator[Tensors]:
 
 
 def _safetensors(file: Any) -> Tensors:
-    """Names of PyTorch: a module, and ``weight`` or ``bias``; LayerNorm's are ``gamma``, ``beta`` in old files."""
-    tensors: dict[str, Callable[[], npt.NDArray[np.float32]]] = {}
+    """Names of PyTorch: a module, and ``weight`` or ``bias``, ``gamma`` or ``beta`` in old LayerNorms."""
+    tensors: dict[str, Tensor] = {}
     for key in file.keys():  # noqa: SIM118, no mapping
         module, _, variable = key.removeprefix("bert.").rpartition(".")
         if module.endswith("LayerNorm"):
@@ -285,7 +290,7 @@ def _safetensors(file: Any) -> Tensors:
 
 def _h5_tensors(file: h5py.File) -> Tensors:
     """Names of TensorFlow: ``bert/tf_bert_for_pre_training/bert/encoder/layer_._0/…/query/kernel:0``."""
-    tensors: dict[str, Callable[[], npt.NDArray[np.float32]]] = {}
+    tensors: dict[str, Tensor] = {}
 
     def visit(key: str, item: Any) -> None:
         found = re.search(r"bert/((?:embeddings|encoder|pooler)/.+):0$", key)
@@ -298,7 +303,7 @@ def _h5_tensors(file: h5py.File) -> Tensors:
     return tensors
 
 
-def _reader(get: Callable[[str], Any], key: str, *, transposed: bool) -> Callable[[], npt.NDArray[np.float32]]:
+def _reader(get: Callable[[str], Any], key: str, *, transposed: bool) -> Tensor:
     def read() -> npt.NDArray[np.float32]:
         tensor = np.asarray(get(key), dtype=np.float32)
         return tensor.T if transposed else tensor

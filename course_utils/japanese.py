@@ -13,6 +13,7 @@ import MeCab
 _PACKAGES = {"unidic-lite": "unidic_lite", "ipadic": "ipadic"}
 
 _DASHES = re.compile(r"^-{20,}$", re.MULTILINE)
+_TITLE_AND_AUTHOR = re.compile(r"[^\n　][^\n]*(?:\n[^\n]+){1,4}\n(?=\n)")
 _FOOTER = re.compile(r"^底本：", re.MULTILINE)
 _UNENCODED_CHARACTER = re.compile(r"※［＃[^］]*］")
 _MARK_UP = re.compile(r"《[^》]*》|［＃[^］]*］|｜")
@@ -88,8 +89,8 @@ def unknown_words(text: str, dictionary: str = "unidic-lite") -> list[str]:
 def clean_aozora(raw: bytes) -> str:
     """Takes Aozora Bunko's mark-up away and leaves what the author wrote.
 
-    - The header ends with the second line of dashes. A file without them begins with title and author,
-      which end with the first empty line; where the first line is empty there is no header.
+    - The header ends with the second line of dashes. In a file without them it is title and author: two to
+      five lines, the first not indented, before an empty line; a file that begins otherwise has no header.
     - The footer begins with the line ``底本：``; a file without one has no footer.
     - A character that Shift_JIS lacks, described as ``※［＃…］``, becomes 〓.
     - Ruby ``《…》``, notes ``［＃…］`` and ``｜``, which marks where ruby begins, are dropped.
@@ -98,8 +99,8 @@ def clean_aozora(raw: bytes) -> str:
         raw: A text file of Aozora Bunko, in CP932.
 
     Returns:
-        The work's text, its lines ended by ``"\\n"``, without white space at either end except the
-        indentation of the first line.
+        The work's text, its lines ended by ``"\\n"``; empty lines before it are dropped, those before the
+        footer stay.
 
     Raises:
         ValueError: If the bytes are not CP932.
@@ -110,7 +111,7 @@ def clean_aozora(raw: bytes) -> str:
     if footer:
         body = body[: footer.start()]
     body = _MARK_UP.sub("", _UNENCODED_CHARACTER.sub("〓", body))
-    return body.strip("\n").rstrip()
+    return body.lstrip("\n")
 
 
 def decode_aozora(raw: bytes) -> str:
@@ -174,5 +175,5 @@ def _header_end(text: str) -> int:
     dashes = list(_DASHES.finditer(text))
     if len(dashes) >= 2:
         return dashes[1].end()
-    empty_line = text.find("\n\n")
-    return max(empty_line, 0)
+    title = _TITLE_AND_AUTHOR.match(text)
+    return title.end() if title else 0

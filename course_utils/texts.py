@@ -40,7 +40,6 @@ WORKS = {
 
 _SENTENCE = re.compile(r"[^。！？]*[。！？]+[」』）]*")
 _SHORTEST, _LONGEST = 0.8, 1.4
-_SMALL_KANA_OF_NEW_SPELLING = 0.02
 
 
 @dataclass(frozen=True)
@@ -195,8 +194,8 @@ def read_works() -> Iterator[Work]:
     """Reads the three authors' works in ``COURSE_DATA_DIR``, in the order of their files' names.
 
     ``COURSE_DATA_DIR`` holds ``aozora.tar.xz`` or what is in it, ``cards/…/files/…/….txt``. Works in the
-    spelling from before 1946 are left out: hardly any of their kana is small (っ, ゃ, ゅ, ょ), of today's
-    more than 2 %. So are those whose header names none of the three, and second editions of a title.
+    spelling from before 1946 are left out: they write った and って as つた and つて. So are those whose
+    header names none of the three, and second editions of a title.
 
     Yields:
         The works in today's spelling.
@@ -310,8 +309,8 @@ def _registered_file(name: str) -> bytes:
             if registry()[name].hash != f"sha256:{hashlib.sha256(content).hexdigest()}":
                 raise DownloadError(
                     f"{corpus} の {name} は壊れているか、別の版です(sha256 が一致しません)。"
-                    f"{registry()[name].url} から取り直してください。 / {name} in {corpus} is damaged or another "
-                    f"edition (sha256 differs); get it again from {registry()[name].url}"
+                    f"{registry()[name].url} から取り直してください。 / {name} in {corpus} is damaged or "
+                    f"another edition (sha256 differs); get it again from {registry()[name].url}"
                 )
             return content
     return fetch(name).read_bytes()
@@ -332,6 +331,4 @@ def _work(raw: bytes) -> Work | None:
 
 
 def _is_new_spelling(text: str) -> bool:
-    hiragana = re.findall("[ぁ-ん]", text)
-    small = sum(kana in "っゃゅょ" for kana in hiragana)
-    return small > _SMALL_KANA_OF_NEW_SPELLING * len(hiragana)
+    return len(re.findall("っ[たて]", text)) > len(re.findall("つ[たて]", text))

@@ -20,7 +20,8 @@ from tests.course_utils.file_server import FileServer
 Array = npt.NDArray[np.float32]
 State = dict[str, Array]
 
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "国立", "国会図書館", "国会", "図書", "館", "猫", "##背", "で", "B", "##E"]  # fmt: skip
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+VOCABULARY = [*SPECIAL, "国立", "国会図書館", "国会", "図書", "館", "猫", "##背", "で", "B", "##E"]
 LAYERS, HEADS, HIDDEN, INTERMEDIATE, LENGTH = 2, 3, 12, 20, 16
 CONFIG = {
     "architectures": ["BertForMaskedLM"],
@@ -100,7 +101,9 @@ def write_bare_safetensors(folder: Path, state: State) -> None:
 def write_tf_h5(folder: Path, state: State, *, split_heads: bool = False) -> None:
     """What transformers' ``TFBertForPreTraining`` saved: a group for each of its layers."""
     groups: dict[str, State] = {"bert": {}, "mlm___cls": {}, "nsp___cls": {}}
-    groups["mlm___cls"]["tf_bert_for_pre_training/mlm___cls/predictions/bias:0"] = state["cls.predictions.bias"]
+    groups["mlm___cls"]["tf_bert_for_pre_training/mlm___cls/predictions/bias:0"] = state[
+        "cls.predictions.bias"
+    ]
     nsp = "tf_bert_for_pre_training/nsp___cls/seq_relationship/kernel:0"
     groups["nsp___cls"][nsp] = state["cls.seq_relationship.weight"].T
     for name, tensor in state.items():
@@ -178,7 +181,10 @@ def attention(x: Array, mask: Array, state: State, module: str) -> Array:
 
 def forward(inputs: dict[str, Array], state: State) -> dict[str, Array]:
     """BERT's encoder and pooler in NumPy (Devlin et al., 2019)."""
-    table = {kind: state[f"bert.embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type")}
+    table = {
+        kind: state[f"bert.embeddings.{kind}_embeddings.weight"]
+        for kind in ("word", "position", "token_type")
+    }
     ids = inputs["token_ids"]
     x = table["word"][ids] + table["position"][: ids.shape[1]] + table["token_type"][inputs["segment_ids"]]
     x = normalised(x, state, "bert.embeddings.LayerNorm")
@@ -217,7 +223,9 @@ def test_gelu_is_exact() -> None:
     exact = keras.ops.convert_to_numpy(gelu(x))
 
     np.testing.assert_allclose(exact, erf_gelu(x), atol=1e-6)
-    assert np.abs(exact - keras.ops.convert_to_numpy(keras.activations.gelu(x, approximate=True))).max() > 1e-4
+    assert (
+        np.abs(exact - keras.ops.convert_to_numpy(keras.activations.gelu(x, approximate=True))).max() > 1e-4
+    )
 
 
 def test_a_copy_by_its_config_keeps_the_exact_gelu(folder: Path) -> None:
@@ -248,7 +256,7 @@ def test_every_missing_tensor_is_named(write: Callable[[Path, State], None], fol
     del state["bert.embeddings.LayerNorm.bias"]
     write(folder, state)
 
-    with pytest.raises(ValueError, match="合いません。 / .*does not fit") as error:
+    with pytest.raises(ValueError, match=r"合いません。 / .*does not fit") as error:
         load_japanese_bert(folder)
     assert "encoder.layer.1.attention.self.key.kernel: ありません / missing" in str(error.value)
     assert "embeddings.LayerNorm.beta: ありません / missing" in str(error.value)
@@ -287,7 +295,7 @@ def test_weights_cut_off_half_way(name: str, folder: Path) -> None:
     (write_safetensors if name == "model.safetensors" else write_tf_h5)(folder, random_state())
     (folder / name).write_bytes((folder / name).read_bytes()[:4000])
 
-    with pytest.raises(ValueError, match="壊れている.* / .*damaged"):
+    with pytest.raises(ValueError, match=r"壊れている.* / .*damaged"):
         load_japanese_bert(folder)
 
 
@@ -317,12 +325,14 @@ def test_architecture_that_kerashub_lacks(key: str, value: object, folder: Path)
         load_japanese_bert(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"vocab_size": 15}', json.dumps({**CONFIG, "hidden_size": "x"})])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"vocab_size": 15}', json.dumps({**CONFIG, "hidden_size": "x"})]
+)
 def test_damaged_config(text: str, folder: Path) -> None:
     write_safetensors(folder, random_state())
     (folder / "config.json").write_text(text)
 
-    with pytest.raises(ValueError, match="読めません.* / .*no configuration of a BERT"):
+    with pytest.raises(ValueError, match=r"読めません.* / .*no configuration of a BERT"):
         load_japanese_bert(folder)
 
 

@@ -12,7 +12,7 @@ from course_utils.paths import data_dir
 SENTENCE = "私はその人を常に先生と呼んでいた。"
 DASHES = "-" * 55
 HEADER = f"題\r\n著者\r\n\r\n{DASHES}\r\n【記号について】\r\n\r\n《》：ルビ\r\n{DASHES}\r\n\r\n"
-FOOTER = "\r\n\r\n\r\n底本：「全集」出版社\r\n　　　1991年\r\n"
+FOOTER = "\r\n底本：「全集」出版社\r\n　　　1991年\r\n"
 
 
 @pytest.fixture
@@ -50,7 +50,16 @@ def test_white_space_has_no_words(text: str, dictionary: str) -> None:
 @pytest.mark.parametrize("dictionary", ["unidic-lite", "ipadic"])
 def test_white_space_ends_a_word_and_is_none(dictionary: str) -> None:
     assert split_words("東\n京", dictionary) == ["東", "京"]
-    assert split_words("　月が 出た\0星も\r\n\n出た", dictionary) == ["月", "が", "出", "た", "星", "も", "出", "た"]
+    assert split_words("　月が 出た\0星も\r\n\n出た", dictionary) == [
+        "月",
+        "が",
+        "出",
+        "た",
+        "星",
+        "も",
+        "出",
+        "た",
+    ]
 
 
 @pytest.mark.parametrize("dictionary", ["unidic-lite", "ipadic"])
@@ -76,7 +85,7 @@ def test_damaged_dictionary_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ipadic", SimpleNamespace(DICDIR=str(tmp_path)))
 
-    with pytest.raises(RuntimeError, match="読めません.* / .*cannot be read"):
+    with pytest.raises(RuntimeError, match=r"読めません.* / .*cannot be read"):
         split_words(SENTENCE, "ipadic")
 
 
@@ -90,22 +99,23 @@ def test_dictionary_is_opened_once(monkeypatch: pytest.MonkeyPatch, fresh_tagger
 def test_header_footer_and_mark_up_go() -> None:
     raw = aozora("　先生一人｜麦藁帽《むぎわらぼう》を［＃「を」に傍点］被《かぶ》った。\r\n\r\n　次の段落。")
 
-    assert clean_aozora(raw) == "　先生一人麦藁帽を被った。\n\n　次の段落。"
+    assert clean_aozora(raw) == "　先生一人麦藁帽を被った。\n\n　次の段落。\n"
 
 
 def test_unencoded_character_becomes_geta() -> None:
     raw = aozora("※［＃「てへん＋劣」、第3水準1-84-77］《む》しる。※印は残る。")
 
-    assert clean_aozora(raw) == "〓しる。※印は残る。"
+    assert clean_aozora(raw) == "〓しる。※印は残る。\n"
 
 
 def test_file_without_dashes_loses_title_and_author() -> None:
-    assert clean_aozora(aozora("本文。\r\n\r\n続き。", header="題\r\n著者\r\n\r\n")) == "本文。\n\n続き。"
+    assert clean_aozora(aozora("本文。\r\n\r\n続き。", header="題\r\n著者\r\n\r\n")) == "本文。\n\n続き。\n"
 
 
 def test_file_without_header_loses_nothing() -> None:
-    assert clean_aozora(aozora("　本文。", header="\r\n")) == "　本文。"
-    assert clean_aozora(aozora("　本文。\r\n　続き。", header="", footer="")) == "　本文。\n　続き。"
+    for header in ("", "\r\n"):
+        raw = aozora("　本文。\r\n　続き。\r\n\r\n　終わり。", header, footer="")
+        assert clean_aozora(raw) == "　本文。\n　続き。\n\n　終わり。"
 
 
 def test_file_without_footer_keeps_its_end() -> None:
@@ -116,7 +126,7 @@ def test_file_without_footer_keeps_its_end() -> None:
 def test_one_line_of_dashes_is_no_header() -> None:
     raw = aozora(f"前。\r\n{DASHES}\r\n後。", header="題\r\n著者\r\n\r\n")
 
-    assert clean_aozora(raw) == f"前。\n{DASHES}\n後。"
+    assert clean_aozora(raw) == f"前。\n{DASHES}\n後。\n"
 
 
 def test_text_in_another_encoding_is_refused() -> None:
@@ -125,7 +135,9 @@ def test_text_in_another_encoding_is_refused() -> None:
 
 
 def test_decoding_takes_nothing_away() -> None:
-    assert decode_aozora(aozora("私《わたくし》")) == (HEADER + "私《わたくし》" + FOOTER).replace("\r\n", "\n")
+    assert decode_aozora(aozora("私《わたくし》")) == (HEADER + "私《わたくし》" + FOOTER).replace(
+        "\r\n", "\n"
+    )
 
 
 def kokoro() -> bytes | None:
