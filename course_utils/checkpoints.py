@@ -200,7 +200,7 @@ def _load_tokenizer(vocabulary: Path) -> Any:
     from transformers import BertJapaneseTokenizer
 
     try:
-        return BertJapaneseTokenizer(
+        return BertJapaneseTokenizer(  # type: ignore[no-untyped-call]
             vocab_file=str(vocabulary),
             do_lower_case=False,
             word_tokenizer_type="mecab",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from course_utils import download
-from course_utils.download import DownloadError, archive_files, fetch
+from course_utils.download import DownloadError, archive_files, fetch, fetch_unverified
 from course_utils.paths import shipped_data
 from tests.course_utils.file_server import FileServer
 
@@ -144,6 +144,26 @@ def test_own_data_folder_that_does_not_exist(cache: Path, monkeypatch: pytest.Mo
         fetch(NAME)
 
 
+def test_file_without_a_checksum(cache: Path, archive: bytes, file_server: FileServer) -> None:
+    url = file_server.url(f"/{NAME}")
+    path = fetch_unverified(f"folder/{NAME}", url)
+
+    assert path.read_bytes() == archive
+    assert path.parent.name == "folder"
+    assert fetch_unverified(f"folder/{NAME}", url) == path
+    assert file_server.requests == [f"/{NAME}"]
+
+
+def test_file_without_a_checksum_that_arrives_half(
+    cache: Path, archive: bytes, file_server: FileServer
+) -> None:
+    file_server.cut_after = len(archive) // 2
+
+    with pytest.raises(DownloadError, match=r"letters\.tar\.gz をダウンロードできませんでした"):
+        fetch_unverified(NAME, file_server.url(f"/{NAME}"))
+    assert files_below(cache) == []
+
+
 def test_archive_is_read_without_extracting(archive: bytes, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(archive)
 
@@ -164,7 +184,7 @@ def test_truncated_archive_is_one_clear_message(archive: bytes, tmp_path: Path) 
 def test_shipped_registry_is_complete() -> None:
     entries = json.loads((shipped_data() / "registry.json").read_text(encoding="utf-8"))
 
-    assert len(entries) == 7
+    assert len(entries) == 14
     for name, entry in entries.items():
         assert set(entry) == {"url", "hash", "size", "licence"}
         assert entry["url"].startswith("https://")
