@@ -584,6 +584,13 @@ def to_heatmap(cam, size):
 """,
                 "最小値を引いて",
             ),
+            "uint8 にしてから拡大する": Mistake(
+                """import cv2
+def to_heatmap(cam, size):
+    return cv2.resize((255 * cam / max(cam.max(), 1e-9)).astype("uint8"), size[::-1])
+""",
+                "0〜255 の値になって",
+            ),
             "0 から 255 にする": Mistake(
                 """import cv2
 def to_heatmap(cam, size):
@@ -605,7 +612,7 @@ def overlay(image, colours, alpha):
     rgb = colours[..., ::-1].astype("float64")
     return np.round((1 - alpha) * image + alpha * rgb).astype("uint8")
 """,
-        explanation="割合の和が 1 なら、混ぜた値はいつも 0〜255 に収まります。RGB と BGR の取り違えはエラーにならず、根拠の強い赤が弱い青に見えるだけなので、目で見て確かめましょう。",
+        explanation="割合の和が 1 なら、混ぜた値はいつも 0〜255 に収まります。RGB と BGR を取り違えてもエラーにはならず、強い根拠を表す赤が青に見えます。図を見て確かめましょう。",
         alternatives={
             "OpenCV": """import cv2
 
@@ -1128,7 +1135,7 @@ def fit_lime(masks, outputs, weights, penalty):
     ),
     "ch23.insertion": Key(
         reference=INSERTION,
-        explanation="説明が正しければ、少しの画素を入れただけで得点が上がり、面積が大きくなります。でたらめな順番の面積と比べて、はじめて大きいと言えます。",
+        explanation="説明が正しければ、少しの画素を入れただけで得点が上がり、面積が大きくなります。でたらめな順番の面積と比べて、はじめて「大きい」と言えます。",
         alternatives={
             "画素を順に書き込む": """import numpy as np
 

@@ -125,6 +125,7 @@ def check_heatmap_at(answer: Answer, cam: Array, size: tuple[int, int]) -> None:
     plain = conventions[0]
     nearest = cam.repeat(size[0] // cam.shape[0], axis=0).repeat(size[1] // cam.shape[1], axis=1)
     shifted = [(plain - low.min()) / (low.max() - low.min()) for low in (plain, cam)]
+    expect(float(np.abs(array - plain * 255 / cam.max()).max()) > 3, IN_BYTES)
     expect_close(
         array,
         closest(array, [large / top for large in conventions for top in (cam.max(), large.max())]),
@@ -135,7 +136,6 @@ def check_heatmap_at(answer: Answer, cam: Array, size: tuple[int, int]) -> None:
             NEAREST: nearest / cam.max(),
             NOT_SCALED: closest(array, conventions),
             SUBTRACTS_MINIMUM: closest(array, shifted),
-            IN_BYTES: plain * 255 / cam.max(),
             CLIPS: closest(array, [np.clip(plain, 0, 1), enlarged(np.clip(cam, 0, 1), size)]),
         },
     )
@@ -568,7 +568,7 @@ def channel_weights(gradients):
     raise NotImplementedError("ここを書きましょう")
 
 def weighted_map(features, weights):
-    """特徴マップに重みを掛けて足し、ReLU を掛けて、マップ (バッチ, 高さ, 幅) を返します。"""
+    """特徴マップ (バッチ, 高さ, 幅, チャネル) と重みから、ReLU を通したマップ (バッチ, 高さ, 幅) を求めます。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_cam_weights,

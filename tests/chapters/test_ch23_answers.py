@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from skimage.transform import resize
+from skimage import transform
 
 from chapters.ch23_gradcam_lime_shap import probes
 from chapters.ch23_gradcam_lime_shap.answers import draw_steady_case, gradients_of
@@ -105,11 +105,13 @@ def test_enlarging_is_that_of_the_libraries() -> None:
     cam = np.random.default_rng(2).uniform(0, 1, (5, 7)).astype("float32")
     rows = np.stack([np.interp(np.linspace(0, 6, 30), np.arange(7), row) for row in cam])
     corners = np.stack([np.interp(np.linspace(0, 4, 18), np.arange(5), column) for column in rows.T]).T
+    mirrored = transform.resize(cam, (18, 30), order=1)  # type: ignore[no-untyped-call]
 
     for convention, expected in [
         ("edge", cv2.resize(cam, (30, 18), interpolation=cv2.INTER_LINEAR)),
         ("edge", tf.image.resize(cam[..., np.newaxis], (18, 30))[..., 0]),
-        ("mirror", resize(cam, (18, 30), order=1))("corners", corners),  # type: ignore[no-untyped-call],
+        ("mirror", mirrored),
+        ("corners", corners),
     ]:
         np.testing.assert_allclose(enlarged(cam, (18, 30), convention), expected, atol=1e-5)
 

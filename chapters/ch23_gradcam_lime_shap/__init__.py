@@ -1,0 +1,1 @@
+"""Grad-CAM, LIME and SHAP."""
