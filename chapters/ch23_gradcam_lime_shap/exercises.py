@@ -442,7 +442,7 @@ def check_infinite_weights(answer: Answer, players: int) -> None:
 NOT_A_PAIR = "(係数, 切片) の 2 つ組を返しましょう。"
 LACKS_INTERCEPT = "切片がありません。マスクがすべて 0 のときの出力を、切片が引き受けます。"
 PENALISES_INTERCEPT = "切片にも罰則が掛かっています。罰則を掛けるのは係数だけです。"
-IGNORES_WEIGHTS = "重みを使っていません。元の画像に近い標本ほど、誤差を重く数えます。"
+IGNORES_WEIGHTS = "重みを使っていません。もとの画像に近い標本ほど、誤差を重く数えます。"
 SQUARES_WEIGHTS = "重みが 2 乗になっています。行に掛けるときは、重みの平方根を掛けましょう。"
 LACKS_PENALTY = "罰則がありません。正規方程式の対角に penalty を足しましょう。"
 

@@ -77,9 +77,10 @@ def pixel_scorer(weights: Array, bias: float = 0.0, squash: bool = False) -> Cal
     def score(images: Any) -> Array:
         batch = np.asarray(images, dtype="float64")
         if batch.shape[1:] != weights.shape:
+            shape = ", ".join(map(str, weights.shape))
             raise ValueError(
-                f"score には形が (枚数, {', '.join(map(str, weights.shape))}) の画像を渡します / "
-                f"score takes images of shape (batch, *{weights.shape}), not {batch.shape}"
+                f"score には形が (枚数, {shape}) の画像を渡します。いまの形は {batch.shape} です / "
+                f"score takes images of shape (batch, {shape}), not {batch.shape}"
             )
         sums = np.tensordot(batch, weights, axes=weights.ndim) + bias
         return np.asarray(1 / (1 + np.exp(-sums)) if squash else sums)
