@@ -1,0 +1,442 @@
+"""Grad-CAM, LIME and SHAP measured where the evidence is known: once in the notebook, over five seeds from here.
+
+    python -m chapters.ch23_gradcam_lime_shap.experiment quick    # drawn shapes, five seeds
+    python -m chapters.ch23_gradcam_lime_shap.experiment sanity   # maps while the weights are randomised
+    python -m chapters.ch23_gradcam_lime_shap.experiment full     # ImageNet's VGG16 on photographs: a download
+
+Each command writes what it measured into ``results.json``, which the notebook reads and plots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from chapters.ch23_gradcam_lime_shap import methods
+from chapters.ch23_gradcam_lime_shap.shapes import KINDS, ShapeImages, draw_shapes
+from course_utils.backbones import preprocess
+from course_utils.download import fetch
+from course_utils.runtime import start
+
+RESULTS = Path(__file__).with_name("results.json")
+SEEDS = (1, 2, 3, 4, 5)
+SIZE, TILE = 48, 4
+LAST_CONVOLUTION = "block3_conv2"
+PIECES, SAMPLES = 25, 300
+VGG16_WEIGHTS = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
+CLASS_INDEX = "imagenet_class_index.json"
+
+Array = npt.NDArray[Any]
+
+
+def small_vgg(widths: tuple[int, ...] = (8, 16, 32)) -> keras.Model:
+    """Builds a small network of VGG's layout whose head is global average pooling and one dense layer.
+
+    Each block has two 3x3 convolutions; 2x2 max pooling lies between the blocks. BatchNormalization
+    before the ReLU lets it learn in seconds.
+
+    Args:
+        widths: Channels of each block.
+
+    Returns:
+        Model from preprocessed images ``(batch, 48, 48, 3)`` to logits ``(batch, 4)``; the layers
+        ``blockN_convM`` give the maps after the ReLU.
+    """
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / 64)(inputs)
+    for block, width in enumerate(widths, 1):
+        if block > 1:
+            x = layers.MaxPooling2D(name=f"block{block - 1}_pool")(x)
+        for number in (1, 2):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{block}_{number}")(x)
+            x = layers.BatchNormalization(momentum=0.9)(x)
+            x = layers.ReLU(name=f"block{block}_conv{number}")(x)
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, layers.Dense(len(KINDS), name="logits")(x), name="small_vgg")
+
+
+def train(seed: int, count: int = 960, epochs: int = 8) -> keras.Model:
+    """Trains :func:`small_vgg` on drawn shapes, RGB preprocessed in caffe mode.
+
+    Args:
+        seed: Seed of the images and of the weights.
+        count: Number of training images.
+        epochs: Number of epochs.
+
+    Returns:
+        The trained model.
+    """
+    keras.utils.set_random_seed(seed)
+    shapes = draw_shapes(count, seed=1000 + seed)
+    model = small_vgg()
+    schedule = keras.optimizers.schedules.CosineDecay(4e-3, epochs * -(-count // 32))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    model.fit(preprocess(shapes.images), shapes.labels, batch_size=32, epochs=epochs, verbose=0)
+    return model
+
+
+def unseen_shapes(seed: int, count: int = 200) -> ShapeImages:
+    """Draws test images that no training saw."""
+    return draw_shapes(count, seed=2000 + seed)
+
+
+def logits(model: keras.Model, images: Array, prepare: Callable[[Array], Array] = preprocess) -> Array:
+    """Computes logits of RGB images in [0, 255], shape ``(n, classes)``."""
+    return np.asarray(model.predict(prepare(images), batch_size=512, verbose=0))
+
+
+def accuracy(
+    model: keras.Model, shapes: ShapeImages, prepare: Callable[[Array], Array] = preprocess
+) -> float:
+    """Computes the share of images whose highest logit is that of their class."""
+    return float((logits(model, shapes.images, prepare).argmax(axis=1) == shapes.labels).mean())
+
+
+def probability_of(model: keras.Model, label: int) -> methods.Predict:
+    """Gives the function that LIME and SHAP explain: RGB images to the probability of one class."""
+
+    def predict(images: Array) -> Array:
+        return np.asarray(keras.ops.softmax(logits(model, images)))[:, label].astype("float64")
+
+    return predict
+
+
+Explain = Callable[[keras.Model, Array, int, int], Array]
+"""Model, RGB image, class and seed to a heat map of the image's size."""
+
+
+def explain_by_grad_cam(model: keras.Model, image: Array, label: int, seed: int) -> Array:
+    """Explains an image by Grad-CAM; nothing in it is random, so the seed has no effect."""
+    maps = methods.grad_cam(model, LAST_CONVOLUTION, preprocess(image[None]), np.array([label]))
+    return np.asarray(methods.enlarge(maps, SIZE)[0])
+
+
+def explain_by_lime(model: keras.Model, image: Array, label: int, seed: int) -> Array:
+    """Explains an image by LIME over superpixels."""
+    pieces = methods.superpixels(image, PIECES)
+    predict, rng = probability_of(model, label), np.random.default_rng(seed)
+    return np.asarray(methods.lime_image(predict, image, pieces, SAMPLES, rng)[pieces])
+
+
+def explain_by_shap(model: keras.Model, image: Array, label: int, seed: int) -> Array:
+    """Explains an image by kernel SHAP over superpixels."""
+    pieces = methods.superpixels(image, PIECES)
+    predict, rng = probability_of(model, label), np.random.default_rng(seed)
+    return np.asarray(methods.shap_image(predict, image, pieces, SAMPLES, rng)[pieces])
+
+
+def explain_at_random(model: keras.Model, image: Array, label: int, seed: int) -> Array:
+    """Gives each tile a random importance: the order that any method must beat."""
+    tiles = np.random.default_rng(seed).random((SIZE // TILE, SIZE // TILE))
+    return np.asarray(tiles.repeat(TILE, axis=0).repeat(TILE, axis=1))
+
+
+EXPLAINERS: dict[str, Explain] = {
+    "Grad-CAM": explain_by_grad_cam,
+    "LIME": explain_by_lime,
+    "SHAP": explain_by_shap,
+    "でたらめ": explain_at_random,
+}
+
+
+@dataclass
+class Result:
+    """What one method measured on the images of one seed.
+
+    Attributes:
+        method: A key of :data:`EXPLAINERS`.
+        seed: Seed of the network and of the images.
+        accuracy: The network's accuracy on unseen images.
+        pointing: Share of images whose highest point lies in the shape's bounding box.
+        chance: The same for a point thrown at random: the boxes' mean share of the image.
+        insertion: Mean area under the insertion curve.
+        deletion: Mean area under the deletion curve.
+        stability: Mean rank correlation of the maps of two seeds of the method.
+        seconds: Median seconds for one map.
+        insertion_curve: Mean curve.
+        deletion_curve: Mean curve.
+    """
+
+    method: str
+    seed: int
+    accuracy: float
+    pointing: float
+    chance: float
+    insertion: float
+    deletion: float
+    stability: float
+    seconds: float
+    insertion_curve: list[float]
+    deletion_curve: list[float]
+
+
+def measure(
+    name: str, model: keras.Model, shapes: ShapeImages, seed: int, images: int, accuracy: float
+) -> Result:
+    """Measures one method on the first images, each explained for its true class.
+
+    Args:
+        name: A key of :data:`EXPLAINERS`.
+        model: A trained network.
+        shapes: Unseen images.
+        seed: Seed of the method's own random numbers.
+        images: Number of images to explain.
+        accuracy: The network's accuracy, which is stored beside.
+
+    Returns:
+        What was measured.
+    """
+    explain = EXPLAINERS[name]
+    hits, agreement, seconds, inserted, deleted = [], [], [], [], []
+    for index in range(images):
+        image, label = shapes.images[index], int(shapes.labels[index])
+        started = time.perf_counter()
+        heat = explain(model, image, label, seed * 1000 + index)
+        seconds.append(time.perf_counter() - started)
+        again = explain(model, image, label, seed * 1000 + index + 500)
+        agreement.append(methods.rank_correlation(heat, again))
+        hits.append(methods.pointing_game(heat, shapes.boxes[index]))
+        ranks = methods.tile_order(heat, TILE, np.random.default_rng(index))
+        curves = methods.insertion_and_deletion(probability_of(model, label), image, ranks)
+        inserted.append(curves[0])
+        deleted.append(curves[1])
+    insertion, deletion = np.mean(inserted, axis=0), np.mean(deleted, axis=0)
+    return Result(
+        method=name,
+        seed=seed,
+        accuracy=accuracy,
+        pointing=float(np.mean(hits)),
+        chance=float(shapes.boxes[:images].mean()),
+        insertion=methods.area(insertion),
+        deletion=methods.area(deletion),
+        stability=float(np.mean(agreement)),
+        seconds=float(np.median(seconds)),
+        insertion_curve=insertion.tolist(),
+        deletion_curve=deletion.tolist(),
+    )
+
+
+def method_results(images: int = 30) -> Iterator[Result]:
+    """Trains a network for each seed and measures every method on it."""
+    for seed in SEEDS:
+        model, shapes = train(seed), unseen_shapes(seed)
+        right = accuracy(model, shapes)
+        for name in EXPLAINERS:
+            yield measure(name, model, shapes, seed, images, right)
+        keras.backend.clear_session()
+
+
+@dataclass
+class Sanity:
+    """How far maps stay alike while the weights are randomised from the top, Adebayo et al., NeurIPS 2018.
+
+    Attributes:
+        seed: Seed of the network, of the images and of the random weights.
+        layers: Layers in the order in which they were randomised; the first entry is ``"なし"``.
+        grad_cam: Mean rank correlation of Grad-CAM with that of the trained network.
+        edges: The same for a picture of edges, which does not ask the network at all.
+    """
+
+    seed: int
+    layers: list[str]
+    grad_cam: list[float]
+    edges: list[float]
+
+
+def randomised_from_the_top(model: keras.Model, seed: int) -> Iterator[tuple[str, keras.Model]]:
+    """Replaces a network's weights by random ones, layer after layer from the head down to the input.
+
+    Args:
+        model: A network; it is left as it is.
+        seed: Seed of the random weights; another than that of the training, which began with random ones too.
+
+    Yields:
+        Name of the layer that was randomised last, and the network; the first is the trained one, ``"なし"``.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    yield "なし", copy
+    keras.utils.set_random_seed(seed)
+    fresh = keras.models.clone_model(model)
+    weighted = [layer for layer in copy.layers if layer.weights]
+    for layer in reversed(weighted):
+        layer.set_weights(fresh.get_layer(layer.name).get_weights())
+        if not isinstance(layer, layers.BatchNormalization):
+            yield layer.name, copy
+
+
+def edges(images: Array) -> Array:
+    """Computes the strength of edges, shape ``(n, height, width)``: a picture that looks like an explanation."""
+    grey = images.mean(axis=3)
+    down, right = np.gradient(grey, axis=(1, 2))
+    return np.asarray(np.hypot(down, right))
+
+
+def sanity_results(images: int = 40) -> Iterator[Sanity]:
+    """Randomises a trained network of each seed and follows its maps."""
+    for seed in SEEDS:
+        yield sanity(train(seed), unseen_shapes(seed, images), seed)
+        keras.backend.clear_session()
+
+
+def sanity(model: keras.Model, shapes: ShapeImages, seed: int) -> Sanity:
+    """Follows the maps of all images while the weights are randomised."""
+    inputs = preprocess(shapes.images)
+    found = Sanity(seed, [], [], [])
+    trained: Array | None = None
+    outline = edges(shapes.images)
+    for name, network in randomised_from_the_top(model, 100 + seed):
+        maps = methods.grad_cam(network, LAST_CONVOLUTION, inputs, shapes.labels)
+        trained = maps if trained is None else trained
+        found.layers.append(name)
+        found.grad_cam.append(mean_correlation(trained, maps))
+        found.edges.append(mean_correlation(outline, edges(shapes.images)))
+    return found
+
+
+def mean_correlation(first: Array, second: Array) -> float:
+    """Averages the rank correlation of maps, pair by pair."""
+    pairs = zip(first, second, strict=True)
+    return float(np.mean([methods.rank_correlation(one, other) for one, other in pairs]))
+
+
+# ImageNet's VGG16
+
+
+def load_vgg16(profile: str) -> keras.Model:
+    """Builds VGG16, Simonyan & Zisserman, ICLR 2015, with a linear output.
+
+    Args:
+        profile: ``"full"`` for ImageNet's weights, verified by their published md5; ``"quick"`` for random ones.
+
+    Returns:
+        Model from images ``(batch, 224, 224, 3)``, preprocessed in caffe mode, to logits ``(batch, 1000)``.
+
+    Raises:
+        DownloadError: If the weights are missing and cannot be downloaded, or are damaged.
+    """
+    weights = str(fetch(VGG16_WEIGHTS)) if profile == "full" else None
+    return keras.applications.VGG16(weights=weights, classifier_activation=None)
+
+
+def class_names() -> list[str]:
+    """Reads the names of ImageNet's 1,000 classes, in the order of the outputs."""
+    entries = json.loads(fetch(CLASS_INDEX).read_text("utf-8"))
+    return [entries[str(index)][1] for index in range(len(entries))]
+
+
+@dataclass
+class Recognition:
+    """What VGG16 sees in a photograph, preprocessed rightly and as in the report.
+
+    Attributes:
+        photo: Name of the photograph.
+        prepare: ``"caffe"`` or ``"x / 255"``.
+        name: Name of the class with the highest probability.
+        probability: That probability.
+    """
+
+    photo: str
+    prepare: str
+    name: str
+    probability: float
+
+
+def divide_by_255(images: Array) -> Array:
+    """Preprocesses as the report did: an image read by OpenCV, so BGR, divided by 255."""
+    return images[..., ::-1].astype("float32") / 255
+
+
+def full_results() -> Iterator[Recognition]:
+    """Asks ImageNet's VGG16 about scikit-image's photographs."""
+    from chapters.ch23_gradcam_lime_shap.photos import PHOTOS, load_photo
+
+    model, names = load_vgg16("full"), class_names()
+    for photo in PHOTOS:
+        image = load_photo(photo, 224)[None]
+        for prepare, function in (("caffe", preprocess), ("x / 255", divide_by_255)):
+            chances = np.asarray(keras.ops.softmax(logits(model, image, function)))[0]
+            best = int(chances.argmax())
+            yield Recognition(photo, prepare, names[best], float(chances[best]))
+
+
+# What is stored
+
+
+def environment() -> dict[str, Any]:
+    """Names what the numbers were measured with."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+Measured = Result | Sanity | Recognition
+
+EXPERIMENTS: dict[str, tuple[Callable[[], Iterator[Measured]], type[Measured]]] = {
+    "quick": (method_results, Result),
+    "sanity": (sanity_results, Sanity),
+    "full": (full_results, Recognition),
+}
+"""What each name on the command line measures, and what one result of it is."""
+
+
+def stored_results(name: str) -> list[Any]:
+    """Reads what ``experiment.py`` measured.
+
+    Args:
+        name: An experiment, as on the command line.
+
+    Returns:
+        Its results; empty where that experiment was not run.
+    """
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    kind = EXPERIMENTS[name][1]
+    return [kind(**result) for result in stored.get(name, {}).get("results", [])]
+
+
+def store_results(name: str, results: list[Any]) -> None:
+    """Writes what was measured into ``results.json``, beside what is there, rounded to four decimals."""
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    rounded = [{key: _rounded(value) for key, value in asdict(result).items()} for result in results]
+    stored[name] = {"environment": environment(), "results": rounded}
+    RESULTS.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def main() -> None:
+    """Runs an experiment from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", choices=EXPERIMENTS)
+    name = parser.parse_args().name
+    start(chapter=23)
+    results = []
+    for result in EXPERIMENTS[name][0]():
+        results.append(result)
+        print(result, flush=True)
+        store_results(name, results)
+
+
+if __name__ == "__main__":
+    main()

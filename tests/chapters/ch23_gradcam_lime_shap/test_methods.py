@@ -1,0 +1,216 @@
+"""Grad-CAM, LIME and SHAP against closed forms; what measures them against cases worked by hand."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import keras
+import numpy as np
+import pytest
+
+from chapters.ch23_gradcam_lime_shap import methods
+from chapters.ch23_gradcam_lime_shap.methods import Array
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def pooled_network() -> keras.Model:
+    """A convolution, global average pooling and a dense head."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(5, 3, padding="same", activation="relu", name="maps")(inputs)
+    pooled = keras.layers.GlobalAveragePooling2D()(maps)
+    return keras.Model(inputs, keras.layers.Dense(4, name="logits")(pooled))
+
+
+def test_grad_cam_of_a_pooled_network_is_cam(rng: np.random.Generator) -> None:
+    model = pooled_network()
+    images = rng.normal(size=(3, 8, 8, 3)).astype("float32")
+    classes = np.array([2, 0, 3])
+    features = keras.Model(model.inputs, model.get_layer("maps").output).predict(images, verbose=0)
+    kernel = model.get_layer("logits").kernel.numpy()
+
+    maps = methods.grad_cam(model, "maps", images, classes)
+
+    cam = np.einsum("nhwk,kn->nhw", features, kernel[:, classes]) / 64
+    np.testing.assert_allclose(maps, np.maximum(cam, 0), atol=1e-6)
+    assert maps.max() > 0.01
+
+
+def test_enlarge_keeps_the_place_of_the_maximum() -> None:
+    maps = np.zeros((1, 4, 4), "float32")
+    maps[0, 1, 2] = 1
+
+    large = methods.enlarge(maps, 16)
+
+    row, column = np.unravel_index(large[0].argmax(), (16, 16))
+    assert large.shape == (1, 16, 16)
+    assert (row // 4, column // 4) == (1, 2)
+
+
+def test_superpixels_are_numbered_from_0_without_gaps(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (48, 48, 3)).astype("uint8")
+
+    pieces = methods.superpixels(image, 20)
+
+    np.testing.assert_array_equal(np.unique(pieces), np.arange(pieces.max() + 1))
+    assert 5 < pieces.max() < 40
+
+
+def test_show_only_hides_what_is_not_in_the_coalition() -> None:
+    image = np.arange(48, dtype="uint8").reshape(4, 4, 3)
+    pieces = np.repeat([0, 1], 8).reshape(4, 4)
+
+    whole, nothing, top = methods.show_only(image, pieces, np.array([[1, 1], [0, 0], [1, 0]]))
+
+    np.testing.assert_array_equal(whole, image)
+    np.testing.assert_array_equal(nothing, methods.hidden(image))
+    np.testing.assert_array_equal(top[:2], image[:2])
+    np.testing.assert_array_equal(top[2:], methods.hidden(image)[2:])
+
+
+def test_lime_weights_fall_with_the_distance() -> None:
+    weights = methods.lime_weights(np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]))
+
+    assert weights[0] == 1
+    assert (np.diff(weights) < 0).all()
+    assert weights[2] == pytest.approx(np.sqrt(np.exp(-(0.5**2) / 0.25**2)))
+
+
+def test_weighted_ridge_without_penalty_recovers_a_linear_model(rng: np.random.Generator) -> None:
+    samples, true = rng.integers(0, 2, (60, 5)), rng.normal(size=5)
+
+    found = methods.weighted_ridge(samples, 2 + samples @ true, rng.uniform(0.1, 1, 60), ridge=0)
+
+    np.testing.assert_allclose(found, true, atol=1e-10)
+
+
+def test_weighted_ridge_is_scikit_learns(rng: np.random.Generator) -> None:
+    from sklearn.linear_model import Ridge
+
+    samples, scores, weights = rng.integers(0, 2, (40, 6)), rng.normal(size=40), rng.uniform(0.1, 1, 40)
+
+    found = methods.weighted_ridge(samples, scores, weights, ridge=1.5)
+
+    expected = Ridge(alpha=1.5).fit(samples, scores, sample_weight=weights).coef_
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def pieces_that_count(image: Array, pieces: Array, true: Array) -> methods.Predict:
+    """A model that adds up the weights of the pieces that are shown."""
+
+    def predict(images: Array) -> Array:
+        shown = (images == image).all(axis=3)
+        present = np.stack([shown[:, pieces == piece].all(axis=1) for piece in range(len(true))], axis=1)
+        return np.asarray(present @ true)
+
+    return predict
+
+
+def test_lime_and_shap_find_the_piece_that_counts(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 120, (8, 8, 3)).astype("uint8")
+    image[0, 0] = 255
+    pieces = np.arange(4).reshape(2, 2).repeat(4, axis=0).repeat(4, axis=1)
+    true = np.array([0.1, -0.3, 0.7, 0.0])
+    predict = pieces_that_count(image, pieces, true)
+
+    lime = methods.lime_image(predict, image, pieces, 400, rng)
+    shap = methods.shap_image(predict, image, pieces, 100, rng)
+
+    np.testing.assert_allclose(lime, true, atol=0.02)
+    np.testing.assert_allclose(shap, true, atol=1e-10)
+
+
+def average_over_orders(scores: Array, players: int) -> Array:
+    """Shapley values as the mean over all orders of arrival."""
+    gains = np.zeros(players)
+    orders = list(permutations(range(players)))
+    for order in orders:
+        coalition = 0
+        for player in order:
+            gains[player] += scores[coalition | 1 << player] - scores[coalition]
+            coalition |= 1 << player
+    return gains / len(orders)
+
+
+def test_shapley_values_are_the_mean_over_all_orders(rng: np.random.Generator) -> None:
+    scores = rng.normal(size=32)
+
+    np.testing.assert_allclose(methods.shapley_values(scores), average_over_orders(scores, 5), atol=1e-12)
+
+
+def test_shapley_values_refuse_a_missing_coalition() -> None:
+    with pytest.raises(ValueError, match=r"2 のべき乗.* / .*power of two"):
+        methods.shapley_values(np.zeros(7))
+
+
+def test_kernel_shap_on_all_coalitions_is_exact(rng: np.random.Generator) -> None:
+    members, scores = methods.all_coalitions(6), rng.normal(size=64)
+    weights = np.array([methods.shapley_kernel(6, int(row.sum())) for row in members[1:-1]])
+
+    found = methods.kernel_shap(members[1:-1], scores[1:-1], weights, scores[0], scores[-1])
+
+    np.testing.assert_allclose(found, methods.shapley_values(scores), atol=1e-10)
+
+
+def test_drawn_coalitions_come_with_their_complements(rng: np.random.Generator) -> None:
+    drawn = methods.sample_coalitions(7, 5000, rng)
+
+    np.testing.assert_array_equal(drawn[:2500] + drawn[2500:], 1)
+    assert set(drawn.sum(axis=1)) == set(range(1, 7))
+    chance = np.array([1 / (size * (7 - size)) for size in range(1, 7)])
+    shares = np.bincount(drawn.sum(axis=1), minlength=7)[1:] / 5000
+    np.testing.assert_allclose(shares, chance / chance.sum(), atol=0.03)
+
+
+@pytest.mark.parametrize(("row", "expected"), [(0, 1.0), (3, 0.0)])
+def test_pointing_game_looks_at_the_highest_point(row: int, expected: float) -> None:
+    heat, box = np.zeros((4, 4)), np.zeros((4, 4), bool)
+    heat[row, 1] = 2
+    box[:2] = True
+
+    assert methods.pointing_game(heat, box) == expected
+
+
+def test_pointing_game_counts_a_tie_by_its_share() -> None:
+    box = np.zeros((4, 4), bool)
+    box[0] = True
+
+    assert methods.pointing_game(np.ones((4, 4)), box) == 0.25
+
+
+def test_tiles_are_ranked_by_their_mean(rng: np.random.Generator) -> None:
+    heat = np.array([[1.0, 3.0], [0.0, 2.0]]).repeat(2, axis=0).repeat(2, axis=1)
+
+    ranks = methods.tile_order(heat, 2, rng)
+
+    np.testing.assert_array_equal(ranks[::2, ::2], [[2, 0], [3, 1]])
+    np.testing.assert_array_equal(ranks, ranks[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_insertion_and_deletion_go_from_nothing_to_all_and_back() -> None:
+    image = np.zeros((4, 4, 3), "uint8")
+    image[:2] = 200
+    ranks = np.arange(4).reshape(2, 2).repeat(2, axis=0).repeat(2, axis=1)
+
+    def brightness(images: Array) -> Array:
+        return np.asarray((images >= 200).mean(axis=(1, 2, 3)))
+
+    inserted, deleted = methods.insertion_and_deletion(brightness, image, ranks, steps=4)
+
+    np.testing.assert_allclose(inserted, [0, 0.25, 0.5, 0.5, 0.5])
+    np.testing.assert_allclose(deleted, [0.5, 0.25, 0, 0, 0])
+    assert methods.area(inserted) == pytest.approx(0.375)
+
+
+def test_rank_correlation_shares_ranks_among_equals() -> None:
+    from scipy.stats import spearmanr
+
+    first, second = np.array([1, 2, 2, 4, 0.0]), np.array([3, 3, 1, 9, -2.0])
+
+    assert methods.rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic)
+    assert methods.rank_correlation(first, np.exp(first)) == pytest.approx(1)
+    assert methods.rank_correlation(first, np.ones(5)) == 0
