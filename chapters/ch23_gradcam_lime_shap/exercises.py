@@ -496,7 +496,7 @@ STARTS_AT_IMAGE = (
     "画像から消していく曲線になっています。baseline から始めて、画像の画素を入れていきましょう。"
 )
 LEAST_FIRST = "値の小さい画素から入れています。heatmap の値が大きい画素から入れましょう。"
-LACKS_START = "baseline だけのときの得点がありません。曲線は steps + 1 個の得点です。"
+LACKS_START = "baseline だけのときの得点がありません。曲線の長さは steps + 1 です。"
 NOT_AN_AREA_PAIR = "(曲線, 面積) の 2 つ組を返しましょう。"
 AREA_IS_MEAN = "得点の平均を面積にしています。両端の得点は半分だけ数える台形公式を使いましょう。"
 AREA_LACKS_WIDTH = "横軸の幅を 1/steps にしていません。横軸は、入れた画素の割合 (0〜1) です。"
@@ -622,7 +622,7 @@ def overlay(image, colours, alpha):
     ),
     Exercise(
         id="ch23.grad_cam",
-        title="Grad-CAM を Keras のモデルで",
+        title="Keras のモデルの Grad-CAM",
         points=3,
         symbols=("grad_cam",),
         template='''import keras
@@ -678,7 +678,7 @@ def shapley_values(value, players):
 def kernel_weights(masks):
     """0 と 1 のマスク (提携の数, M) の各行に、シャープレイ・カーネルの重みを付けて返します。
 
-    1 が s 個の行の重みは (M-1) / (C(M, s) s (M-s)) です。s が 0 と M の行は np.inf にします。
+    1 が s 個の行の重みは (M-1) / (C(M, s) s (M-s)) です。s が 0 か M の行の重みは np.inf です。
     """
     raise NotImplementedError("ここを書きましょう")
 ''',
@@ -697,7 +697,7 @@ def kernel_weights(masks):
         template='''import numpy as np
 
 def fit_lime(masks, outputs, weights, penalty):
-    """マスクからモデルの出力を予測する線形モデルを当てはめ、(係数, 切片) を返します。
+    """マスクから出力を予測する線形なモデルを当てはめ、(係数, 切片) を返します。
 
     masks は 0 と 1 の (標本の数, 特徴の数)、outputs と weights は (標本の数,) です。
     (重み × 誤差の 2 乗) の和と、penalty × (係数の 2 乗) の和との合計を最小にします。
@@ -720,11 +720,11 @@ def fit_lime(masks, outputs, weights, penalty):
         template='''import numpy as np
 
 def insertion_curve(score, image, baseline, heatmap, steps):
-    """baseline に、heatmap の値が大きい画素から image の画素を入れ、(曲線, 面積) を返します。
+    """baseline に image の画素を、heatmap の値が大きい順に入れていき、(曲線, 面積) を返します。
 
     score(images) は、画像 (枚数, 高さ, 幅, チャネル) の得点 (枚数,) を返す関数です。
     画素を steps 回に分けて同じ数ずつ入れます (画素の数は steps で割り切れます)。
-    曲線は、入れる前と入れるたびの得点で、steps + 1 個です。
+    曲線は、入れる前の得点と、1 回入れるたびの得点を並べたもので、長さは steps + 1 です。
     面積は、横軸を入れた画素の割合 (0〜1) として、台形公式で求めます。
     """
     raise NotImplementedError("ここを書きましょう")
