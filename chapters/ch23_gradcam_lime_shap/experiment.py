@@ -67,7 +67,7 @@ def small_vgg(widths: tuple[int, ...] = (8, 16, 32)) -> keras.Model:
     return keras.Model(inputs, layers.Dense(len(KINDS), name="logits")(x), name="small_vgg")
 
 
-def train(seed: int, count: int = 960, epochs: int = 8) -> keras.Model:
+def train(seed: int, count: int = 960, epochs: int = 10) -> keras.Model:
     """Trains :func:`small_vgg` on drawn shapes, RGB preprocessed in caffe mode.
 
     Args:

@@ -26,8 +26,8 @@ def show_maps(
 ) -> DescribedFigure:
     """Lays maps over their images.
 
-    A solid line goes round what has more than half of the map's maximum, a cross marks the maximum,
-    and a dashed line the box in which the evidence is known to be.
+    A solid line goes round what has more than half of the map's maximum, a cross marks the maximum
+    (the middle of all equal ones), and a dashed line the box in which the evidence is known to be.
 
     Args:
         images: RGB, uint8, shape ``(height, width, 3)`` each.
@@ -59,11 +59,12 @@ def draw_map(axis: Axes, image: Array, heat: Array) -> None:
     """Draws one map over its image, as :func:`show_maps` describes."""
     positive = np.maximum(heat, 0)
     axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
-    axis.imshow(positive, cmap="inferno", alpha=0.5)
+    strength = positive / positive.max() if positive.max() > 0 else positive
+    axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.65 * strength)
     axis.grid(visible=False)
     if positive.max() > 0:
         axis.contour(positive, levels=[positive.max() / 2], colors="white", linewidths=1.4)
-        row, column = np.unravel_index(positive.argmax(), positive.shape)
+        row, column = np.argwhere(positive == positive.max()).mean(axis=0)
         axis.plot(column, row, "x", color="white", markersize=8, markeredgewidth=2.2)
 
 

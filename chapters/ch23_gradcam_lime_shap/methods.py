@@ -36,7 +36,7 @@ def grad_cam(model: keras.Model, layer: str, inputs: Array, classes: Array) -> A
     Returns:
         Maps of shape ``(n, h, w)``, 0 or more, not normalised.
     """
-    probe = keras.Model(model.inputs, [model.get_layer(layer).output, model.output])
+    probe = keras.Model(model.input, [model.get_layer(layer).output, model.output])
     with tf.GradientTape() as tape:
         features, logits = probe(tf.convert_to_tensor(inputs))
         scores = tf.gather(logits, classes, axis=1, batch_dims=1)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import skimage.data
+from sklearn.linear_model import LogisticRegression
 
 from course_utils.backbones import load_backbone, preprocess
 
@@ -74,12 +75,12 @@ def crops(count: int, seed: int) -> tuple[Array, Array]:
 
 
 def photo_classifier(seed: int, count: int = 60) -> keras.Model:
-    """Puts a head on the shipped backbone and trains it to tell crops of the photographs apart.
+    """Puts a head on the shipped backbone that tells crops of the photographs apart.
 
-    The backbone stays frozen, and takes images of any size.
+    The backbone stays as it is, and takes images of any size; the head is logistic regression on its features.
 
     Args:
-        seed: Seed of the crops and of the head.
+        seed: Seed of the crops.
         count: Crops of each photograph.
 
     Returns:
@@ -88,13 +89,11 @@ def photo_classifier(seed: int, count: int = 60) -> keras.Model:
     backbone = load_backbone("resnet_small_cifar10")
     images, labels = crops(count, seed)
     features = backbone.predict(preprocess(images), verbose=0)
-    keras.utils.set_random_seed(seed)
+    regression = LogisticRegression(max_iter=1000).fit(features, labels)
     head = keras.layers.Dense(len(PHOTOS), name="logits")
-    trainer = keras.Sequential([keras.Input(features.shape[1:]), head])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    trainer.compile(keras.optimizers.Adam(1e-2), loss)
-    trainer.fit(features, labels, epochs=30, batch_size=32, verbose=0)
-    return keras.Model(backbone.input, head(backbone.output))
+    model = keras.Model(backbone.input, head(backbone.output))
+    head.set_weights([regression.coef_.T, regression.intercept_])
+    return model
 
 
 def collage(order: Array) -> Array:
