@@ -1,11 +1,11 @@
 """Pretrains the tiny Japanese BERT that ships with the course. Pure Keras 3: runs on any of its backends.
 
-    python data/language/pretrain.py --aozora aozora.tar.xz
+    COURSE_DATA_DIR=DIR python data/language/pretrain.py
 
-The archive holds works of 青空文庫 as ``cards/<author>/files/<work>/<work>.txt``. Those in modern kana are
-cleaned, cut into sentences, and one work in twenty is kept for the test. Then a WordPiece vocabulary is
-learnt, and BERT on its two tasks: masked pieces, and whether the second segment follows the first. Writes
-``vocab.txt``, ``bert_tiny_aozora.npz`` (float16) and ``bert_tiny_aozora.json`` (what was measured) beside
+DIR holds ``aozora.tar.xz`` or its ``cards/``: works of 青空文庫 (``course_utils.texts.read_works``). They are
+cut into sentences, and one work in twenty is kept for the test. Then a WordPiece vocabulary is learnt, and
+BERT on its two tasks: masked pieces, and whether the second segment follows the first. Writes ``vocab.txt``,
+``bert_tiny_aozora.npz`` (float16, after every epoch) and ``bert_tiny_aozora.json`` (what was measured) beside
 this script.
 """
 
@@ -16,9 +16,7 @@ import json
 import platform
 import re
 import sys
-import tarfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +36,8 @@ from course_utils.bert import (  # noqa: E402
     mask_tokens,
     save_bert,
 )
-from course_utils.japanese import clean_aozora, normalize, split_words  # noqa: E402
+from course_utils.japanese import normalize, split_words  # noqa: E402
+from course_utils.texts import read_works  # noqa: E402
 from course_utils.wordpiece import WordPiece, stack_rows, train_wordpiece  # noqa: E402
 
 VOCABULARY = 8000
@@ -58,22 +57,6 @@ class Corpus:
 
     def __len__(self) -> int:
         return sum(map(len, self.sentences))
-
-
-def read_works(path: Path) -> Iterator[tuple[str, str]]:
-    """Yields the name and the cleaned text of every work in modern kana, each once."""
-    seen = set()
-    with tarfile.open(path) as archive:
-        for member in archive:
-            stem = Path(member.name).stem
-            if not member.name.endswith(".txt") or (work := stem.partition("_")[0]) in seen:
-                continue
-            file = archive.extractfile(member)
-            assert file is not None
-            text = normalize(clean_aozora(file.read()))
-            if text.count("っ") > text.count("つ") / 2:
-                seen.add(work)
-                yield stem, text
 
 
 def cut(text: str) -> list[str]:
@@ -146,8 +129,10 @@ def build_pretrainer(backbone: keras.Model) -> tuple[keras.Model, MlmHead]:
     return keras.Model({**backbone.input, "positions": positions}, {"mlm": mlm, "nsp": nsp}), head
 
 
-def train(corpus: Corpus, tokenizer: WordPiece, config: BertConfig, chosen: argparse.Namespace) -> Any:
-    """Pretrains; returns the pretrainer, the backbone and the head."""
+def train(
+    corpus: Corpus, tokenizer: WordPiece, config: BertConfig, chosen: argparse.Namespace
+) -> keras.Model:
+    """Pretrains, and writes the weights after every epoch; returns the pretrainer."""
     keras.utils.set_random_seed(chosen.seed)
     keras.config.set_dtype_policy(chosen.dtype_policy)
     backbone = build_bert(config)
@@ -168,8 +153,11 @@ def train(corpus: Corpus, tokenizer: WordPiece, config: BertConfig, chosen: argp
         jit_compile=chosen.jit,
     )
     data = Pairs(corpus, tokenizer, chosen.batch, chosen.steps // chosen.epochs, chosen.seed)
-    model.fit(data, epochs=chosen.epochs, shuffle=False, verbose=2)
-    return model, backbone, head
+    mlm = keras.Model(backbone.input, head(backbone.output["sequence_output"]))
+    path = chosen.out / f"{TINY}.npz"
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: save_bert(backbone, mlm, config, path))
+    model.fit(data, epochs=chosen.epochs, shuffle=False, verbose=2, callbacks=[keep])
+    return model
 
 
 def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordPiece) -> dict[str, float]:
@@ -193,9 +181,8 @@ def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordP
 def options() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--aozora", type=Path, required=True, help="the archive of the works")
-    parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--epochs", type=int, default=24, help="how often progress is printed")
+    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--epochs", type=int, default=20, help="how often progress is printed and kept")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=12)
@@ -205,11 +192,11 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Reads, pretrains, measures and writes."""
+def main() -> dict[str, float]:
+    """Reads, pretrains, measures and writes; returns what was measured."""
     chosen = options()
     begun = time.monotonic()
-    works = {name: cut(text) for name, text in read_works(chosen.aozora)}
+    works = {f"{work.author}「{work.title}」": cut(normalize(work.text)) for work in read_works()}
     names = np.random.default_rng(chosen.seed).permutation(sorted(works)).tolist()
     held_out = names[: round(HELD_OUT * len(names))]
     learnt = names[len(held_out) :]
@@ -219,13 +206,12 @@ def main() -> None:
     test = encode([works[name] for name in held_out], tokenizer)
     print(f"{len(learnt)} + {len(held_out)} works, {len(training):,} + {len(test):,} pieces", flush=True)
 
-    config = BertConfig(len(tokenizer.vocabulary), 4, 4, 128, 512, LENGTH)
-    model, backbone, head = train(training, tokenizer, config, chosen)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "vocab.txt").write_text("\n".join(tokenizer.vocabulary) + "\n", "utf-8")
+    config = BertConfig(len(tokenizer.vocabulary), 4, 4, 128, 512, LENGTH, dropout=0.0)
+    model = train(training, tokenizer, config, chosen)
     measured = measure(model, test, training, tokenizer)
     print(measured)
-    mlm = keras.Model(backbone.input, head(backbone.output["sequence_output"]))
-    save_bert(mlm, config, chosen.out / f"{TINY}.npz")
-    (chosen.out / "vocab.txt").write_text("\n".join(tokenizer.vocabulary) + "\n", "utf-8")
     record = {
         "seed": chosen.seed,
         "steps": chosen.steps,
@@ -240,6 +226,7 @@ def main() -> None:
         "machine": platform.machine(),
     }
     (chosen.out / f"{TINY}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return measured
 
 
 if __name__ == "__main__":
