@@ -54,42 +54,7 @@ from course_utils.tables import result_table
 rng = np.random.default_rng(course.seed)
 
 # %% [markdown]
-# ## 1. 答えの分かっている問題を用意する
-#
-# 「モデルはここを見ました」という図は、それらしく見えるだけでは信用できません。そこで、**根拠の場所が初めから分かっている絵**を使います。
-# まだらな背景に短い線を散らし、丸、四角、三角、十字のどれか 1 つを描きます。場所も色も大きさも、4 種類で同じように選びます。
-# 種類を決める手がかりは、図形そのもののほかにありません。
-
-# %%
-shapes = experiment.unseen_shapes(seed=1)
-show_images(
-    shapes.images[:8],
-    [KINDS[label] for label in shapes.labels[:8]],
-    columns=8,
-    heading="根拠の場所が分かっている絵 (48 × 48 画素)",
-)
-
-# %% [markdown]
-# VGG と同じ並び (3×3 の畳み込みを 2 つずつ、間に最大プーリング) の小さなネットワークを学習します。
-# 出力層は、全体平均プーリングのあとに Dense が 1 つです。種 1 の 1 回を、ここで学習します。
-
-# %%
-started = time.perf_counter()
-model = experiment.train(seed=1)
-print(f"学習 {time.perf_counter() - started:.1f} 秒、パラメータ {model.count_params():,}")
-
-# %%
-accuracy = experiment.accuracy(model, shapes)
-claim(
-    "ch23.shapes.accuracy",
-    "はじめて見る 200 枚での精度 (でたらめなら 0.25)",
-    "この章",
-    accuracy,
-    band=(0.9, 1),
-)
-
-# %% [markdown]
-# ## 2. Grad-CAM を定義から
+# ## 1. Grad-CAM を定義から
 #
 # ### 手で計算する
 #
@@ -125,6 +90,123 @@ def explain_by_gradient(model, layer, image, label):
     alpha = gradient.numpy().mean(axis=(0, 1))  # 集約し
     return np.maximum(features[0].numpy() @ alpha, 0)  # 重みを付けて合計する
 
+
+# %% [markdown]
+# ## 2. レポートの Grad-CAM を、いまの Keras で
+#
+# レポートは ImageNet の VGG16 の `block5_conv3` を見ました。まず本物の構造を組み立てます。`quick` プロファイルでは重みが乱数なので、
+# 確かめられるのは形と手順だけです。`full` プロファイルでは、公開されている重みを md5 で照合して読み込みます。
+
+# %% tags=["nbval-check-output"]
+vgg16 = experiment.load_vgg16(course.profile)
+claim(
+    "ch23.vgg16.parameters",
+    "VGG16 の全パラメータ数",
+    "Keras Applications の表 (138.4M)",
+    vgg16.count_params(),
+    expected=138_357_544,
+)
+claim(
+    "ch23.vgg16.layer",
+    "block5_conv3 のマップの形",
+    "レポートの実装演習",
+    str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])),
+    expected="(14, 14, 512)",
+)
+
+# %% [markdown]
+# レポートの手順を、順番を変えずに書きます。いまの Keras に合わせて変えたのは 1 か所、`[self.model.inputs]` を `model.input` にしたことです。
+# レポートの VGG16 は確率を出力するので、確率を微分する版にしてあります。`x` は OpenCV が読んだ画像、つまり **BGR の順**です。
+
+
+# %%
+def report_map(model, layer, x):
+    X = tf.cast(x[np.newaxis] / 255.0, tf.float32)
+    probe = keras.Model(model.input, [model.get_layer(layer).output, ops.softmax(model.output)])
+    with tf.GradientTape() as tape:
+        features, outputs = probe(X)
+        class_output = outputs[:, tf.math.argmax(outputs[0])]
+    weights = tf.reduce_mean(tape.gradient(class_output, features), axis=(1, 2))
+    cam = tf.nn.relu(tf.squeeze(features @ weights[..., tf.newaxis]))
+    return (cam / tf.reduce_max(cam)).numpy()
+
+
+def report_overlay(cam, x):
+    jetcam = cv2.applyColorMap((255.0 * cam).astype("uint8"), cv2.COLORMAP_JET)
+    jetcam = cv2.cvtColor(jetcam, cv2.COLOR_BGR2RGB)
+    jetcam = cv2.resize(jetcam, x.shape[:2])
+    return jetcam + x / 2
+
+
+# %%
+cat = photos.load_photo("chelsea", 224)
+cat_bgr = cat[..., ::-1]
+report_cam = report_map(vgg16, "block5_conv3", cat_bgr)
+print(
+    f"マップ {report_cam.shape}、最大 {report_cam.max():.2f}、重ねた図 {report_overlay(report_cam, cat_bgr).shape}"
+)
+
+# %%
+if course.profile == "full":
+    names = experiment.class_names()
+    for name, prepare in (("正しい前処理", preprocess), ("x / 255", experiment.divide_by_255)):
+        chances = ops.softmax(experiment.logits(vgg16, cat[None], prepare)).numpy()[0]
+        print(f"{name}: {names[chances.argmax()]} ({chances.max():.2f})")
+del vgg16  # 550 MB あるので、使い終えたら手放す
+keras.backend.clear_session()
+
+# %%
+picture = np.clip(report_overlay(report_cam, cat_bgr), 0, 255).astype("uint8")
+show_images(
+    np.stack([cat, picture[..., ::-1]]),
+    ["元の写真", "レポートの図"],
+    columns=2,
+    heading="それらしい図は出る。けれども、正しいのか",
+    alt="左は猫の写真。右はレポートの手順で色を重ねた図で、赤や青のまだらが写真に重なる。どこが注目された場所なのか、図だけからは確かめられない。",
+)
+
+# %% [markdown]
+# 図は出ました。`quick` プロファイルでは重みが乱数なので、**この図に意味はありません**。それでも、図だけを見て見抜けるでしょうか。
+# 正しさを確かめるには、答えの分かっている問題が要ります。
+
+# %% [markdown]
+# ## 3. 答えの分かっている問題で確かめる
+#
+# **根拠の場所が初めから分かっている絵**を使います。まだらな背景に短い線を散らし、丸、四角、三角、十字のどれか 1 つを描きます。場所も色も大きさも、4 種類で同じように選びます。
+# 種類を決める手がかりは、図形そのもののほかにありません。
+
+# %%
+shapes = experiment.unseen_shapes(seed=1)
+show_images(
+    shapes.images[:8],
+    [KINDS[label] for label in shapes.labels[:8]],
+    columns=8,
+    heading="根拠の場所が分かっている絵 (48 × 48 画素)",
+)
+
+# %% [markdown]
+# VGG と同じ並び (3×3 の畳み込みを 2 つずつ、間に最大プーリング) の小さなネットワークを学習します。
+# 出力層は、全体平均プーリングのあとに Dense が 1 つです。種 1 の 1 回を、ここで学習します。
+
+# %%
+started = time.perf_counter()
+model = experiment.train(seed=1)
+print(f"学習 {time.perf_counter() - started:.1f} 秒、パラメータ {model.count_params():,}")
+
+# %%
+accuracy = experiment.accuracy(model, shapes)
+claim(
+    "ch23.shapes.accuracy",
+    "はじめて見る 200 枚での精度 (でたらめなら 0.25)",
+    "この章",
+    accuracy,
+    band=(0.9, 1),
+)
+
+# %% [markdown]
+# ### 1 節の式で説明する
+#
+# 1 節の関数を、1 枚目に使います。
 
 # %% tags=["nbval-check-output"]
 image, label = shapes.images[0], int(shapes.labels[0])
@@ -207,74 +289,12 @@ claim(
 )
 
 # %% [markdown]
-# ## 3. レポートの Grad-CAM を、いまの Keras で
+# ## 4. レポートの手順を、1 つずつ直す
 #
-# レポートは ImageNet の VGG16 の `block5_conv3` を見ました。まず本物の構造を組み立てます。`quick` プロファイルでは重みが乱数なので、
-# 確かめられるのは形と手順だけです。`full` プロファイルでは、公開されている重みを md5 で照合して読み込みます。
-
-# %% tags=["nbval-check-output"]
-vgg16 = experiment.load_vgg16(course.profile)
-claim(
-    "ch23.vgg16.parameters",
-    "VGG16 の全パラメータ数",
-    "Keras Applications の表 (138.4M)",
-    vgg16.count_params(),
-    expected=138_357_544,
-)
-claim(
-    "ch23.vgg16.layer",
-    "block5_conv3 のマップの形",
-    "レポートの実装演習",
-    str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])),
-    expected="(14, 14, 512)",
-)
-
-# %% [markdown]
-# レポートの手順を、順番を変えずに書きます。いまの Keras に合わせて変えたのは 1 か所、`[self.model.inputs]` を `model.input` にしたことです。
-# レポートの VGG16 は確率を出力するので、確率を微分する版にしてあります。`x` は OpenCV が読んだ画像、つまり **BGR の順**です。
-
-
-# %%
-def report_map(model, layer, x):
-    X = tf.cast(x[np.newaxis] / 255.0, tf.float32)
-    probe = keras.Model(model.input, [model.get_layer(layer).output, ops.softmax(model.output)])
-    with tf.GradientTape() as tape:
-        features, outputs = probe(X)
-        class_output = outputs[:, tf.math.argmax(outputs[0])]
-    weights = tf.reduce_mean(tape.gradient(class_output, features), axis=(1, 2))
-    cam = tf.nn.relu(tf.squeeze(features @ weights[..., tf.newaxis]))
-    return (cam / tf.reduce_max(cam)).numpy()
-
-
-def report_overlay(cam, x):
-    jetcam = cv2.applyColorMap((255.0 * cam).astype("uint8"), cv2.COLORMAP_JET)
-    jetcam = cv2.cvtColor(jetcam, cv2.COLOR_BGR2RGB)
-    jetcam = cv2.resize(jetcam, x.shape[:2])
-    return jetcam + x / 2
-
-
-# %%
-cat = photos.load_photo("chelsea", 224)
-cat_bgr = cat[..., ::-1]
-report_cam = report_map(vgg16, "block5_conv3", cat_bgr)
-print(
-    f"マップ {report_cam.shape}、最大 {report_cam.max():.2f}、重ねた図 {report_overlay(report_cam, cat_bgr).shape}"
-)
-
-# %%
-if course.profile == "full":
-    names = experiment.class_names()
-    for name, prepare in (("正しい前処理", preprocess), ("x / 255", experiment.divide_by_255)):
-        chances = ops.softmax(experiment.logits(vgg16, cat[None], prepare)).numpy()[0]
-        print(f"{name}: {names[chances.argmax()]} ({chances.max():.2f})")
-del vgg16
-keras.backend.clear_session()
-
-# %% [markdown]
-# 動きました。けれども、この手順には直したいところが 6 つあります。1 つずつ、セルで確かめます。
-# ここからは、学習ずみの小さなネットワークを使います。前処理の約束は VGG16 と同じ caffe 方式です。
+# レポートの手順には、直したいところが 6 つあります。1 つずつ、セルで確かめます。
+# 使うのは、いま学習した小さなネットワークです。前処理の約束は VGG16 と同じ caffe 方式です。
 #
-# ### 3.1 前処理: `x / 255` は VGG16 の待つ入力ではない
+# ### 4.1 前処理: `x / 255` は VGG16 の待つ入力ではない
 #
 # VGG16 が待っているのは、BGR に並べて平均を引いた、およそ −124〜151 の値です。`x / 255` は 0〜1 しか動かないので、
 # ネットワークには「ほとんど一様な灰色」に見えます。
@@ -310,7 +330,7 @@ claim(
 )
 
 # %% [markdown]
-# ### 3.2 RGB の色を、BGR の画像に足している
+# ### 4.2 RGB の色を、BGR の画像に足している
 #
 # `cvtColor` で RGB に直した色を、BGR のままの `x` に足しています。それを `cv2.imwrite` に渡すと、OpenCV は BGR と思って書き出すので、
 # **いちばん注目した場所が、赤ではなく青**になります。
@@ -327,7 +347,7 @@ claim(
 )
 
 # %% [markdown]
-# ### 3.3 足しただけでは 255 を超える
+# ### 4.3 足しただけでは 255 を超える
 #
 # 色 (0〜255) に `x / 2` (0〜127.5) を足すと、最大で 382.5 になります。255 を超えた値の行き先は、表示する関数によって変わります。
 # `cv2.imwrite` は 255 で止めます (白くつぶれます)。`astype("uint8")` は 256 で割った余りにします (色が飛びます)。
@@ -347,7 +367,7 @@ claim(
 )
 
 # %% [markdown]
-# ### 3.4 空のマップは 0 ÷ 0
+# ### 4.4 空のマップは 0 ÷ 0
 #
 # 重み付きの和がどこも負なら、ReLU のあとは 0 だけです。それを最大値 0 で割ると NaN になり、`uint8` に直すと意味のない値になります。
 # 丸 (種類 0) の根拠がどこも負で、バイアスだけで選ばれるような出力層を作って確かめます。
@@ -368,7 +388,7 @@ claim(
 )
 
 # %% [markdown]
-# ### 3.5 色を付けてから拡大している
+# ### 4.5 色を付けてから拡大している
 #
 # 14×14 のマップに色を付け、その**色**を拡大しています。赤と青の間を補間すると、カラーマップにない紫が生まれます。
 # 値を先に拡大し、あとから色を付ければ、どの画素もカラーマップの色になります。
@@ -405,7 +425,7 @@ claim(
 )
 
 # %% [markdown]
-# ### 3.6 確率を微分している
+# ### 4.6 確率を微分している
 #
 # 論文の $y^c$ は softmax の**前**の得点です。確率 $p^c$ を微分すると、$p^c (1 - p^c)$ が掛かり、ほかのクラスの得点も混ざります。
 # 自信があるほど $1 - p^c$ は 0 に近づき、マップは消えていきます。
@@ -473,7 +493,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 4. 重みを乱数にしたら、マップは変わるか
+# ## 5. 重みを乱数にしたら、マップは変わるか
 #
 # 説明がモデルを説明しているなら、モデルを壊せば説明も壊れるはずです。Adebayo らは、出力層から入口へ向かって
 # 重みを 1 層ずつ乱数に替え、もとのマップと比べました。輪郭線を描いただけの絵は、見た目はそれらしくても、モデルをまったく見ていません。
@@ -516,7 +536,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 5. LIME を定義から
+# ## 6. LIME を定義から
 #
 # ### 手で計算する
 #
@@ -661,7 +681,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 6. SHAP を定義から
+# ## 7. SHAP を定義から
 #
 # ### 手で計算する
 #
@@ -853,7 +873,7 @@ figures.show_maps(
 )
 
 # %% [markdown]
-# ## 7. 表のデータ: 10 個の特徴を、正確に
+# ## 8. 表のデータ: 10 個の特徴を、正確に
 #
 # scikit-learn に付属する糖尿病のデータは、患者 442 人の 10 個の特徴から、1 年後の進み具合を予測する表です。特徴が 10 個なので、
 # 勾配を持たない決定木の集まり (勾配ブースティング) でも、$2^{10} = 1024$ 通りを列挙できます。
@@ -923,6 +943,77 @@ claim(
 )
 
 # %% [markdown]
+# ### 表の LIME
+#
+# 数値の表では、隠す代わりに、もとの行の**周りの行**を正規乱数で作り、近いものほど重く数えます。
+# 距離は各列を標準偏差で割ってから測り、$\sigma = 0.75\sqrt{M}$ とします (`lime` の既定値)。ここでも `lime` と突き合わせます。
+
+
+# %%
+def explain_row(predict, row, scale, count=1000, ridge=1.0, seed=1):
+    rows = row + np.random.RandomState(seed).normal(size=(count, len(row))) * scale
+    rows[0] = row
+    distance = np.linalg.norm((rows - row) / scale, axis=1)
+    weights = np.sqrt(np.exp(-(distance**2) / (0.75**2 * len(row))))
+    return fit_surrogate(rows / scale, predict(rows), weights, ridge)[0]
+
+
+# %%
+from lime.lime_tabular import LimeTabularExplainer
+
+scale = table[:342].std(axis=0)
+row_lime = explain_row(trees.predict, patient, scale)
+explainer = LimeTabularExplainer(
+    table[:342],
+    mode="regression",
+    discretize_continuous=False,
+    sample_around_instance=True,
+    feature_selection="none",
+    random_state=1,
+)
+explanation = explainer.explain_instance(patient, trees.predict, num_samples=1000)
+theirs = dict(explanation.local_exp[1])
+claim(
+    "ch23.lime.table",
+    "表: 私たちの LIME と lime パッケージの係数のずれの最大",
+    "lime 0.2.0.1",
+    max(abs(float(row_lime[feature] - value)) for feature, value in theirs.items()),
+    band=(0, 1e-6),
+)
+claim(
+    "ch23.lime.linear_table",
+    "線形モデルなら、LIME の係数は w_i × 標準偏差 (ずれの最大、罰則 0)",
+    "レポート「任意の機械学習モデルに対して」",
+    float(np.abs(explain_row(linear.predict, patient, scale, ridge=0.0) - linear.coef_ * scale).max()),
+    band=(0, 1e-6),
+)
+
+# %% [markdown]
+# 木の集まりには勾配がなく、Grad-CAM は使えません。LIME と SHAP は予測の関数を呼ぶだけなので、そのまま使えます。
+# レポートの「モデル非依存」とは、このことです。そして「局所的」とは、**人が違えば説明も違う**ことです。
+
+# %%
+other = explain_row(trees.predict, patients[1], scale)
+result_table(
+    [
+        {"特徴": name, "患者 1 の LIME": one, "患者 2 の LIME": two, "患者 1 の SHAP": phi}
+        for name, one, two, phi in zip(FEATURES, row_lime, other, tree_phi, strict=True)
+    ],
+    caption="LIME は 1 標準偏差あたりの傾き、SHAP は背景の平均からの寄与 (意味が違うので、値は一致しません)",
+    digits=1,
+)
+
+# %%
+claim(
+    "ch23.lime.local",
+    "2 人の患者の LIME の係数のずれの最大は、患者 1 の最大の係数の何倍か",
+    "レポート「局所的な解釈を提供する」",
+    float(np.abs(row_lime - other).max() / np.abs(row_lime).max()),
+    band=(0.05, 2),
+    unit="倍",
+)
+
+# %% [markdown]
 # ### 「グローバルおよび局所的な解釈が可能」
 #
 # 1 人ずつの値 (局所的) の大きさを多くの患者で平均すると、モデル全体での重要さ (グローバル) になります。
@@ -950,7 +1041,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 8. 日本語の文: 「おいしくない」は、どの言葉のせいか
+# ## 9. 日本語の文: 「おいしくない」は、どの言葉のせいか
 #
 # 宿の感想を 72 文、この講座のために書きました。MeCab (unidic-lite) で語に分け、辞書の形に直し、助詞などを除いた
 # **言葉の袋 (bag of words)** を小さなネットワークに渡して、満足か不満かを当てさせます。
@@ -1046,7 +1137,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 9. 3 つの方法を、測って比べる
+# ## 10. 3 つの方法を、測って比べる
 #
 # - **指差しゲーム**: 最大の場所が、図形の枠に入る割合
 # - **挿入曲線**: 何も見せない絵に、大事な順に升を足していく。早く確率が上がるほどよい (面積が大きい)
@@ -1128,7 +1219,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 10. 本物の写真で見る
+# ## 11. 本物の写真で見る
 #
 # 講座に同梱の backbone (CIFAR-10 で事前学習した小さな ResNet) に出力層をつなぎ、scikit-image に付属する 4 枚の写真の切れ端を見分けさせます。
 # そして 4 枚を 2×2 に貼り合わせた絵を見せて、「猫の根拠は」「コーヒーの根拠は」と順に尋ねます。答えの升は分かっています。
@@ -1205,7 +1296,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 11. 演習
+# ## 12. 演習
 #
 # 答えを書いたセルを実行してから、次の `check` のセルを実行してください。その場で採点されます。
 # 手がかりがほしいときは `hint("ch23.cam_weights")` のように、問題の名前を渡して呼びます。呼ぶたびに 1 段ずつ詳しくなります。
@@ -1315,15 +1406,15 @@ check("ch23.insertion")
 score()
 
 # %% [markdown]
-# ## 12. 補足・訂正
+# ## 13. 補足・訂正
 #
-# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています。3.1〜3.5 節で 1 つずつ直しました。
+# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています。4.1〜4.5 節で 1 つずつ直しました。
 # - **確率ではなく得点を微分する** 「対象のクラスに対する出力」は、論文では softmax の前の得点です。確率を微分すると、自信のある画像ほど
-#   マップが消えます (3.6 節)。
+#   マップが消えます (4.6 節)。
 # - **SHAP の基準** レポートは「特定のデータポイントに対するモデルの予測を基準にして」といいますが、基準は**背景データでの予測の平均**です。
-#   寄与の和は、その平均と、いまの予測との差になります。7 節の患者で、次のセルが確かめます。
-# - **Grad-CAM の図は、それだけでは根拠になりません** 4 節のような検査を通ってはじめて、モデルを見た図だといえます。
-# - **LIME の係数は、決め方で変わります** 部品の分け方、隠し方、核の幅、標本の数は、使う人が選びます。5 節では、隠し方だけで得点のばらつきが変わりました。
+#   寄与の和は、その平均と、いまの予測との差になります。8 節の患者で、次のセルが確かめます。
+# - **Grad-CAM の図は、それだけでは根拠になりません** 5 節のような検査を通ってはじめて、モデルを見た図だといえます。
+# - **LIME の係数は、決め方で変わります** 部品の分け方、隠し方、核の幅、標本の数は、使う人が選びます。6 節では、隠し方だけで得点のばらつきが変わりました。
 # - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます。
 
 # %%
@@ -1358,7 +1449,7 @@ claim(
 )
 
 # %% [markdown]
-# ## 13. まとめ
+# ## 14. まとめ
 #
 # この章で確かめたことを一覧にします。
 

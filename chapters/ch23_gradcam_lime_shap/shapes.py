@@ -54,7 +54,7 @@ class ShapeImages:
     @property
     def boxes(self) -> Array:
         """The shapes' bounding boxes, filled: bool, shape ``(n, size, size)``."""
-        rows, columns = self.masks.any(axis=2), self.masks.any(axis=1)
+        rows, columns = (np.asarray(self.masks.any(axis=axis)) for axis in (2, 1))
         return _between_first_and_last(rows)[:, :, None] & _between_first_and_last(columns)[:, None, :]
 
 
