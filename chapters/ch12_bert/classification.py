@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, f1_score
 from sklearn.pipeline import make_pipeline
 
-from chapters.ch12_bert.encoders import Bert
+from chapters.ch12_bert.encoders import Bert, run
 from course_utils.texts import Passages
 from course_utils.wordpiece import Encoding
 
@@ -156,12 +156,14 @@ def execute(method: Method, train: Passages, test: Passages, bert: Bert, seed: i
     if method.trainable:
         model = add_head(encoder.input, encoder.output, method.learning_rate)
     else:
-        inputs = [encoder.predict(each, batch_size=64, verbose=0) for each in inputs]
+        inputs = [run(encoder, each) for each in inputs]
         start = keras.Input(inputs[0].shape[1:])
         model = add_head(start, start, method.learning_rate)
     history = model.fit(inputs[0], train.labels, batch_size=BATCH, epochs=method.epochs, verbose=0)
     seconds = time.perf_counter() - started
-    test_probabilities, probe = (model.predict(each, batch_size=64, verbose=0) for each in inputs[1:])
+    test_probabilities, probe = (
+        run(model, each) if method.trainable else ops.convert_to_numpy(model(each)) for each in inputs[1:]
+    )
     loss = [float(value) for value in history.history["loss"]]
     return _measured(method.key, seed, seconds, loss, test_probabilities, probe[0], test)
 

@@ -66,8 +66,8 @@ def novel_corpus(cleaned: bool = True) -> Corpus:
 
 
 def split_passages(source: Source, seed: int) -> tuple[Passages, Passages]:
-    """Loads passages of three classes and keeps some of the groups for the test."""
-    return split_by_group(load_passages(source), TEST_SHARE, seed)
+    """Loads passages of three classes, 300 of each at the most, and keeps some of the groups for the test."""
+    return split_by_group(load_passages(source, per_class=300), TEST_SHARE, seed)
 
 
 def generate_registers() -> Iterator[Generation]:

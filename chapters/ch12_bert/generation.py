@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from chapters.ch12_bert.encoders import Bert
+from chapters.ch12_bert.encoders import Bert, run
 from course_utils.japanese import normalize, split_words
 from course_utils.wordpiece import Encoding
 
@@ -259,7 +259,7 @@ def train(generator: Generator, rows: Ids, learning_rate: float, batch: int, epo
     if generator.encoder.trainable:
         model = keras.Model(start, generator.head(generator.encoder.output))
     else:
-        inputs = generator.encoder.predict(inputs, batch_size=64, verbose=0)
+        inputs = run(generator.encoder, inputs)
         start = keras.Input(inputs.shape[1:])
         model = keras.Model(start, generator.head(start))
     model.compile(
@@ -271,9 +271,7 @@ def train(generator: Generator, rows: Ids, learning_rate: float, batch: int, epo
 
 def apparent_loss(generator: Generator, rows: Ids) -> float:
     """Held-out loss as training counts it: at every position of whole windows."""
-    hidden = generator.encoder.predict(
-        readable(rows[:, :-1], generator.vocabulary_size), batch_size=32, verbose=0
-    )
+    hidden = run(generator.encoder, readable(rows[:, :-1], generator.vocabulary_size))
     return float(np.mean([_loss(generator.head, h, t) for h, t in zip(hidden, rows[:, 1:], strict=True)]))
 
 
@@ -290,8 +288,7 @@ def hidden_target_loss(generator: Generator, rows: Ids, contexts: Sequence[int] 
     """
     losses = []
     for count in contexts:
-        inputs = readable(rows[:, :count], generator.vocabulary_size)
-        hidden = generator.encoder.predict(inputs, batch_size=32, verbose=0)
+        hidden = run(generator.encoder, readable(rows[:, :count], generator.vocabulary_size))
         losses.append(_loss(generator.head, hidden[:, -1], rows[:, count]))
     return float(np.mean(losses))
 
