@@ -72,7 +72,7 @@ weighted = np.tensordot(alpha, A, axes=1)
 print("重みを掛けた和\n", weighted, "\n負を 0 に\n", np.maximum(weighted, 0))
 
 # %% [markdown]
-# 式で書くと、次のとおりです。$y^c$ はクラス $c$ の**得点 (softmax の前の値、logit)**、$Z$ はマスの数です。
+# 式で書くと、次のとおりです。$y^c$ はクラス $c$ の**得点 (logit)**、つまり softmax の前の値で、$Z$ はマスの数です。
 #
 # $$\alpha_k^c = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
 # L^c = \mathrm{ReLU}\Bigl( \sum_k \alpha_k^c A^k \Bigr)$$
@@ -152,8 +152,20 @@ if course.profile == "full":
     for name, prepare in (("正しい前処理", preprocess), ("x / 255", experiment.divide_by_255)):
         chances = ops.softmax(experiment.logits(vgg16, cat[None], prepare)).numpy()[0]
         print(f"{name}: {names[chances.argmax()]} ({chances.max():.2f})")
+
+# %%
+best = int(vgg16.predict(preprocess(cat[None]), verbose=0).argmax())
+right_cam = explain_by_gradient(vgg16, "block5_conv3", preprocess(cat), best)
 del vgg16  # 550 MB あるので、使い終えたら手放す
 keras.backend.clear_session()
+figures.show_maps(
+    [cat, cat],
+    methods.enlarge(np.stack([report_cam, right_cam]), 224),
+    ["レポートの手順", "1 節の式と正しい前処理"],
+    columns=2,
+    heading="VGG16 の block5_conv3 (quick では乱数の重み)",
+    alt="猫の写真に 2 つのマップを重ねた図。左はレポートの手順、右は 1 節の式と caffe 方式の前処理によるもので、注目の場所が違う。",
+)
 
 # %%
 picture = np.clip(report_overlay(report_cam, cat_bgr), 0, 255).astype("uint8")
@@ -246,7 +258,7 @@ claim(
 #
 # このネットワークは、全体平均プーリングのあとに Dense が 1 つだけです。すると得点は
 # $y^c = \sum_k w_k^c \frac{1}{Z} \sum_{ij} A^k_{ij} + b^c$ なので、微分はどのマスでも $w_k^c / Z$ です。
-# つまり Grad-CAM は、Zhou らの CAM $\sum_k w_k^c A^k$ を $Z$ で割り、負を 0 にしたものに**ぴったり一致**します。
+# つまり Grad-CAM は、Zhou らの**クラス活性化マップ (class activation map, CAM)** $\sum_k w_k^c A^k$ を $Z$ で割り、負を 0 にしたものに**ぴったり一致**します。
 
 # %%
 features = keras.Model(model.input, model.get_layer("block3_conv2").output).predict(inputs, verbose=0)
@@ -496,7 +508,7 @@ claim(
 # ## 5. 重みを乱数にしたら、マップは変わるか
 #
 # 説明がモデルを説明しているなら、モデルを壊せば説明も壊れるはずです。Adebayo らは、出力層から入口へ向かって
-# 重みを 1 層ずつ乱数に替え、もとのマップと比べました。輪郭線を描いただけの絵は、見た目はそれらしくても、モデルをまったく見ていません。
+# 重みを 1 層ずつ乱数に替え、もとのマップと比べました。ここでは**順位相関 (rank correlation)**、つまりマスの順位がどれだけそろうかで比べます。輪郭線を描いただけの絵は、見た目はそれらしくても、モデルをまったく見ていません。
 
 # %%
 sanity = experiment.sanity(model, experiment.unseen_shapes(1, 40), seed=1)
@@ -705,7 +717,8 @@ for person, values in added.items():
 #
 # $$\phi_i = \sum_{S \not\ni i} \frac{|S|!\,(M - |S| - 1)!}{M!} \bigl( v(S \cup \{i\}) - v(S) \bigr)$$
 #
-# 予測の説明では、特徴が「人」、その特徴だけを見せたときの出力が「日当」$v(S)$ です。
+# この値が**シャープレイ値 (Shapley value)** で、$S$ は先に来ていた人の集まり、**提携 (coalition)** です。
+# 予測の説明では、特徴が「人」、提携 $S$ の特徴だけを見せたときの出力が「日当」$v(S)$ です。
 # $v$ は $2^M$ 通りあるので、10 個の特徴なら 1,024 回の予測で正確に求まります。
 
 # %%
@@ -774,7 +787,7 @@ claim(
 )
 
 # %% [markdown]
-# 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの組でも減らなければ、その特徴の値も減らないことです。
+# 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの提携でも減らなければ、その特徴の値も減らないことです。
 # 100 個のゲームで、特徴 0 の増え方をでたらめに上乗せして数えます。
 
 # %%
@@ -816,7 +829,7 @@ claim(
 #
 # $$\pi(S) = \frac{M - 1}{\binom{M}{|S|}\,|S|\,(M - |S|)}, \qquad \sum_i \phi_i = v(\text{全員}) - v(\emptyset)$$
 #
-# すべての組を使えば、答えは列挙と**一致**します。特徴が多くて列挙できないときは、組を選び出して近似します。
+# すべての提携を使えば、答えは列挙と**一致**します。特徴が多くて列挙できないときは、提携を選び出して近似します。
 
 # %%
 sizes = subsets[1:-1].sum(axis=1)
@@ -824,7 +837,7 @@ weights = np.array([methods.shapley_kernel(9, int(size)) for size in sizes])
 by_regression = methods.kernel_shap(subsets[1:-1], values[1:-1], weights, values[0], values[-1])
 claim(
     "ch23.shap.kernel",
-    "すべての組を使った kernel SHAP と列挙のずれの最大 (9 つの升)",
+    "すべての提携を使った kernel SHAP と列挙のずれの最大 (9 つの升)",
     "Lundberg & Lee 2017、定理 2",
     float(np.abs(by_regression - square_phi).max()),
     band=(0, 1e-8),
@@ -1140,8 +1153,8 @@ claim(
 # ## 10. 3 つの方法を、測って比べる
 #
 # - **指差しゲーム**: 最大の場所が、図形の枠に入る割合
-# - **挿入曲線**: 何も見せない絵に、大事な順に升を足していく。早く確率が上がるほどよい (面積が大きい)
-# - **削除曲線**: もとの絵から、大事な順に升を隠していく。早く確率が下がるほどよい (面積が小さい)
+# - **挿入曲線 (insertion curve)**: 何も見せない絵に、大事な順に升を足していく。早く確率が上がるほどよい (面積が大きい)
+# - **削除曲線 (deletion curve)**: もとの絵から、大事な順に升を隠していく。早く確率が下がるほどよい (面積が小さい)
 # - **安定さ**: 方法の中の乱数を替えた 2 つのマップの順位相関
 #
 # どのマップも 4 画素の升で平均し、升を並べた順で比べます。「でたらめ」は、升をでたらめに並べた順です。
