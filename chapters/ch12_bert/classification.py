@@ -61,10 +61,10 @@ class Method:
 METHODS: tuple[Method, ...] = (
     Method("0", "レポートのまま", pair=True, masked=False, learning_rate=1e-7),
     Method("1", "学習率 1e-3", pair=True, masked=False),
-    Method("2", "文を 1 回だけ、詰め物を隠す"),
+    Method("2", "文を 1 回だけ、パディングを隠す"),
     Method("3", "全位置の平均", averaged=True),
     Method("4", "20 エポック", averaged=True, epochs=20),
-    Method("5", "encoder も学習", averaged=True, trainable=True, learning_rate=5e-4),
+    Method("5", "エンコーダも学習", averaged=True, trainable=True, learning_rate=5e-4),
     Method("乱", "5 を乱数の重みから", averaged=True, trainable=True, learning_rate=5e-4, pretrained=False),
 )
 BASELINES = {

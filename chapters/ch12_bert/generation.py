@@ -61,8 +61,8 @@ STEPS: tuple[Step, ...] = (
     Step("1", "BERT 自身の番号", False, False, False, 1e-7),
     Step("2", "因果マスク", False, True, False, 1e-7),
     Step("3", "学習率 1e-3", False, True, False, 1e-3),
-    Step("5", "encoder も学習", False, True, True, 5e-4),
-    Step("漏", "マスクなしで encoder も学習", False, False, True, 5e-4),
+    Step("5", "エンコーダも学習", False, True, True, 5e-4),
+    Step("漏", "マスクなしでエンコーダも学習", False, False, True, 5e-4),
     Step("乱", "5 を乱数の重みから", False, True, True, 5e-4, pretrained=False),
 )
 """What is trained. Step 4 of the tables is the model of step 3, read with its full context."""

@@ -9,8 +9,8 @@
 #
 # **この章でできるようになること**
 #
-# - 日本語の文を語、断片、番号へと変え、どこで情報が失われるかを説明する
-# - 埋め込み、自己注意、encoder の層を定義から書き、Keras の層と同じ値になることを確かめる
+# - 日本語の文を語、ピース、番号へと変え、どこで情報が失われるかを説明する
+# - 埋め込み、自己注意、エンコーダの層を定義から書き、Keras の層と同じ値になることを確かめる
 # - 「損失が $\ln V$ のまま動かない」「答えが入力から見えている」といった失敗を、測って見つけて直す
 #
 # **前提** 第 11 章 (Transformer) の注意機構。この章だけを読むこともできます。
@@ -51,9 +51,9 @@ from course_utils.bert import (
     build_bert,
     load_bert,
     load_tokenizer,
-    mask_tokens,
     with_mlm_head,
 )
+from course_utils.bert import mask_tokens as mask_pieces
 from course_utils.claims import claim, claims_table
 from course_utils.japanese import normalize, split_words, unknown_words
 from course_utils.paths import shipped_data
@@ -114,9 +114,9 @@ claim(
 )
 
 # %% [markdown]
-# ### WordPiece: 語をさらに断片に切る
+# ### WordPiece: 語をさらにピースに切る
 #
-# 語をそのまま数えると、種類が多すぎます。**WordPiece** は、よく出る断片だけを語彙に持ち、珍しい語は断片をつないで表します。
+# 語をそのまま数えると、種類が多すぎます。**WordPiece** は、よく出るピースだけを語彙に持ち、珍しい語はピースをつないで表します。
 # 手で 1 語を切ってみましょう。語彙に「学」「学習」「##習」「##者」があるとします。`##` は「前に続く」という印です。
 #
 # 1. 「学習者」を頭から見て、語彙にあるいちばん長いものを探します。「学習者」はありません。「学習」があります。
@@ -132,11 +132,11 @@ for word in ("探偵小説", "チョコレート", "スマートフォン", "甞
     print(word, "→", tokenizer.pieces(word))
 
 # %% [markdown]
-# 断片の番号 (**id**) は、語彙の中の位置です。BERT は、次の 3 つの列を読みます。
+# ピースの番号 (**id**) は、語彙の中の位置です。BERT は、次の 3 つの列を読みます。
 #
-# - `token_ids`: 断片の番号。先頭に `[CLS]`、区切りに `[SEP]`、余りに `[PAD]` を入れます。
+# - `token_ids`: ピースの番号。先頭に `[CLS]`、区切りに `[SEP]`、余りに `[PAD]` を入れます。
 # - `segment_ids`: 1 つ目の文なら 0、2 つ目の文なら 1。
-# - `padding_mask`: 断片があれば 1、`[PAD]` なら 0。
+# - `padding_mask`: ピースがあれば 1、`[PAD]` なら 0。
 
 # %% tags=["nbval-check-output"]
 encoded = tokenizer.encode(["雨が降る。"], ["傘をさす。"], length=12)
@@ -193,7 +193,7 @@ claim(
 # %% [markdown]
 # ### 自己注意 (self-attention)
 #
-# 各断片は、ほかの断片を「どれくらい見るか」を決め、その割合で情報を混ぜます。手で計算しましょう。
+# 各ピースは、ほかのピースを「どれくらい見るか」を決め、その割合で情報を混ぜます。手で計算しましょう。
 # 見る側の query が $(1, 0)$、見られる側の key が $(1, 0)$ と $(0, 1)$ の 2 つなら、内積は $1$ と $0$ です。
 # 次元の平方根 $\sqrt{2}$ で割って softmax を取ると、割合になります。
 
@@ -223,12 +223,12 @@ def attend(query, key, value, mask):
 
 
 # %% [markdown]
-# **Multi-Head Attention** は、これを小さな次元に分けていくつも並べ、最後に 1 つの行列で混ぜます。同梱の BERT は 4 つ (4 heads) です。
+# **Multi-Head Attention** は、これを小さな次元に分けていくつも並べ、最後に 1 つの行列で混ぜます。並べた 1 つ 1 つを**ヘッド (head)** と呼びます。同梱の BERT には 1 層に 4 つあります。
 
 # %%
 layer = backbone.get_layer("layer_0")
 wq, bq, wk, bk, wv, bv, wo, bo = (weight.numpy() for weight in layer.attention.weights)
-print("query の重み (入力の次元, head の数, head の次元) =", wq.shape)
+print("query の重み (入力の次元, ヘッドの数, ヘッドの次元) =", wq.shape)
 
 
 # %%
@@ -252,7 +252,7 @@ claim(
 )
 
 # %% [markdown]
-# ### encoder の 1 層
+# ### エンコーダ (encoder) の 1 層
 #
 # 「それぞれの層は Multi-Head Attention と Feed Forward NN から成る」とレポートにあります。実際には、それぞれの**あと**に
 # 入力を足して (残差接続)、LayerNorm を掛けます (post-norm)。Feed Forward の活性化関数は GELU です。
@@ -274,7 +274,7 @@ middle = layer_norm(x + attended, *(w.numpy() for w in layer.attention_norm.weig
 output = layer_norm(middle + feed_forward(middle, layer), *(w.numpy() for w in layer.output_norm.weights))
 claim(
     "ch12.layer",
-    "注意、残差、LayerNorm、Feed Forward を順に書くと、encoder の層と同じ値になる (ずれの最大)",
+    "注意、残差、LayerNorm、Feed Forward を順に書くと、エンコーダの層と同じ値になる (ずれの最大)",
     "レポート「アーキテクチャ」",
     difference(output, layer(x[None], encoded["padding_mask"])[0]),
     band=(0, 1e-3),
@@ -308,13 +308,13 @@ claim(
 )
 
 # %% [markdown]
-# `[PAD]` をいくつ足しても、本物の断片の出力は変わりません。マスクが効いている証拠です。
+# `[PAD]` をいくつ足しても、本物のピースの出力は変わりません。マスクが効いている証拠です。
 
 # %%
 longer = tokenizer.encode(["雨が降る。"], ["傘をさす。"], length=40)
 claim(
     "ch12.padding",
-    "[PAD] を足しても、断片の出力は変わらない (ずれの最大)",
+    "[PAD] を足しても、ピースの出力は変わらない (ずれの最大)",
     "この章",
     difference(ours["sequence_output"][0][mask], backbone(longer)["sequence_output"][0][: mask.sum()]),
     band=(0, 1e-3),
@@ -390,26 +390,26 @@ result_table(
     [
         {
             "位置": place,
-            "断片": tokenizer.vocabulary[sentence["token_ids"][0, place]],
+            "ピース": tokenizer.vocabulary[sentence["token_ids"][0, place]],
             "双方向": bool(both_ways[place] > 0),
             "因果マスク": bool(one_way[place] > 0),
         }
         for place in range(count)
     ],
-    caption="位置 5 の出力は、その断片の影響を受けるか",
+    caption="位置 5 の出力は、そのピースの影響を受けるか",
 )
 
 # %%
 claim(
     "ch12.bidirectional",
-    "BERT の出力は、前の断片からも後ろの断片からも影響を受ける (影響のある位置の割合)",
+    "BERT の出力は、前のピースからも後ろのピースからも影響を受ける (影響のある位置の割合)",
     "レポート「双方向性」",
     float((both_ways[:count] > 0).mean()),
     band=(1, 1),
 )
 claim(
     "ch12.causal",
-    "因果マスクを付けると、後ろの断片の影響は完全に 0 になる (勾配の最大)",
+    "因果マスクを付けると、後ろのピースの影響は完全に 0 になる (勾配の最大)",
     "Vaswani et al. 2017",
     float(one_way[6:].max()),
     band=(0, 0),
@@ -420,32 +420,32 @@ claim(
 #
 # ### 穴埋め: Masked Language Model (MLM)
 #
-# 断片の 15 % を選び、それを当てさせます。選んだ断片のうち 80 % は `[MASK]` に、10 % はでたらめな断片に置き換え、残りの 10 % はそのまま残します。
+# ピースの 15 % を選び、それを当てさせます。選んだピースのうち 80 % は `[MASK]` に、10 % はでたらめなピースに置き換え、残りの 10 % はそのまま残します。
 # 本番の文に `[MASK]` はないので、「`[MASK]` のところだけ考える」モデルにならないようにするためです。
-# 100 個の断片なら、選ばれるのが 15 個、`[MASK]` になるのが 12 個、置き換わるのが 1.5 個、残るのが 1.5 個です。
+# 100 個のピースなら、選ばれるのが 15 個、`[MASK]` になるのが 12 個、置き換わるのが 1.5 個、残るのが 1.5 個です。
 
 # %%
 passages = load_passages("registers")
 texts = tokenizer.encode(passages.texts, length=96)
 rng = np.random.default_rng(course.seed)
-masked_ids, labels = mask_tokens(texts["token_ids"], tokenizer, rng)
+masked_ids, labels = mask_pieces(texts["token_ids"], tokenizer, rng)
 chosen = labels >= 0
 
 # %%
 ordinary = ~np.isin(texts["token_ids"], [tokenizer.pad, tokenizer.cls, tokenizer.sep])
 is_mask = masked_ids[chosen] == tokenizer.mask
 is_same = masked_ids[chosen] == labels[chosen]
-print(f"断片 {ordinary.sum():,}、選ばれたもの {chosen.sum():,}")
+print(f"ピース {ordinary.sum():,}、選ばれたもの {chosen.sum():,}")
 for name, statement, measured, band in (
-    ("chosen", "選ばれる断片の割合", chosen.sum() / ordinary.sum(), (0.14, 0.16)),
+    ("chosen", "選ばれるピースの割合", chosen.sum() / ordinary.sum(), (0.14, 0.16)),
     ("mask", "選ばれたうち [MASK] になる割合", is_mask.mean(), (0.78, 0.82)),
     ("same", "選ばれたうち、そのまま残る割合", is_same.mean(), (0.085, 0.115)),
-    ("random", "選ばれたうち、別の断片になる割合", (~is_mask & ~is_same).mean(), (0.085, 0.115)),
+    ("random", "選ばれたうち、別のピースになる割合", (~is_mask & ~is_same).mean(), (0.085, 0.115)),
 ):
     claim(f"ch12.masking.{name}", statement, "Devlin et al. 2019、3.1 節", float(measured), band=band)
 
 # %% [markdown]
-# 学習前のモデルは、$V$ 個の断片にほとんど同じ確率 $1/V$ を付けます。すると損失は $-\ln(1/V) = \ln V$ です。
+# 学習前のモデルは、$V$ 個のピースにほとんど同じ確率 $1/V$ を付けます。すると損失は $-\ln(1/V) = \ln V$ です。
 # 語彙が 32,000 なら 10.37。**損失が $\ln V$ のままなら、何も学んでいない**と分かります。あとで使う大事な目印です。
 
 # %%
@@ -519,8 +519,9 @@ claim(
 #
 # ### 穴埋めの成績
 #
-# 事前学習に使わなかった青空文庫の作品で測った成績が、重みと一緒に保存してあります。
-# 基準は、文脈を見ずに、いちばんよく出る断片をいつも答える方法です (**ユニグラム、unigram**)。
+# 事前学習に使わなかった青空文庫の作品で測った成績が、重みと一緒に保存してあります。パープレキシティ (perplexity) は損失の指数で、
+# 「候補をいくつまで絞れたか」を表します。
+# 基準は、文脈を見ずに、いちばんよく出るピースをいつも答える方法です (**ユニグラム、unigram**)。
 
 # %%
 card = json.loads((shipped_data() / "language" / "bert_tiny_aozora.json").read_text("utf-8"))
@@ -531,7 +532,7 @@ result_table(
             "": name,
             "穴埋めの精度": measured[f"{key}_accuracy"],
             "損失": measured[f"{key}_loss"],
-            "perplexity = exp(損失)": math.exp(measured[f"{key}_loss"]),
+            "パープレキシティ = exp(損失)": math.exp(measured[f"{key}_loss"]),
         }
         for name, key in (("小さな BERT", "mlm"), ("頻度だけの基準", "unigram"))
     ],
@@ -605,7 +606,7 @@ result_table(
 #
 # ### 近くに置かれた語
 #
-# 埋め込みの向きが近い断片を探します (コサイン類似度)。似た使われ方をする語が、近くに集まっています。
+# 埋め込みの向きが近いピースを探します (コサイン類似度)。似た使われ方をする語が、近くに集まっています。
 
 # %%
 directions = token / np.linalg.norm(token, axis=1, keepdims=True)
@@ -617,13 +618,13 @@ def neighbours(word, count=6):
 
 
 result_table(
-    [{"語": word, "近い断片": neighbours(word)} for word in ("父", "三", "彼", "行っ", "赤い", "東京")]
+    [{"語": word, "近いピース": neighbours(word)} for word in ("父", "三", "彼", "行っ", "赤い", "東京")]
 )
 
 # %% [markdown]
 # ### 注意を見る
 #
-# 4 層 × 4 heads の注意のうち、隣の断片を強く見る head を 2 つ選んで描きます。行が見る側、列が見られる側で、各行の合計は 1 です。
+# 4 層に 4 つずつある注意のうち、隣のピースを強く見るヘッドを 2 つ選んで描きます。行が見る側、列が見られる側で、各行の合計は 1 です。
 
 # %%
 short = tokenizer.encode(["彼は窓を開けて、外を見た。"], length=20)
@@ -637,11 +638,11 @@ picked = [np.unravel_index(score.argmax(), score.shape) for score in (previous, 
 # %%
 figures.show_attention(
     [maps[index] for index in picked],
-    [f"{n + 1} 層目の head {h + 1}" for n, h in picked],
+    [f"{n + 1} 層目のヘッド {h + 1}" for n, h in picked],
     pieces,
-    heading="前の断片をいちばん見る head (左) と、次の断片をいちばん見る head (右)",
-    alt="2 枚の注意の図。縦軸が見る側、横軸が見られる側の断片で、色が濃いほど強く見る。丸は各行の最大。"
-    f"左の head は直前の断片を平均 {previous.max():.2f}、右の head は直後の断片を平均 {following.max():.2f} の重みで見る。",
+    heading="前のピースをいちばん見るヘッド (左) と、次のピースをいちばん見るヘッド (右)",
+    alt="2 枚の注意の図。縦軸が見る側、横軸が見られる側のピースで、色が濃いほど強く見る。丸は各行の最大。"
+    f"左のヘッドは直前のピースを平均 {previous.max():.2f}、右のヘッドは直後のピースを平均 {following.max():.2f} の重みで見る。",
 )
 
 # %%
@@ -761,12 +762,12 @@ claim(
 # %% [markdown]
 # ### なぜか、その 2: よその番号
 #
-# BERT にとって、番号は自分の語彙の位置です。並べ替えた語の表の位置を渡すと、まったく別の断片として読まれます。
+# BERT にとって、番号は自分の語彙の位置です。並べ替えた語の表の位置を渡すと、まったく別のピースとして読まれます。
 
 # %%
 result_table(
     [
-        {"語": word, "表の位置": place[word], "BERT が読む断片": tokenizer.vocabulary[place[word]]}
+        {"語": word, "表の位置": place[word], "BERT が読むピース": tokenizer.vocabulary[place[word]]}
         for word in split_words("私は雨の音が好きだ。")
         if word in place
     ]
@@ -781,7 +782,7 @@ result_table(
 read = [tokenizer.vocabulary[place[word]] for word in vocabulary]
 claim(
     "ch12.generation.foreign",
-    "語の表の位置が、BERT の語彙でたまたま同じ断片を指す割合",
+    "語の表の位置が、BERT の語彙でたまたま同じピースを指す割合",
     "この章",
     float(np.mean([a == b for a, b in zip(vocabulary, read, strict=True)])),
     band=(0, 0.01),
@@ -798,7 +799,7 @@ closed = influence(causal, sentence, 5)[6]
 print(f"位置 5 の出力を、正解のある位置 6 で微分: 双方向 {leak:.3f}、因果マスク {closed:.3f}")
 claim(
     "ch12.generation.leak",
-    "双方向の encoder では、正解 (次の入力) の影響が 0 でない (全位置の影響に占める割合)",
+    "双方向のエンコーダでは、正解 (次の入力) の影響が 0 でない (全位置の影響に占める割合)",
     "この章",
     float(leak / both_ways.sum()),
     band=(0.001, 1),
@@ -833,13 +834,13 @@ claim(
 # | 手順 | 直すところ |
 # |:--|:--|
 # | 0 | レポートのまま |
-# | 1 | BERT 自身の断片と番号を使う |
+# | 1 | BERT 自身のピースと番号を使う |
 # | 2 | 因果マスクを付け、後ろを隠す |
 # | 3 | 学習率を 1e-3 にする |
 # | 4 | 書くとき、それまでの全部を読ませる |
-# | 5 | encoder も学習する (出力層は事前学習の MLM のものを使う) |
+# | 5 | エンコーダも学習する (出力層は事前学習の MLM のものを使う) |
 #
-# 物差しは **perplexity** (パープレキシティ) です。損失の指数 $e^{損失}$ で、「次の候補を何個まで絞れたか」を表します。さいころなら $V$、完全に当てれば 1 です。
+# 物差しは**パープレキシティ (perplexity)** です。損失の指数 $e^{損失}$ で、「次の候補を何個まで絞れたか」を表します。さいころなら $V$、完全に当てれば 1 です。
 # **答えを入力から隠して**測るのが要点です。手順 0 から 3 は直前の 1 語だけ、4 と 5 はそれまでの全部を読ませます。
 #
 # まず、この場で 3 (と 4) と 5 を、1 エポックだけ学習します。
@@ -864,7 +865,7 @@ registers = experiment.stored_generations("generation")
 result_table(tables.ladder(registers), caption="短文、5 つの種: 最小 / 中央値 / 最大")
 
 # %% [markdown]
-# 「見かけ」は、学習のときと同じ測り方です。「1 文字あたり」は、語と断片のように切り方が違っても比べられるように、1 文字に直した perplexity です。
+# 「見かけ」は、学習のときと同じ測り方です。「1 文字あたり」は、語とピースのように切り方が違っても比べられるように、1 文字に直したパープレキシティです。
 #
 # 次は、レポートと同じ規模です。夏目漱石の『こころ』と『それから』で、バッチも 64 に戻しました (`… experiment generation_aozora`、
 # テキストは `COURSE_DATA_DIR` か青空文庫から)。それぞれの終わりの 1 割を測定に使います。手順 0 だけは、レポートのとおりルビや注記を残しました。
@@ -878,7 +879,7 @@ result_table(tables.samples(novels), caption="「私は」の続き")
 
 # %% [markdown]
 # 手順 1 と 2 だけでは、何も変わりません。学習率が小さすぎて、直した効果が出ないからです。**誤りが重なっていると、1 つ直しても成績は動かない**ことがあります。
-# 学習率を直すと perplexity が大きく下がり、文脈を渡し、encoder も学習すると、さらに下がります。
+# 学習率を直すとパープレキシティが大きく下がり、文脈を渡し、エンコーダも学習すると、さらに下がります。
 
 # %%
 losses = {key: tables.generations(novels, key)[0] for key in ("0", "2", "3", "5", "漏", "乱")}
@@ -898,35 +899,35 @@ claim(
 )
 claim(
     "ch12.novels.rate",
-    "学習率を直すと、perplexity は何分の 1 になるか (手順 2 → 3)",
+    "学習率を直すと、パープレキシティは何分の 1 になるか (手順 2 → 3)",
     "この章",
     math.exp(losses["3"].one_word - losses["2"].one_word),
     band=(0, 0.2),
 )
 claim(
     "ch12.novels.context",
-    "文脈をすべて渡すと、perplexity は何倍になるか (手順 3 → 4)",
+    "文脈をすべて渡すと、パープレキシティは何倍になるか (手順 3 → 4)",
     "この章",
     math.exp(losses["3"].full - losses["3"].one_word),
     band=(0, 1),
 )
 claim(
     "ch12.novels.encoder",
-    "encoder も学習すると、perplexity は何倍になるか (手順 4 → 5)",
+    "エンコーダも学習すると、パープレキシティは何倍になるか (手順 4 → 5)",
     "この章",
     math.exp(losses["5"].full - losses["3"].full),
     band=(0, 0.9),
 )
 claim(
     "ch12.novels.unigram",
-    "直し終えた perplexity は、頻度だけの基準の何分の 1 か",
+    "直し終えたパープレキシティは、頻度だけの基準の何分の 1 か",
     "この章",
     math.exp(losses["5"].full - losses["5"].unigram),
     band=(0, 0.5),
 )
 claim(
     "ch12.novels.pretraining",
-    "事前学習ずみの重みから始めると、乱数から始めた場合の perplexity の何倍になるか (手順 5)",
+    "事前学習ずみの重みから始めると、乱数から始めた場合のパープレキシティの何倍になるか (手順 5)",
     "レポート「事前学習とファインチューニング」",
     math.exp(losses["5"].full - losses["乱"].full),
     band=(0, 0.9),
@@ -936,9 +937,9 @@ claim(
 # この比較には、正直に言っておくべきことがあります。小さな BERT の事前学習には、『こころ』と『それから』も入っているかもしれません。
 # 向こうは穴埋め、こちらは続きの予測なので問題は違いますが、まったくの初見とは言えません。短文のほうは、事前学習に 1 つも入っていません。
 #
-# ### 答えが見えていると、perplexity は意味を失う
+# ### 答えが見えていると、パープレキシティは意味を失う
 #
-# 因果マスクを付けずに、まともな学習率で encoder ごと学習したら、どうなるでしょうか。
+# 因果マスクを付けずに、まともな学習率でエンコーダごと学習したら、どうなるでしょうか。
 
 # %%
 result_table(tables.leaks(novels), caption="『こころ』と『それから』: 答えが見える測り方と、隠した測り方")
@@ -946,14 +947,14 @@ result_table(tables.leaks(novels), caption="『こころ』と『それから』
 # %%
 claim(
     "ch12.leak.apparent",
-    "答えが見えていると、見かけの perplexity は 1 に近づく",
+    "答えが見えていると、見かけのパープレキシティは 1 に近づく",
     "この章",
     math.exp(losses["漏"].apparent),
     band=(1, 3),
 )
 claim(
     "ch12.leak.hidden",
-    "同じモデルは、答えを隠すと、正しく学んだモデル (手順 5) の何倍の perplexity になるか",
+    "同じモデルは、答えを隠すと、正しく学んだモデル (手順 5) の何倍のパープレキシティになるか",
     "この章",
     math.exp(losses["漏"].full - losses["5"].full),
     band=(2, 1e9),
@@ -980,7 +981,7 @@ print(f"学習 {len(train.texts)}、テスト {len(test.texts)}")
 result_table([{"文体": train.class_names[k], "文": train.texts[i]} for i, k in ((0, 0), (3, 1), (6, 2))])
 
 # %% [markdown]
-# 文を自分自身と組にして 128 個の断片にそろえ、番号だけを渡します。`attention_mask` は作らせていますが、モデルには渡していません。
+# 文を自分自身と組にして 128 個のピースにそろえ、番号だけを渡します。`attention_mask` は作らせていますが、モデルには渡していません。
 # そのため `[PAD]` も文の一部として読まれます。凍結した BERT の `[CLS]` の出力に、2 つの `Dense` を付け、学習率 1e-7 で 5 エポック学習します。
 
 
@@ -1047,7 +1048,7 @@ for method in classification.METHODS:
 result_table(tables.scores(live), caption="3 つの文体、種 1")
 
 # %% [markdown]
-# 5 つの種で、encoder の学習まで走らせた結果が保存してあります (`… experiment classification`)。種ごとに話題を分け直しました。
+# 5 つの種で、エンコーダの学習まで走らせた結果が保存してあります (`… experiment classification`)。種ごとに話題を分け直しました。
 
 # %%
 styles = experiment.stored_classifications("classification")
@@ -1065,7 +1066,7 @@ plot_runs(
 figures.show_confusion(
     {
         "TF-IDF": tables.total_confusion(styles, "TF-IDF"),
-        "BERT (5 encoder も学習)": tables.total_confusion(styles, "5"),
+        "BERT (5 エンコーダも学習)": tables.total_confusion(styles, "5"),
     },
     train.class_names,
     heading="混同行列 (5 つの種の合計)",
@@ -1090,7 +1091,7 @@ plot_runs(
 figures.show_confusion(
     {
         "TF-IDF": tables.total_confusion(authors, "TF-IDF"),
-        "BERT (5 encoder も学習)": tables.total_confusion(authors, "5"),
+        "BERT (5 エンコーダも学習)": tables.total_confusion(authors, "5"),
     },
     ("夏目漱石", "芥川龍之介", "太宰治"),
     heading="混同行列 (5 つの種の合計)",
@@ -1110,8 +1111,8 @@ def median_accuracy(results, key):
 # %% [markdown]
 # ## 7. 計算の量
 #
-# 「計算資源を多く消費することや推論速度が遅くなることもある」。1 つの文 (128 断片) を読むときの掛け算の数を数えます。
-# 1 断片あたり、encoder の行列の要素 1 つにつき 1 回、そのほかに注意の得点と混ぜ合わせで $2 \times 128 \times 次元$ 回です。
+# 「計算資源を多く消費することや推論速度が遅くなることもある」。1 つの文 (128 ピース) を読むときの掛け算の数を数えます。
+# 1 ピースあたり、エンコーダの行列の要素 1 つにつき 1 回、そのほかに注意の得点と混ぜ合わせで $2 \times 128 \times 次元$ 回です。
 
 
 # %%
@@ -1185,7 +1186,131 @@ if course.profile == "full":
 # %%
 from grader import check, hint, score, solution
 
-# EXERCISES-HERE
+# %% [markdown]
+# ### 問題 1 WordPiece で単語を切る (1 点)
+#
+# `wordpiece(word, vocabulary)` を書きましょう。1 節で手で計算したとおり、頭から順に、語彙にあるいちばん長いピースを切り取ったリストを返します。
+# 2 つ目からのピースは、`##` を付けて語彙を引きます。途中で 1 つも見つからなければ、`["[UNK]"]` を返します。
+
+# %%
+# EXERCISE ch12.wordpiece
+
+# %%
+check("ch12.wordpiece")
+
+# %% [markdown]
+# ### 問題 2 3 つの埋め込みを足す (1 点)
+#
+# `embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta)` を書きましょう。
+# `token_ids` と `segment_ids` は `(バッチ, 長さ)`、3 つの表は `(行数, 次元)` の配列です。埋め込みを足し、LayerNormalization
+# (分散に足す値は 1e-12) を掛けた `(バッチ, 長さ, 次元)` の配列を返します。
+
+# %%
+# EXERCISE ch12.embeddings
+
+# %%
+check("ch12.embeddings")
+
+# %% [markdown]
+# ### 問題 3 パディングを見ない注意 (2 点)
+#
+# `attention(query, key, value, padding_mask)` を書きましょう。`query`、`key`、`value` は `(バッチ, 長さ, 次元)`、
+# `padding_mask` は `(バッチ, 長さ)` で、本物のトークンが 1、パディングが 0 です。`(出力, 重み)` の組を返します。
+# パディングの列の重みは、ちょうど 0 にします。スコアが大きくてもあふれないようにしましょう。
+
+# %%
+# EXERCISE ch12.attention
+
+# %%
+check("ch12.attention")
+
+# %% [markdown]
+# ### 問題 4 BERT のパラメータを数える (1 点)
+#
+# `bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length)` を書きましょう。
+# 埋め込みから pooler までの、学習できるパラメータの数を返します。セグメントは 2 種類です。2 節の表が手がかりになります。
+
+# %%
+# EXERCISE ch12.parameters
+
+# %%
+check("ch12.parameters")
+
+# %% [markdown]
+# ### 問題 5 MLM のマスク (2 点)
+#
+# `mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed)` を書きましょう。`special_ids` にない id を、それぞれ 15 % の確率で選びます。
+# 選んだもののうち 80 % を `mask_id` に、10 % を語彙全体から引いたでたらめな id に置き換え、10 % はそのまま残します。
+# `(置き換えたあとの id, ラベル)` の組を返します。ラベルは、選んだところが元の id、ほかは -1 です。乱数は `np.random.default_rng(seed)` から引きます。
+
+# %%
+# EXERCISE ch12.mask_tokens
+
+# %%
+check("ch12.mask_tokens")
+
+# %% [markdown]
+# ### 問題 6 文の組を入力にする (2 点)
+#
+# `make_pair(first, second, length, cls_id, sep_id, pad_id)` を書きましょう。id のリスト 2 つを `[CLS] first [SEP] second [SEP]` と並べ、
+# 長さを `length` にそろえます。長すぎるときは、先に、そのつど長いほうの文の末尾を 1 つずつ捨てます。
+# `token_ids`、`segment_ids`、`padding_mask` の 3 つのリストをもつ辞書を返します。パディングのセグメントは 0 です。
+
+# %%
+# EXERCISE ch12.pair
+
+# %%
+check("ch12.pair")
+
+# %% [markdown]
+# ### 問題 7 未来を見ない注意 (2 点)
+#
+# `causal_attend(attention, x, padding_mask)` を書きましょう。`attention` は Keras の `MultiHeadAttention` 層、`x` は `(バッチ, 長さ, 次元)`、
+# `padding_mask` は `(バッチ, 長さ)` です。位置 $i$ が、$0$ から $i$ までの本物のトークンだけを見る自己注意の出力を返します。
+
+# %%
+# EXERCISE ch12.causal
+
+# %%
+check("ch12.causal")
+
+# %% [markdown]
+# ### 問題 8 続きを書く (2 点)
+#
+# `generate(next_probabilities, start, count, temperature, seed)` を書きましょう。`next_probabilities(ids)` は、これまでの id のリストを受け取り、
+# 次の id の確率の配列を返す関数です。id を `count` 個引いて続け、`start` から始まるリスト全体を返します。
+# **毎回、それまでの全部を渡します。** 確率は `1 / temperature` 乗してから、和が 1 になるように割ります。乱数は `np.random.default_rng(seed)` から引きます。
+
+# %%
+# EXERCISE ch12.next_word
+
+# %%
+check("ch12.next_word")
+
+# %% [markdown]
+# ### 問題 9 パープレキシティ (1 点)
+#
+# `perplexity(logits, labels)` を書きましょう。`logits` は `(バッチ, 長さ, 語彙)`、`labels` は `(バッチ, 長さ)` で、-1 のところは数えません。
+# 残り全部の交差エントロピーの平均を求め、その指数を返します。
+
+# %%
+# EXERCISE ch12.perplexity
+
+# %%
+check("ch12.perplexity")
+
+# %% [markdown]
+# ### 問題 10 分類器を組み立てる (3 点)
+#
+# `build_classifier(backbone, classes, frozen, learning_rate)` を書きましょう。`backbone` は 2 節の BERT と同じ入力と出力をもつモデルです。
+# softmax の出力層をつなぎ、Adam (学習率 `learning_rate`) と、整数のラベルのための交差エントロピーでコンパイルして返します。
+# `frozen` が真なら BERT の重みは動かず、偽なら動くようにします。パディングの id が何であっても、確率が変わってはいけません。
+
+# %%
+# EXERCISE ch12.classifier
+
+# %%
+check("ch12.classifier")
 
 # %%
 score()

@@ -20,7 +20,7 @@ LADDER: tuple[tuple[str, str, Read, str], ...] = (
     ("2", "2", "one_word", "因果マスク"),
     ("3", "3", "one_word", "学習率 1e-3"),
     ("4", "3", "full", "文脈をすべて渡す"),
-    ("5", "5", "full", "encoder も学習"),
+    ("5", "5", "full", "エンコーダも学習"),
 )
 """Steps in the order in which they are taken: number, key of the trained model, what it reads, title."""
 
@@ -71,7 +71,7 @@ def ladder(results: Sequence[Generation]) -> Rows:
                     "変えたこと": title,
                     "V": spread([r.size for r in chosen], 0),
                     "見かけ": spread([perplexity(r.apparent) for r in chosen], 0),
-                    "perplexity": spread([perplexity(loss) for loss in losses], 0),
+                    "パープレキシティ": spread([perplexity(loss) for loss in losses], 0),
                     "1 文字あたり": spread(
                         [perplexity(loss / r.characters) for loss, r in zip(losses, chosen, strict=True)], 1
                     ),
@@ -97,9 +97,9 @@ def leaks(results: Sequence[Generation]) -> Rows:
     titles = {step.key: step.title for step in STEPS}
     return [
         {
-            "encoder の学習": titles[key],
-            "見かけの perplexity": spread([perplexity(r.apparent) for r in chosen], 1),
-            "答えを隠した perplexity": spread([perplexity(r.full) for r in chosen], 1),
+            "学習のしかた": titles[key],
+            "見かけのパープレキシティ": spread([perplexity(r.apparent) for r in chosen], 1),
+            "答えを隠したパープレキシティ": spread([perplexity(r.full) for r in chosen], 1),
         }
         for key in ("漏", "5")
         if (chosen := generations(results, key))
@@ -155,6 +155,6 @@ def bert_parameters(
         {"部品": "位置の埋め込み", "パラメータ": positions * hidden},
         {"部品": "セグメントの埋め込み", "パラメータ": 2 * hidden},
         {"部品": "埋め込みの LayerNorm", "パラメータ": norm},
-        {"部品": f"encoder {layers} 層", "パラメータ": layers * (attention + feed_forward + 2 * norm)},
+        {"部品": f"エンコーダ {layers} 層", "パラメータ": layers * (attention + feed_forward + 2 * norm)},
         {"部品": "pooler", "パラメータ": hidden * hidden + hidden},
     ]

@@ -122,10 +122,8 @@ def test_unigram_loss_is_that_of_counts_plus_one() -> None:
     assert generation.unigram_loss(stream) == pytest.approx(-np.log(shares[stream.held_out]).mean())
 
 
-def test_only_the_last_word_is_read_where_the_report_says_so(
-    bert: Bert, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    generator, stream = build("2", bert)
+def test_the_report_reads_only_the_last_word(bert: Bert, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _ = build("2", bert)
     read: list[list[int]] = []
     next_probabilities = generation.next_probabilities
 

@@ -33,7 +33,7 @@ def test_steps_3_and_4_are_one_model_read_in_two_ways() -> None:
     rows = tables.ladder([STEP])
 
     assert [row[""] for row in rows] == ["3", "4"]
-    assert [row["perplexity"] for row in rows] == ["200", "100"]
+    assert [row["パープレキシティ"] for row in rows] == ["200", "100"]
     assert rows[1]["1 文字あたり"] == "10.0"
     assert [row["書いた文章"] for row in tables.samples([STEP])] == ["一語", "全部"]
 
@@ -45,8 +45,8 @@ def test_samples_are_those_of_one_seed() -> None:
 def test_a_leak_shows_both_perplexities() -> None:
     rows = tables.leaks([replace(STEP, key="漏", apparent=0.0)])
 
-    assert rows[0]["見かけの perplexity"] == "1.0"
-    assert rows[0]["答えを隠した perplexity"] == "100.0"
+    assert rows[0]["見かけのパープレキシティ"] == "1.0"
+    assert rows[0]["答えを隠したパープレキシティ"] == "100.0"
 
 
 def test_scores_come_in_the_order_of_the_methods() -> None:
