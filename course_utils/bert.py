@@ -1,8 +1,9 @@
 """BERT in pure Keras 3, and the tiny Japanese one that ships with the course.
 
 The inputs, the outputs and the order of the weights are those of KerasHub's ``BertBackbone``, so that
-weights go from one to the other with ``set_weights(get_weights())``. Beyond it, the encoder can be made
-causal and shows its attention.
+weights go from one to the other with ``set_weights(get_weights())``. GELU is exact, as in the Japanese BERTs
+of transformers; KerasHub approximates it. Beyond KerasHub's, the encoder can be made causal and shows its
+attention.
 
 Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019.
 """
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -44,6 +46,9 @@ class BertConfig:
         max_length: Positions that have an embedding.
         segments: Segments that have an embedding.
         dropout: Rate, in training.
+
+    Raises:
+        ValueError: If a size is less than 1, or ``heads`` does not divide ``hidden_dim``.
     """
 
     vocabulary_size: int
@@ -54,6 +59,20 @@ class BertConfig:
     max_length: int = 512
     segments: int = 2
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        sizes = {name: value for name, value in asdict(self).items() if name != "dropout"}
+        small = [name for name, value in sizes.items() if value < 1]
+        if small:
+            raise ValueError(
+                f"BERT の大きさは 1 以上にしてください: {', '.join(small)} / "
+                f"These sizes of a BERT must be at least 1: {', '.join(small)}"
+            )
+        if self.hidden_dim % self.heads:
+            raise ValueError(
+                f"次元 {self.hidden_dim} はヘッドの数 {self.heads} で割り切れません。 / "
+                f"{self.heads} heads do not divide {self.hidden_dim} dimensions."
+            )
 
 
 def _initializer() -> keras.Initializer:
@@ -87,6 +106,12 @@ class BertEmbeddings(layers.Layer):
     def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
         """Maps ids and segments, each ``(batch, length)``, to ``(batch, length, hidden_dim)``."""
         token_ids, segment_ids = inputs
+        length, longest = token_ids.shape[1], self.config.max_length
+        if length is not None and length > longest:
+            raise ValueError(
+                f"この BERT が読める長さは {longest} までです: {length} / "
+                f"This BERT reads at most {longest} pieces, not {length}."
+            )
         positions = ops.arange(ops.shape(token_ids)[1])
         x = self.token(token_ids) + self.position(positions) + self.segment(segment_ids)
         return self.dropout(self.norm(x), training=training)
@@ -113,14 +138,14 @@ class BertLayer(layers.Layer):
             name="attention",
         )
         self.attention_norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="attention_norm")
+        self.output_norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="output_norm")
         self.intermediate = layers.Dense(
             size.intermediate_dim, "gelu", kernel_initializer=_initializer(), name="intermediate"
         )
         self.output_dense = layers.Dense(size.hidden_dim, kernel_initializer=_initializer(), name="output")
-        self.output_norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="output_norm")
         self.dropout = layers.Dropout(size.dropout)
 
-    def build(self, shape: Any, padding_mask_shape: Any = None) -> None:
+    def build(self, x_shape: Any, padding_mask_shape: Any = None) -> None:
         """Builds the parts in the order of KerasHub."""
         hidden = (None, None, self.config.hidden_dim)
         self.attention.build(hidden, hidden)
@@ -167,10 +192,10 @@ class MlmHead(layers.Layer):
         self.dense = layers.Dense(width, "gelu", kernel_initializer=_initializer(), name="dense")
         self.norm = layers.LayerNormalization(epsilon=NORM_EPSILON, name="norm")
 
-    def build(self, shape: Any) -> None:
+    def build(self, x_shape: Any) -> None:
         """Builds the dense part and the bias of each piece."""
-        self.dense.build(shape)
-        self.norm.build(shape)
+        self.dense.build(x_shape)
+        self.norm.build(x_shape)
         self.bias = self.add_weight(shape=(int(self.embedding.input_dim),), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
@@ -250,26 +275,39 @@ def mask_tokens(
 
     Returns:
         The ids to read, and the labels: the right id where a piece was chosen, :data:`IGNORED` elsewhere.
+
+    Raises:
+        ValueError: If ``rate`` is no share.
     """
+    if not 0 <= rate <= 1:
+        raise ValueError(
+            f"選ぶ割合は 0〜1 にしてください: {rate} / The share that is chosen must be from 0 to 1: {rate}"
+        )
     special = np.isin(token_ids, [tokenizer.pad, tokenizer.cls, tokenizer.sep])
     chosen = (rng.random(token_ids.shape) < rate) & ~special
     labels = np.where(chosen, token_ids, IGNORED).astype("int32")
     fate = rng.random(token_ids.shape)
-    randoms = rng.integers(tokenizer.mask + 1, len(tokenizer.vocabulary), token_ids.shape)
+    silent = [tokenizer.pad, tokenizer.unk, tokenizer.cls, tokenizer.sep, tokenizer.mask]
+    ordinary = np.setdiff1d(np.arange(len(tokenizer.vocabulary)), silent)
+    randoms = ordinary[rng.integers(len(ordinary), size=token_ids.shape)]
     masked = np.where(chosen & (fate < 0.8), tokenizer.mask, token_ids)
     masked = np.where(chosen & (fate >= 0.9), randoms, masked)
     return masked.astype("int32"), labels
 
 
-def save_bert(mlm: keras.Model, config: BertConfig, path: Path) -> None:
-    """Writes a masked language model's weights as float16, and its sizes.
+def save_bert(backbone: keras.Model, mlm: keras.Model, config: BertConfig, path: Path) -> None:
+    """Writes a masked language model's weights and its backbone's pooler as float16, and the sizes.
 
     Args:
-        mlm: A model from :func:`with_mlm_head`.
-        config: Sizes of its backbone.
+        backbone: A model from :func:`build_bert`.
+        mlm: The masked language model on it, from :func:`with_mlm_head`.
+        config: Sizes of the backbone.
         path: File to write, ending in ``.npz``.
     """
-    arrays = {f"{n:03d}": weight.astype("float16") for n, weight in enumerate(mlm.get_weights())}
+    arrays = {
+        name: ops.convert_to_numpy(variable).astype("float16")
+        for name, variable in _variables(backbone, mlm).items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, config=np.array(json.dumps(asdict(config))), **arrays)
 
@@ -285,21 +323,64 @@ def load_bert(path: Path | None = None, causal: bool = False) -> tuple[keras.Mod
         The backbone, and the masked language model on the same weights.
 
     Raises:
-        ValueError: If the file's arrays do not fit its sizes.
+        FileNotFoundError: If there is no such file.
+        ValueError: If :func:`save_bert` did not write it, or its arrays do not fit its sizes.
     """
     path = path or shipped_data() / "language" / f"{TINY}.npz"
-    with np.load(path, allow_pickle=False) as archive:
-        config = BertConfig(**json.loads(str(archive["config"])))
-        arrays = [archive[key].astype("float32") for key in sorted(archive.files) if key != "config"]
+    config, arrays = _read(path)
     backbone = build_bert(config, causal)
     mlm = with_mlm_head(backbone)
-    if [weight.shape for weight in mlm.weights] != [array.shape for array in arrays]:
+    variables = _variables(backbone, mlm)
+    if "000" in arrays:
+        arrays = _name_arrays(arrays, variables)
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    given = {name: array.shape for name, array in arrays.items()}
+    if given != shapes:
+        wrong = sorted(name for name in shapes | given if shapes.get(name) != given.get(name))
         raise ValueError(
-            f"{path.name} の重みは、そこに書かれた大きさの BERT に合いません。 / "
-            f"The weights in {path.name} do not fit a BERT of the sizes written there."
+            f"{path.name} の重みは、そこに書かれた大きさの BERT に合いません: {wrong[0]} / "
+            f"The weights in {path.name} do not fit a BERT of the sizes written there: {wrong[0]}"
         )
-    mlm.set_weights(arrays)
+    for name, variable in variables.items():
+        variable.assign(arrays[name].astype("float32"))
     return backbone, mlm
+
+
+def _variables(backbone: keras.Model, mlm: keras.Model) -> dict[str, Any]:
+    """The variables of both, each once, by name, such as ``layer_0/attention/query/kernel``."""
+    return {variable.path: variable for variable in [*backbone.weights, *mlm.weights]}
+
+
+def _read(path: Path) -> tuple[BertConfig, dict[str, npt.NDArray[Any]]]:
+    """Reads what :func:`save_bert` wrote."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive)
+            return BertConfig(**json.loads(str(arrays.pop("config")))), arrays
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"BERT の重みのファイルがありません: {path} / There are no weights of a BERT at {path}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise ValueError(
+            f"{path.name} は、save_bert が書いた BERT の重みのファイルではありません。 / "
+            f"{path.name} is no file of a BERT's weights that save_bert wrote."
+        ) from error
+
+
+def _name_arrays(
+    arrays: Mapping[str, npt.NDArray[Any]], variables: Mapping[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """Names the arrays of a file from before they had names, which lacks a pooler: it becomes an identity."""
+    parts = list(dict.fromkeys(name.partition("/")[0] for name in variables))
+    order = sorted(
+        (name for name in variables if not name.startswith("pooled_dense/")),
+        key=lambda name: (parts.index(name.partition("/")[0]), "/output_norm/" in name),
+    )
+    width = variables["pooled_dense/bias"].shape[0]
+    pooler = {"pooled_dense/kernel": np.eye(width), "pooled_dense/bias": np.zeros(width)}
+    named = zip(order, (arrays[number] for number in sorted(arrays)), strict=False)
+    return {**dict(named), **pooler}
 
 
 def load_tokenizer() -> WordPiece:

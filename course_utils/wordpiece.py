@@ -64,8 +64,29 @@ class WordPiece:
 
     @classmethod
     def load(cls, path: Path) -> WordPiece:
-        """Reads a ``vocab.txt``, one piece a line."""
-        return cls(path.read_text(encoding="utf-8").split())
+        """Reads a ``vocab.txt``, one piece a line.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not UTF-8, has an empty line, or its pieces are no vocabulary.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"語彙のファイルがありません: {path} / There is no vocabulary at {path}"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path.name} は UTF-8 のテキストではありません。 / {path.name} is not a text in UTF-8."
+            ) from error
+        if "" in lines:
+            number = lines.index("") + 1
+            raise ValueError(
+                f"{path.name} の {number} 行目が空です。空行があると、id が 1 つずつずれます。 / "
+                f"Line {number} of {path.name} is empty, and would shift the ids."
+            )
+        return cls(lines)
 
     def pieces(self, text: str) -> list[str]:
         """Cuts a text into pieces."""
@@ -93,7 +114,16 @@ class WordPiece:
         Returns:
             Three arrays of shape ``(len(texts), length)``, int32: ids, segment (0 or 1), and 1 where there
             is a piece.
+
+        Raises:
+            ValueError: If there are more texts than pairs or the reverse, or the special tokens alone are
+                longer than ``length``.
         """
+        if pairs is not None and len(pairs) != len(texts):
+            raise ValueError(
+                f"文と、組になる文の数が違います: {len(texts)} と {len(pairs)} / "
+                f"{len(texts)} texts do not go with {len(pairs)} pairs"
+            )
         firsts = [self.ids(text) for text in texts]
         seconds = [self.ids(text) for text in pairs] if pairs is not None else [None] * len(firsts)
         return stack_rows(
@@ -106,9 +136,17 @@ class WordPiece:
         Returns:
             The ids, at most ``length``, and where the second segment begins; their number where there is
             none.
+
+        Raises:
+            ValueError: If the special tokens alone are longer than ``length``.
         """
         a, b = list(first), list(second or ())
         room = length - (2 if second is None else 3)
+        if room < 0:
+            raise ValueError(
+                f"長さ {length} には、特殊トークンだけでも入りません。 / "
+                f"The special tokens alone are longer than {length}."
+            )
         while len(a) + len(b) > room:
             (a if len(a) >= len(b) else b).pop()
         ids = [self.cls, *a, self.sep]
