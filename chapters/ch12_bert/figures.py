@@ -103,8 +103,10 @@ def plot_losses(
     for (name, values), marker in zip(curves.items(), "os^Dv", strict=False):
         axis.plot(np.arange(1, len(values) + 1), values, marker=marker, label=name)
     axis.axhline(level, color="0.4", linestyle=":", linewidth=1.5)
-    axis.annotate(f"{level_name} = {level:.3f}", (1, level), (0, 4), textcoords="offset points", fontsize=10)
-    axis.set(xlabel="エポック", ylabel="損失 (nat)", title=heading)
+    axis.annotate(
+        f"{level_name} = {level:.3f}", (1, level), (0, -16), textcoords="offset points", fontsize=10
+    )
+    axis.set(xlabel="エポック", ylabel="損失 (nat)", title=heading, ylim=(0, None))
     axis.set_xticks(np.arange(1, max(map(len, curves.values())) + 1))
-    axis.legend()
+    axis.legend(loc="lower left")
     return figure
