@@ -43,7 +43,7 @@ def show_maps(
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure, axes = new_figure(alt, rows, columns, figsize=(1.75 * columns, 2.05 * rows + 0.3), squeeze=False)
+    figure, axes = new_figure(alt, rows, columns, figsize=(1.45 * columns, 1.75 * rows + 0.3), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for index, (axis, image, heat, title) in enumerate(zip(axes.flat, images, maps, titles, strict=False)):
@@ -58,14 +58,14 @@ def show_maps(
 def draw_map(axis: Axes, image: Array, heat: Array) -> None:
     """Draws one map over its image, as :func:`show_maps` describes."""
     positive = np.maximum(heat, 0)
-    axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+    axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     strength = positive / positive.max() if positive.max() > 0 else positive
-    axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.65 * strength)
+    axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.65 * strength, interpolation="nearest")
     axis.grid(visible=False)
     if positive.max() > 0:
         axis.contour(positive, levels=[positive.max() / 2], colors="white", linewidths=1.4)
         row, column = np.argwhere(positive == positive.max()).mean(axis=0)
-        axis.plot(column, row, "x", color="white", markersize=8, markeredgewidth=2.2)
+        axis.plot(column, row, "x", color="white", markersize=7, markeredgewidth=2)
 
 
 def plot_values(

@@ -190,9 +190,9 @@ figures.show_maps(
 # %%
 shapes = experiment.unseen_shapes(seed=1)
 show_images(
-    shapes.images[:8],
-    [KINDS[label] for label in shapes.labels[:8]],
-    columns=8,
+    shapes.images[:4],
+    [KINDS[label] for label in shapes.labels[:4]],
+    columns=4,
     heading="根拠の場所が分かっている絵 (48 × 48 画素)",
 )
 
@@ -232,13 +232,13 @@ print(f"画像 {image.shape} → マップ {heat.shape}")
 inputs = preprocess(shapes.images)
 maps = methods.enlarge(methods.grad_cam(model, "block3_conv2", inputs, shapes.labels), experiment.SIZE)
 figures.show_maps(
-    shapes.images[:8],
-    maps[:8],
-    [KINDS[label] for label in shapes.labels[:8]],
-    boxes=shapes.boxes[:8],
-    columns=8,
+    shapes.images[:6],
+    maps[:6],
+    [KINDS[label] for label in shapes.labels[:6]],
+    boxes=shapes.boxes[:6],
+    columns=6,
     heading="Grad-CAM: 正しいクラスの根拠",
-    alt="8 枚の絵に Grad-CAM を重ねた図。ほとんどの絵で、最大の場所を示す×と、半分を超えた場所を囲む白い線が、図形を囲む破線の枠の中にある。",
+    alt="6 枚の絵に Grad-CAM を重ねた図。ほとんどの絵で、最大の場所を示す×と、半分を超えた場所を囲む白い線が、図形を囲む破線の枠の中にある。",
 )
 
 # %%
@@ -573,12 +573,12 @@ print("切片と係数:", np.linalg.lstsq(columns, scores)[0].round(6))
 
 # %%
 pieces = methods.superpixels(image, experiment.PIECES)
-coalitions = rng.integers(0, 2, (5, pieces.max() + 1))
+coalitions = rng.integers(0, 2, (4, pieces.max() + 1))
 coalitions[0] = 1
 show_images(
     methods.show_only(image, pieces, coalitions),
-    ["もとの絵", *[f"標本 {n}" for n in range(1, 5)]],
-    columns=5,
+    ["もとの絵", *[f"標本 {n}" for n in range(1, 4)]],
+    columns=4,
     heading=f"スーパーピクセル {pieces.max() + 1} 個を、でたらめに隠した標本",
 )
 
