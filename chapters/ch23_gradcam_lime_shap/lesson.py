@@ -193,7 +193,7 @@ show_images(
     shapes.images[:4],
     [KINDS[label] for label in shapes.labels[:4]],
     columns=4,
-    heading="根拠の場所が分かっている絵 (48 × 48 画素)",
+    alt="根拠の場所が分かっている 48 画素四方の絵が 4 枚。まだらな背景に色とりどりの短い線が散り、丸、四角、三角、十字が 1 つずつ、違う場所に違う色で描かれている。",
 )
 
 # %% [markdown]

@@ -66,18 +66,18 @@ def draw_shapes(count: int, seed: int, size: int = 48) -> ShapeImages:
     Args:
         count: Number of images; the classes take turns.
         seed: Seed of everything random.
-        size: Width and height in pixels, 32 or more.
+        size: Width and height in pixels, 48 or more.
 
     Returns:
         Images, labels and masks.
 
     Raises:
-        ValueError: If ``count`` is below 1 or ``size`` is below 32.
+        ValueError: If ``count`` is below 1 or ``size`` is below 48.
     """
-    if count < 1 or size < 32:
+    if count < 1 or size < 48:
         raise ValueError(
-            f"count は 1 以上、size は 32 以上にしてください (count={count}, size={size})。 / "
-            f"count must be 1 or more and size 32 or more (count={count}, size={size})."
+            f"count は 1 以上、size は 48 以上にしてください (count={count}, size={size})。 / "
+            f"count must be 1 or more and size 48 or more (count={count}, size={size})."
         )
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(KINDS)

@@ -10,6 +10,7 @@ import pytest
 
 from chapters.ch23_gradcam_lime_shap import methods
 from chapters.ch23_gradcam_lime_shap.methods import Array
+from chapters.ch23_gradcam_lime_shap.shapes import draw_shapes
 
 
 @pytest.fixture
@@ -51,10 +52,8 @@ def test_enlarge_keeps_the_place_of_the_maximum() -> None:
     assert (row // 4, column // 4) == (1, 2)
 
 
-def test_superpixels_are_numbered_from_0_without_gaps(rng: np.random.Generator) -> None:
-    image = rng.integers(0, 256, (48, 48, 3)).astype("uint8")
-
-    pieces = methods.superpixels(image, 20)
+def test_superpixels_are_numbered_from_0_without_gaps() -> None:
+    pieces = methods.superpixels(draw_shapes(1, seed=1).images[0], 20)
 
     np.testing.assert_array_equal(np.unique(pieces), np.arange(pieces.max() + 1))
     assert 5 < pieces.max() < 40

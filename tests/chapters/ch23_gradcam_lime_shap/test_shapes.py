@@ -24,7 +24,7 @@ def test_classes_take_turns() -> None:
     np.testing.assert_array_equal(shapes.labels, np.arange(10) % len(KINDS))
 
 
-@pytest.mark.parametrize("size", [32, 48, 64])
+@pytest.mark.parametrize("size", [48, 64])
 def test_every_shape_lies_whole_within_its_image(size: int) -> None:
     masks = draw_shapes(80, seed=3, size=size).masks
     border = np.ones((size, size), bool)
@@ -51,7 +51,7 @@ def test_box_is_the_smallest_that_holds_the_shape() -> None:
         np.testing.assert_array_equal(box, expected)
 
 
-@pytest.mark.parametrize(("count", "size"), [(0, 48), (4, 31)])
+@pytest.mark.parametrize(("count", "size"), [(0, 48), (4, 47)])
 def test_impossible_wishes_are_refused_in_both_languages(count: int, size: int) -> None:
     with pytest.raises(ValueError, match=r"してください.* / .*must be"):
         draw_shapes(count, seed=1, size=size)
