@@ -611,19 +611,20 @@ result_table(
             ("昨日から雨が降っ", "いる。"),
             ("私はその人を常に先生と呼ん", "いた。"),
             ("「どこへ行くのです", "」と彼は聞いた。"),
-            ("私は手紙を", "だ。"),
-            ("彼女は窓から外を", "いた。"),
+            ("父は病気で", "だ。"),
+            ("お茶を", "だ。"),
+            ("彼は何も", "なかった。"),
         )
     ]
 )
 
 # %% [markdown]
-# 文法で決まるところは、確信をもって当てます。意味で決まるところは、それらしい語を並べるだけのことが多いようです。
+# 文法で決まるところは、確信をもって当てます。意味で決まるところは、いくつかの候補に迷います。それでも、前後の音に合う活用形を選んでいます。
 # 本物の BERT よりずっと小さく、読んだ文章もずっと少ないので、無理もありません。
 #
-# ### 近くに置かれた語
+# ### 近くに置かれた単語
 #
-# 埋め込みの向きが近いピースを探します (コサイン類似度)。似た使われ方をする語が、近くに集まっています。
+# 埋め込みの向きが近いピースを探します (コサイン類似度)。似た使われ方をする単語が、近くに集まっています。
 
 # %%
 directions = token / np.linalg.norm(token, axis=1, keepdims=True)
@@ -663,6 +664,20 @@ figures.show_attention(
 )
 
 # %%
+claim(
+    "ch12.attention.previous",
+    "直前のピースばかり見るヘッドがある: 直前への重みの平均",
+    "Clark et al. 2019、図 2",
+    float(previous.max()),
+    band=(0.4, 1),
+)
+claim(
+    "ch12.attention.next",
+    "直後のピースばかり見るヘッドがある: 直後への重みの平均",
+    "Clark et al. 2019、図 2",
+    float(following.max()),
+    band=(0.4, 1),
+)
 claim(
     "ch12.attention.rows",
     "注意の重みは、どの行も合計 1 になる (ずれの最大)",
@@ -1466,5 +1481,6 @@ print(course.cost())
 # - T. Kudo, K. Yamamoto, Y. Matsumoto, "Applying Conditional Random Fields to Japanese Morphological Analysis", EMNLP 2004 (MeCab)
 # - Y. Liu et al., "RoBERTa: A Robustly Optimized BERT Pretraining Approach", 2019
 # - D. Hendrycks, K. Gimpel, "Gaussian Error Linear Units (GELUs)", 2016
+# - K. Clark et al., "What Does BERT Look At? An Analysis of BERT's Attention", BlackboxNLP 2019
 # - D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015
 # - 夏目漱石『こころ』『それから』(青空文庫)
