@@ -210,4 +210,5 @@ def train_wordpiece(words: Iterable[str], size: int, alphabet: int = 2000) -> li
         show_progress=False,
     )
     tokenizer.train_from_iterator(words, trainer)
-    return sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+    ids: dict[str, int] = tokenizer.get_vocab()
+    return sorted(ids, key=ids.__getitem__)

@@ -1452,16 +1452,16 @@ def build_classifier(backbone, classes, frozen, learning_rate):
 """,
                 "パディングの id を変えたら",
             ),
-            "二乗誤差": Mistake(
+            "出力層まで凍結する": Mistake(
                 """import keras
 def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = not frozen
     outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
     model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "mean_squared_error")
+    model.trainable = not frozen
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
     return model
 """,
-                "損失が十分に下がりません",
+                "どの重みも動きません",
             ),
         },
         hidden=hidden_classifier,

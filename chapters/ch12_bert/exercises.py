@@ -683,6 +683,7 @@ def check_perplexity(answer: Answer) -> None:
 NO_SOFTMAX = "出力が確率になっていません。最後の層を softmax にして、各行の和を 1 にしましょう。"
 CLASSIFIER_SEES_PADDING = "パディングの id を変えたら、確率が変わりました。pooled_output を使うか、パディングを除いて平均しましょう。"
 IGNORES_RATE = "learning_rate を使っていません。keras.optimizers.Adam(learning_rate) と渡しましょう。"
+NOTHING_MOVES = "学習しても、どの重みも動きません。凍結するのは BERT だけで、出力層はいつも学習させます。"
 NOT_FROZEN = (
     "frozen=True なのに、学習すると BERT の重みが動きました。backbone.trainable = False で凍結しましょう。"
 )
@@ -739,7 +740,8 @@ def check_classifier_at(
         return np.array([np.abs(np.asarray(a) - b).max() for a, b in zip(after, before, strict=True)])
 
     first = move(model, 1)  # Adam's first step is as wide as its rate
-    expect(bool(rate / 5 < np.median(first[first > 0]) < rate * 5) if first.any() else False, IGNORES_RATE)
+    expect(bool(first.any()), NOTHING_MOVES)
+    expect(bool(rate / 5 < np.median(first[first > 0]) < rate * 5), IGNORES_RATE)
     moved = move(backbone, steps) > rate / 100
     if frozen:
         expect(not moved.any(), NOT_FROZEN)

@@ -47,7 +47,7 @@ def judged(exercise: Exercise, namespace: dict[str, Any], seed: int) -> Verdict:
 
 
 @BY_ID
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_right_answers_pass_whatever_is_drawn(exercise: Exercise, seed: int) -> None:
     key = CHAPTER.key(exercise.id)
     assert key is not None
@@ -87,8 +87,18 @@ def test_answer_that_replays_the_visible_results_fails_the_hidden_check(exercise
 
 @BY_ID
 def test_constant_answer_fails_the_visible_check(exercise: Exercise) -> None:
-    for constant in (0, 1.0, [], ["[UNK]"], {}, np.zeros((2, 2)), np.zeros((2, 3, 4)), (np.zeros(2), 0.0)):
-        answer = dict.fromkeys(exercise.symbols, lambda *_, constant=constant, **__: constant)
+    constants: list[Any] = [
+        0,
+        1.0,
+        [],
+        ["[UNK]"],
+        {},
+        np.zeros((2, 2)),
+        np.zeros((2, 3, 4)),
+        (np.zeros(2), 0.0),
+    ]
+    for constant in constants:
+        answer = dict.fromkeys(exercise.symbols, lambda *_, **__: constant)  # noqa: B023
         verdict = judged(exercise, answer, seed=7)
 
         assert (verdict.status is Status.PASSED, verdict.check) == (False, "visible")
@@ -103,17 +113,14 @@ def test_statistics_never_fail_a_right_answer(seed: int) -> None:
 
 
 def test_masking_of_the_course_passes_its_own_exercise() -> None:
-    """The one difference is how the vocabulary is told: special tokens first."""
+    """The one difference is how the vocabulary is told."""
 
     def answer(ids: Any, size: int, mask_id: int, special_ids: list[int], seed: int) -> Any:
         order = [*special_ids, mask_id]
         others = [number for number in range(size) if number not in order]
-        pieces = [f"p{number}" for number in range(size)]
-        pad, cls, sep = special_ids
-        for number, token in zip(
-            (pad, cls, sep, mask_id, others[0]), ("PAD", "CLS", "SEP", "MASK", "UNK"), strict=True
-        ):
-            pieces[number] = f"[{token}]"
+        names = dict(zip(order, ("[PAD]", "[CLS]", "[SEP]", "[MASK]"), strict=True))
+        names[others[0]] = "[UNK]"
+        pieces = [names.get(number, f"p{number}") for number in range(size)]
         return mask_tokens(ids.astype("int32"), WordPiece(pieces), np.random.default_rng(seed))
 
     verdict = judged(EXERCISE["ch12.mask_tokens"], {"mask_tokens": answer}, seed=3)

@@ -48,7 +48,7 @@ def test_a_piece_inside_a_word_needs_its_mark() -> None:
 
 def test_pieces_are_those_of_transformers(trained: list[str], tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("\n".join(trained) + "\n", "utf-8")
-    theirs = BertJapaneseTokenizer(
+    theirs = BertJapaneseTokenizer(  # type: ignore[no-untyped-call]
         str(tmp_path / "vocab.txt"),
         word_tokenizer_type="mecab",
         subword_tokenizer_type="wordpiece",
