@@ -689,7 +689,7 @@ def attention(query, key, value, padding_mask):
     pooler = dense(hidden_dim, hidden_dim)
     return embeddings + layers * (attention + feed_forward + 2 * norm) + pooler
 """,
-        explanation="ヘッドの数は式に出てきません。ヘッドは同じ重みを分け合うだけで、個数を変えないからです。",
+        explanation="ヘッドの数は式に出てきません。ヘッドを増やしても、同じ大きさの重みを細かく分け合うだけで、個数は変わらないからです。",
         alternatives={
             "Keras に数えさせる": """import keras
 
@@ -767,7 +767,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
     masked = np.where(chosen & (fate >= 0.9), strange, masked)
     return masked, labels
 """,
-        explanation="[MASK] は本番の文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
+        explanation="[MASK] は、実際に使うときの文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
         alternatives={
             "1 つずつのループ": """import random
 
@@ -1367,7 +1367,7 @@ def build_classifier(backbone, classes, frozen, learning_rate):
     )
     return model
 """,
-        explanation="レポートの 1e-7 は、1 歩で重みがほぼ 1e-7 しか動かない大きさです。Adam では、学習率がそのまま 1 歩の幅になります。",
+        explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
         alternatives={
             "層として呼び、隠れ層と dropout を足す": """import keras
 

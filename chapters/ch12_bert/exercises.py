@@ -30,8 +30,8 @@ def differing(known: Mapping[str, Any], right: Any) -> dict[str, Any]:
 # ch12.wordpiece
 
 
-FORGETS_MARK = "2 つ目からのピースは、頭に ## を付けて語彙を引きます。"
-TAKES_SHORTEST = "短いピースから試しています。いつも、当てはまるうちでいちばん長いピースを取ります。"
+FORGETS_MARK = "2 つ目以降のピースは、頭に ## を付けて語彙を引きます。"
+TAKES_SHORTEST = "短いピースから試しています。当てはまるうちで、いちばん長いピースを取ります。"
 UNKNOWN_REST = '当てはまらない残りだけを [UNK] にしています。1 か所でも当てはまらなければ、単語全体を ["[UNK]"] とします。'
 DROPS_REST = "当てはまらない文字を読み飛ばしています。その単語は、全体を [UNK] とします。"
 GOES_BACK = (
@@ -247,15 +247,13 @@ def check_attention(answer: Answer) -> None:
 # ch12.parameters
 
 
-NO_BIASES = (
-    "全結合層のバイアスが抜けています。query、key、value、出力、前向きの 2 層、pooler のどれにもあります。"
-)
+NO_BIASES = "全結合層のバイアスが抜けています。query、key、value、出力、Feed Forward の 2 つ、pooler のどれにもあります。"
 NO_POOLER = "pooler が抜けています。先頭のトークンに掛ける、hidden_dim から hidden_dim への全結合層です。"
 TWO_ROWS_SHORT = (
     "2 × hidden_dim 個だけ足りません。セグメントの表 (2 行) と、"
     "埋め込みのあとの LayerNormalization の gamma と beta を、両方とも数えましたか。"
 )
-ONE_NORM = "LayerNormalization は 1 層に 2 つあります。注意のあとと、前向きの層のあとです。"
+ONE_NORM = "LayerNormalization は 1 層に 2 つあります。注意のあとと、Feed Forward のあとです。"
 NO_OUTPUT_PROJECTION = "注意には、ヘッドをつないだあとの出力の全結合層もあります。"
 NO_POSITIONS = "位置の表 (max_length × hidden_dim) が抜けています。"
 
@@ -821,7 +819,7 @@ def attention(query, key, value, padding_mask):
         check=check_parameters,
         hints=(
             "埋め込み、エンコーダ 1 層、pooler の 3 つに分けて数えます。入力 a、出力 b の全結合層は a × b + b 個です。",
-            "エンコーダ 1 層には、hidden_dim から hidden_dim への全結合層が 4 つ (query、key、value、出力)、前向きの全結合層が 2 つ、LayerNormalization が 2 つあります。",
+            "エンコーダ 1 層には、hidden_dim から hidden_dim への全結合層が 4 つ (query、key、value、出力)、Feed Forward の全結合層が 2 つ、LayerNormalization が 2 つあります。",
             "埋め込みは (vocabulary_size + max_length + 2) × hidden_dim 個の表と、LayerNormalization の 2 × hidden_dim 個です。最後に pooler の全結合層を 1 つ足します。",
         ),
     ),
