@@ -1,6 +1,6 @@
 """Pretrains the tiny Japanese BERT that ships with the course. Pure Keras 3: runs on any of its backends.
 
-    COURSE_DATA_DIR=DIR python data/language/pretrain.py
+    COURSE_DATA_DIR=DIR python data/language/pretrain_bert.py
 
 DIR holds ``aozora.tar.xz`` or its ``cards/``: works of 青空文庫 (``course_utils.texts.read_works``). They are
 cut into sentences, and one work in twenty is kept for the test. Then a WordPiece vocabulary is learnt, and
@@ -31,19 +31,20 @@ sys.path.insert(0, str(HERE.parents[1]))
 from course_utils.bert import (  # noqa: E402
     TINY,
     BertConfig,
-    MlmHead,
     build_bert,
+    load_bert,
     mask_tokens,
     save_bert,
+    with_mlm_head,
 )
 from course_utils.japanese import normalize, split_words  # noqa: E402
 from course_utils.texts import read_works  # noqa: E402
 from course_utils.wordpiece import WordPiece, stack_rows, train_wordpiece  # noqa: E402
 
 VOCABULARY = 8000
-LENGTH = 128
-PREDICTIONS = 24
-"""Masked pieces of a row that the loss looks at: 15 % of 125 are 19 on average."""
+STAGES = ((32, 128, 0.75), (128, 32, 0.25))
+"""Pieces of a row, rows of a batch and share of the steps: what is near is learnt sooner from short rows."""
+LENGTH = max(length for length, _batch, _share in STAGES)
 HELD_OUT = 0.05
 SENTENCE_END = re.compile(r"(?<=[。！？])(?![」』）。！？])|\n+")
 
@@ -64,6 +65,15 @@ def cut(text: str) -> list[str]:
     return [sentence.strip() for sentence in SENTENCE_END.split(text) if sentence.strip()]
 
 
+def learn_vocabulary(works: list[list[str]], path: Path) -> WordPiece:
+    """Learns the pieces, or keeps those that are there: ties are broken at random."""
+    if not path.exists():
+        words = (" ".join(split_words(sentence)) for work in works for sentence in work)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(train_wordpiece(words, VOCABULARY)) + "\n", "utf-8")
+    return WordPiece.load(path)
+
+
 def encode(works: list[list[str]], tokenizer: WordPiece) -> Corpus:
     """Turns the sentences of works into ids."""
     sentences = [np.array(tokenizer.ids(s), "int16") for work in works for s in work]
@@ -73,10 +83,12 @@ def encode(works: list[list[str]], tokenizer: WordPiece) -> Corpus:
 class Pairs(keras.utils.PyDataset):
     """Batches of two segments of sentences; half of the time the second follows the first."""
 
-    def __init__(self, corpus: Corpus, tokenizer: WordPiece, batch: int, batches: int, seed: int) -> None:
+    def __init__(
+        self, corpus: Corpus, tokenizer: WordPiece, length: int, batch: int, batches: int, seed: int
+    ) -> None:
         super().__init__()
         self.corpus, self.tokenizer = corpus, tokenizer
-        self.batch, self.batches = batch, batches
+        self.length, self.batch, self.batches = length, batch, batches
         self.seed, self.epoch = seed, 0
         lengths = np.diff(corpus.first)
         self.share = np.where(lengths > 3, lengths, 0) / lengths[lengths > 3].sum()
@@ -90,7 +102,7 @@ class Pairs(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         rng = np.random.default_rng([self.seed, self.epoch, index])
         follows = rng.integers(0, 2, self.batch)
-        half = (LENGTH - 3) // 2
+        half = (self.length - 3) // 2
         rows = []
         for one in follows:
             work = rng.choice(len(self.share), p=self.share)
@@ -101,10 +113,10 @@ class Pairs(keras.utils.PyDataset):
                 after = rng.integers(self.corpus.first[other], self.corpus.first[other + 1] - 2)
                 one, work = 0, other
             second, _ = self._segment(work, after, half)
-            rows.append((*self.tokenizer.row(first, second, LENGTH), one))
-        inputs = stack_rows([row[:2] for row in rows], self.tokenizer.pad, LENGTH)
+            rows.append((*self.tokenizer.row(first, second, self.length), one))
+        inputs = stack_rows([row[:2] for row in rows], self.tokenizer.pad, self.length)
         masked, labels = mask_tokens(inputs["token_ids"], self.tokenizer, rng)
-        order = np.argsort(labels < 0, axis=1, kind="stable")[:, :PREDICTIONS].astype("int32")
+        order = np.argsort(labels < 0, axis=1, kind="stable")[:, : self.length // 5 + 2].astype("int32")
         right = np.take_along_axis(labels, order, 1)
         targets = {"mlm": np.maximum(right, 0), "nsp": np.array([row[2] for row in rows], "int32")}
         weights = {"mlm": (right >= 0).astype("float32"), "nsp": np.ones(self.batch, "float32")}
@@ -119,14 +131,13 @@ class Pairs(keras.utils.PyDataset):
         return ids[:length], start
 
 
-def build_pretrainer(backbone: keras.Model) -> tuple[keras.Model, MlmHead]:
+def build_pretrainer(backbone: keras.Model, mlm: keras.Model) -> keras.Model:
     """Puts both heads on a backbone; that of the masked pieces looks at ``positions`` only."""
-    positions = keras.Input((PREDICTIONS,), dtype="int32", name="positions")
+    positions = keras.Input((None,), dtype="int32", name="positions")
     chosen = ops.take_along_axis(backbone.output["sequence_output"], positions[..., None], axis=1)
-    head = MlmHead(backbone.get_layer("embeddings").token, name="mlm_head")
-    mlm = layers.Activation("linear", dtype="float32", name="mlm")(head(chosen))
-    nsp = layers.Dense(2, dtype="float32", name="nsp")(backbone.output["pooled_output"])
-    return keras.Model({**backbone.input, "positions": positions}, {"mlm": mlm, "nsp": nsp}), head
+    logits = layers.Identity(name="mlm")(mlm.get_layer("mlm_head")(chosen))
+    nsp = layers.Dense(2, name="nsp")(backbone.output["pooled_output"])
+    return keras.Model({**backbone.input, "positions": positions}, {"mlm": logits, "nsp": nsp})
 
 
 def train(
@@ -134,9 +145,10 @@ def train(
 ) -> keras.Model:
     """Pretrains, and writes the weights after every epoch; returns the pretrainer."""
     keras.utils.set_random_seed(chosen.seed)
-    keras.config.set_dtype_policy(chosen.dtype_policy)
+    path = chosen.out / f"{TINY}.npz"
     backbone = build_bert(config)
-    model, head = build_pretrainer(backbone)
+    backbone, mlm = load_bert(path) if chosen.stage > 1 else (backbone, with_mlm_head(backbone))
+    model = build_pretrainer(backbone, mlm)
     rate = keras.optimizers.schedules.CosineDecay(
         chosen.rate / 100,
         chosen.steps - chosen.steps // 20,
@@ -150,19 +162,23 @@ def train(
         optimizer,
         {"mlm": loss, "nsp": loss},
         weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
-        jit_compile=chosen.jit,
+        jit_compile=False,
     )
-    data = Pairs(corpus, tokenizer, chosen.batch, chosen.steps // chosen.epochs, chosen.seed)
-    mlm = keras.Model(backbone.input, head(backbone.output["sequence_output"]))
-    path = chosen.out / f"{TINY}.npz"
-    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, _logs: save_bert(backbone, mlm, config, path))
-    model.fit(data, epochs=chosen.epochs, shuffle=False, verbose=2, callbacks=[keep])
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda _epoch, _logs: save_bert(backbone, mlm, config, path)
+    )
+    shares = [share for _length, _batch, share in STAGES]
+    optimizer.iterations.assign(round(chosen.steps * sum(shares[: chosen.stage - 1])))
+    for length, batch, share in STAGES[chosen.stage - 1 :]:
+        epochs = round(chosen.epochs * share)
+        data = Pairs(corpus, tokenizer, length, batch, round(chosen.steps * share / epochs), chosen.seed)
+        model.fit(data, epochs=epochs, shuffle=False, verbose=2, callbacks=[keep])
     return model
 
 
 def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordPiece) -> dict[str, float]:
     """Measures both tasks on the works kept for the test, beside guessing by frequency alone."""
-    data = Pairs(test, tokenizer, 32, 60, seed=1)
+    data = Pairs(test, tokenizer, LENGTH, 32, 60, seed=1)
     measured = model.evaluate(data, return_dict=True, verbose=0)
     counts = np.bincount(np.concatenate(training.sentences), minlength=len(tokenizer.vocabulary))
     share = (counts + 1) / (counts + 1).sum()
@@ -181,13 +197,11 @@ def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordP
 def options() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4_000)
-    parser.add_argument("--epochs", type=int, default=20, help="how often progress is printed and kept")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--steps", type=int, default=3_200)
+    parser.add_argument("--epochs", type=int, default=16, help="how often progress is printed and kept")
+    parser.add_argument("--stage", type=int, default=1, help="go on with this stage from the weights in OUT")
+    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=12)
-    parser.add_argument("--dtype-policy", default="float32")
-    parser.add_argument("--jit", action="store_true", help="compile with XLA")
     parser.add_argument("--out", type=Path, default=HERE)
     return parser.parse_args()
 
@@ -200,14 +214,11 @@ def main() -> dict[str, float]:
     names = np.random.default_rng(chosen.seed).permutation(sorted(works)).tolist()
     held_out = names[: round(HELD_OUT * len(names))]
     learnt = names[len(held_out) :]
-    words = (" ".join(split_words(sentence)) for name in learnt for sentence in works[name])
-    tokenizer = WordPiece(train_wordpiece(words, VOCABULARY))
+    tokenizer = learn_vocabulary([works[name] for name in learnt], chosen.out / "vocab.txt")
     training = encode([works[name] for name in learnt], tokenizer)
     test = encode([works[name] for name in held_out], tokenizer)
     print(f"{len(learnt)} + {len(held_out)} works, {len(training):,} + {len(test):,} pieces", flush=True)
 
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "vocab.txt").write_text("\n".join(tokenizer.vocabulary) + "\n", "utf-8")
     config = BertConfig(len(tokenizer.vocabulary), 4, 4, 128, 512, LENGTH, dropout=0.0)
     model = train(training, tokenizer, config, chosen)
     measured = measure(model, test, training, tokenizer)
@@ -215,7 +226,8 @@ def main() -> dict[str, float]:
     record = {
         "seed": chosen.seed,
         "steps": chosen.steps,
-        "batch": chosen.batch,
+        "stages": STAGES,
+        "begun_with_stage": chosen.stage,
         "rate": chosen.rate,
         "config": asdict(config),
         "works": {"training": len(learnt), "test": sorted(held_out)},
