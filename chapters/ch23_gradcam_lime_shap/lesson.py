@@ -362,14 +362,17 @@ claim(
 # ### 4.3 足しただけでは 255 を超える
 #
 # 色 (0〜255) に `x / 2` (0〜127.5) を足すと、最大で 382.5 になります。255 を超えた値の行き先は、表示する関数によって変わります。
-# `cv2.imwrite` は 255 で止めます (白くつぶれます)。`astype("uint8")` は 256 で割った余りにします (色が飛びます)。
+# `cv2.imwrite` は 255 で止めるので、色がつぶれます。整数にしてから `astype("uint8")` で直すと、256 で割った余りになり、明るい場所が暗くなります。
 
 # %%
 bright = np.full((224, 224, 3), 200, "uint8")
 ramp = np.tile(np.linspace(0, 1, 14, dtype="float32"), (14, 1))
 summed = report_overlay(ramp, bright)
+_ = cv2.setLogLevel(2)  # 実数の画像を書き出すときの警告を出さない
+written = cv2.imdecode(cv2.imencode(".png", summed)[1], cv2.IMREAD_COLOR)
 wrapped = summed.astype("uint16").astype("uint8")
-print(f"最大 {summed.max():.1f}、255 を超えた画素 {np.mean(summed.max(axis=2) > 255):.0%}")
+place = np.unravel_index(summed.argmax(), summed.shape)
+print(f"足した値 {summed[place]:.0f} → 書き出すと {written[place]}、uint8 に直すと {wrapped[place]}")
 claim(
     "ch23.fault.overflow",
     "200 の明るさの画像で、足した値が 255 を超える画素の割合",
