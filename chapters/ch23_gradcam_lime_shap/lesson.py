@@ -368,8 +368,7 @@ claim(
 bright = np.full((224, 224, 3), 200, "uint8")
 ramp = np.tile(np.linspace(0, 1, 14, dtype="float32"), (14, 1))
 summed = report_overlay(ramp, bright)
-_ = cv2.setLogLevel(2)  # 実数の画像を書き出すときの警告を出さない
-written = cv2.imdecode(cv2.imencode(".png", summed)[1], cv2.IMREAD_COLOR)
+written = cv2.convertScaleAbs(summed)  # imwrite と同じく、255 で止める
 wrapped = summed.astype("uint16").astype("uint8")
 place = np.unravel_index(summed.argmax(), summed.shape)
 print(f"足した値 {summed[place]:.0f} → 書き出すと {written[place]}、uint8 に直すと {wrapped[place]}")
