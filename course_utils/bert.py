@@ -331,8 +331,6 @@ def load_bert(path: Path | None = None, causal: bool = False) -> tuple[keras.Mod
     backbone = build_bert(config, causal)
     mlm = with_mlm_head(backbone)
     variables = _variables(backbone, mlm)
-    if "000" in arrays:
-        arrays = _name_arrays(arrays, variables)
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     given = {name: array.shape for name, array in arrays.items()}
     if given != shapes:
@@ -366,21 +364,6 @@ def _read(path: Path) -> tuple[BertConfig, dict[str, npt.NDArray[Any]]]:
             f"{path.name} は、save_bert が書いた BERT の重みのファイルではありません。 / "
             f"{path.name} is no file of a BERT's weights that save_bert wrote."
         ) from error
-
-
-def _name_arrays(
-    arrays: Mapping[str, npt.NDArray[Any]], variables: Mapping[str, Any]
-) -> dict[str, npt.NDArray[Any]]:
-    """Names the arrays of a file from before they had names, which lacks a pooler: it becomes an identity."""
-    parts = list(dict.fromkeys(name.partition("/")[0] for name in variables))
-    order = sorted(
-        (name for name in variables if not name.startswith("pooled_dense/")),
-        key=lambda name: (parts.index(name.partition("/")[0]), "/output_norm/" in name),
-    )
-    width = variables["pooled_dense/bias"].shape[0]
-    pooler = {"pooled_dense/kernel": np.eye(width), "pooled_dense/bias": np.zeros(width)}
-    named = zip(order, (arrays[number] for number in sorted(arrays)), strict=False)
-    return {**dict(named), **pooler}
 
 
 def load_tokenizer() -> WordPiece:

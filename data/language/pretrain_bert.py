@@ -146,34 +146,36 @@ def train(
     """Pretrains, and writes the weights after every epoch; returns the pretrainer."""
     keras.utils.set_random_seed(chosen.seed)
     path = chosen.out / f"{TINY}.npz"
-    backbone = build_bert(config)
-    backbone, mlm = load_bert(path) if chosen.stage > 1 else (backbone, with_mlm_head(backbone))
+    if chosen.stage > 1:
+        backbone, mlm = load_bert(path)
+    else:
+        backbone = build_bert(config)
+        mlm = with_mlm_head(backbone)
     model = build_pretrainer(backbone, mlm)
-    rate = keras.optimizers.schedules.CosineDecay(
-        chosen.rate / 100,
-        chosen.steps - chosen.steps // 20,
-        alpha=0.02,
-        warmup_target=chosen.rate,
-        warmup_steps=chosen.steps // 20,
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda _epoch, _logs: save_bert(backbone, mlm, config, path)
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, beta_2=0.98, clipnorm=1.0)
+    for length, batch, share in STAGES[chosen.stage - 1 :]:
+        steps, epochs = round(chosen.steps * share), round(chosen.epochs * share)
+        compile_for(model, steps, chosen.rate)
+        data = Pairs(corpus, tokenizer, length, batch, steps // epochs, chosen.seed)
+        model.fit(data, epochs=epochs, shuffle=False, verbose=2, callbacks=[keep])
+    return model
+
+
+def compile_for(model: keras.Model, steps: int, rate: float) -> None:
+    """Gives a stage its optimizer: the rate rises over a tenth of the steps, then falls along a cosine."""
+    warm_up = steps // 10
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 100, steps - warm_up, alpha=0.02, warmup_target=rate, warmup_steps=warm_up
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     model.compile(
-        optimizer,
+        keras.optimizers.AdamW(schedule, weight_decay=0.01, beta_2=0.98, clipnorm=1.0),
         {"mlm": loss, "nsp": loss},
         weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
         jit_compile=False,
     )
-    keep = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda _epoch, _logs: save_bert(backbone, mlm, config, path)
-    )
-    shares = [share for _length, _batch, share in STAGES]
-    optimizer.iterations.assign(round(chosen.steps * sum(shares[: chosen.stage - 1])))
-    for length, batch, share in STAGES[chosen.stage - 1 :]:
-        epochs = round(chosen.epochs * share)
-        data = Pairs(corpus, tokenizer, length, batch, round(chosen.steps * share / epochs), chosen.seed)
-        model.fit(data, epochs=epochs, shuffle=False, verbose=2, callbacks=[keep])
-    return model
 
 
 def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordPiece) -> dict[str, float]:

@@ -276,25 +276,6 @@ def test_head_and_backbone_share_the_loaded_weights(bert: keras.Model, tmp_path:
     assert not np.allclose(mlm(inputs), before, atol=0.1)
 
 
-def test_numbered_file_without_a_pooler_is_read(bert: keras.Model, tmp_path: Path) -> None:
-    mlm = with_mlm_head(bert)
-    save_bert(bert, mlm, SMALL, tmp_path / "named.npz")
-    with np.load(tmp_path / "named.npz") as archive:
-        named = {name: array for name, array in archive.items() if not name.startswith("pooled_dense")}
-    parts = ["embeddings", "layer_0", "layer_1", "mlm_head"]
-    names = [name for name in named if name != "config"]
-    names.sort(key=lambda name: (parts.index(name.split("/")[0]), "/output_norm/" in name))
-    numbered = {f"{number:03d}": named[name] for number, name in enumerate(names)}
-    np.savez(tmp_path / "numbered.npz", config=named["config"], **numbered)
-
-    backbone, loaded = load_bert(tmp_path / "numbered.npz")
-
-    inputs = draw_inputs()
-    np.testing.assert_allclose(loaded(inputs), mlm(inputs), atol=0.1)
-    result = outputs(backbone, inputs)
-    np.testing.assert_allclose(result["pooled_output"], np.tanh(result["sequence_output"][:, 0]), atol=1e-5)
-
-
 def test_model_file_comes_back(bert: keras.Model, tmp_path: Path) -> None:
     bert.save(tmp_path / "bert.keras")
 
