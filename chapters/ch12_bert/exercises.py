@@ -549,7 +549,7 @@ SEED_NOT_USED = "seed を変えても、同じ文が出ます。乱数を seed �
 SEED_NOT_ENOUGH = "同じ seed なのに、違う文が出ます。乱数は seed だけで決まるようにしましょう。"
 
 
-def generate(
+def call_generate(
     answer: Answer, model: Handle, start: list[int], count: int, temperature: float, seed: int
 ) -> list[int]:
     """Calls generate and expects the start and as many words after it."""
@@ -592,15 +592,15 @@ def check_drawing(answer: Answer, probabilities: Sequence[float], start: list[in
     seed = int(answer.rng.integers(1_000_000))
     model = answer.probe("steady_words", list(probabilities))
     same = answer.probe("steady_words", [0.1] * 10)
-    words = generate(answer, same, start, 100, 1.0, seed)
+    words = call_generate(answer, same, start, 100, 1.0, seed)
     if len(set(words)) == 1:
-        others = {generate(answer, same, start, 2, 1.0, seed + n)[0] for n in range(1, 13)}
+        others = {call_generate(answer, same, start, 2, 1.0, seed + n)[0] for n in range(1, 13)}
         expect(len(others) == 1, RESTARTS_RANDOM)
         expect(False, ALWAYS_LIKELIEST)
-    expect(generate(answer, same, start, 100, 1.0, seed) == words, SEED_NOT_ENOUGH)
-    expect(generate(answer, same, start, 100, 1.0, seed + 1) != words, SEED_NOT_USED)
+    expect(call_generate(answer, same, start, 100, 1.0, seed) == words, SEED_NOT_ENOUGH)
+    expect(call_generate(answer, same, start, 100, 1.0, seed + 1) != words, SEED_NOT_USED)
     for temperature in (2.0, 0.5, 1.0):
-        words = generate(answer, model, start, 800, temperature, seed + 2)
+        words = call_generate(answer, model, start, 800, temperature, seed + 2)
         expect(all(0 <= word < len(probabilities) for word in words), "語彙にない id が出ています。")
         expect_shares(words, np.asarray(probabilities), temperature)
 
@@ -609,7 +609,7 @@ def check_context(answer: Answer, size: int, start: list[int], count: int) -> No
     """Expects that everything so far is fed back; at this temperature only the likeliest word is drawn."""
     weights = [int(number) for number in answer.rng.integers(1, size, 7)]
     model = answer.probe("weighing_words", weights, size, 0.9)
-    words = generate(answer, model, start, count, 0.1, int(answer.rng.integers(1_000_000)))
+    words = call_generate(answer, model, start, count, 0.1, int(answer.rng.integers(1_000_000)))
     right, last, first = (
         likeliest_words(weights, size, start, count, see) for see in ("all", "last", "start")
     )
