@@ -151,7 +151,7 @@ def bert_parameters(
     feed_forward = hidden * intermediate + intermediate + intermediate * hidden + hidden
     norm = 2 * hidden
     return [
-        {"部品": "トークンの埋め込み", "パラメータ": vocabulary * hidden},
+        {"部品": "ピースの埋め込み", "パラメータ": vocabulary * hidden},
         {"部品": "位置の埋め込み", "パラメータ": positions * hidden},
         {"部品": "セグメントの埋め込み", "パラメータ": 2 * hidden},
         {"部品": "埋め込みの LayerNorm", "パラメータ": norm},
