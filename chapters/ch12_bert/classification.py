@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, f1_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from chapters.ch12_bert.encoders import Bert, run
 from course_utils.texts import Passages
@@ -82,6 +84,15 @@ BASELINES = {
     "長さ": "平均の長さが近い組を答える",
     "TF-IDF": "文字 1〜3 個の TF-IDF + ロジスティック回帰",
 }
+SHOTS = (3, 9, 27, 81)
+"""Passages of each class that a learning curve learns from."""
+
+CURVES = {
+    "凍結": "事前学習ずみの BERT を凍結",
+    "乱数": "乱数の BERT を凍結",
+    "TF-IDF": "TF-IDF",
+}
+"""What learning curves are drawn of; each ends in a logistic regression."""
 
 
 @dataclass
@@ -207,6 +218,54 @@ def execute_baseline(key: str, train: Passages, test: Passages, seed: int) -> Cl
         probabilities = model.predict_proba(texts)
     seconds = time.perf_counter() - started
     return _measured(key, seed, seconds, [], probabilities[:-1], probabilities[-1], test)
+
+
+def learning_curves(train: Passages, test: Passages, bert: Bert, seed: int) -> Iterator[Classification]:
+    """Measures what a few passages of each class are enough for.
+
+    Args:
+        train: Passages of which a few are drawn.
+        test: Passages of other groups.
+        bert: The encoder; its hidden states are averaged over all positions.
+        seed: Seed of the draw and of the random weights.
+
+    Yields:
+        A result for each of :data:`CURVES` and :data:`SHOTS`, its key such as ``"凍結 9"``.
+    """
+    texts = (train.texts, test.texts, (PROBE,))
+    inputs: dict[str, Any] = {
+        "凍結": average_vectors(texts, bert, True, seed),
+        "乱数": average_vectors(texts, bert, False, seed),
+        "TF-IDF": texts,
+    }
+    rng = np.random.default_rng(seed)
+    for shots in SHOTS:
+        places = [np.flatnonzero(train.labels == label) for label in range(CLASSES)]
+        chosen = np.concatenate([rng.permutation(own)[:shots] for own in places])
+        for name, (learnt, asked, probe) in inputs.items():
+            started = time.perf_counter()
+            model = tfidf_classifier() if name == "TF-IDF" else linear_probe()
+            model.fit([learnt[i] for i in chosen], train.labels[chosen])
+            seconds = time.perf_counter() - started
+            probabilities = model.predict_proba(asked)
+            yield _measured(
+                f"{name} {shots}", seed, seconds, [], probabilities, model.predict_proba(probe)[0], test
+            )
+
+
+def average_vectors(
+    texts: tuple[tuple[str, ...], ...], bert: Bert, pretrained: bool, seed: int
+) -> list[npt.NDArray[np.float32]]:
+    """Averages a frozen encoder's hidden states, ``(len(texts[n]), hidden)`` for each group of texts."""
+    averaged = Method("", "", averaged=True)
+    keras.utils.set_random_seed(seed)
+    encoder = summarise(averaged, bert.build(False, pretrained)[0])
+    return [run(encoder, encode(averaged, group, bert)) for group in texts]
+
+
+def linear_probe() -> Any:
+    """Builds a logistic regression on standardised vectors."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
 
 
 def tfidf_classifier() -> Any:

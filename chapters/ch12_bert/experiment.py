@@ -6,6 +6,8 @@
     python -m chapters.ch12_bert.experiment classification          # three registers, five seeds
     python -m chapters.ch12_bert.experiment classification_aozora   # three authors, split by work
     python -m chapters.ch12_bert.experiment classification_full     # the same with the report's BERT: GPU
+    python -m chapters.ch12_bert.experiment few                     # three registers, few passages of each
+    python -m chapters.ch12_bert.experiment few_aozora              # three authors, few passages of each
 
 Each command writes what it measured into ``results.json``, which the notebook reads and plots.
 """
@@ -102,6 +104,14 @@ def classify(source: Source, load: Callable[[], Bert]) -> Iterator[Classificatio
             keras.backend.clear_session()
 
 
+def classify_few(source: Source, load: Callable[[], Bert]) -> Iterator[Classification]:
+    """Measures learning curves, seed by seed; each seed splits and draws anew."""
+    bert = load()
+    for seed in SEEDS:
+        train, test = split_passages(source, seed)
+        yield from classification.learning_curves(train, test, bert, seed)
+
+
 EXPERIMENTS: dict[str, Callable[[], Iterator[Result]]] = {
     "generation": generate_registers,
     "generation_aozora": lambda: generate_novels(shipped_bert),
@@ -109,6 +119,8 @@ EXPERIMENTS: dict[str, Callable[[], Iterator[Result]]] = {
     "classification": lambda: classify("registers", shipped_bert),
     "classification_aozora": lambda: classify("aozora", shipped_bert),
     "classification_full": lambda: classify("aozora", published_bert),
+    "few": lambda: classify_few("registers", shipped_bert),
+    "few_aozora": lambda: classify_few("aozora", shipped_bert),
 }
 """What each name on the command line measures."""
 

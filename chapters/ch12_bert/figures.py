@@ -82,6 +82,48 @@ def show_confusion(
     return figure
 
 
+def plot_curves(
+    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], shots: Sequence[int], *, heading: str
+) -> DescribedFigure:
+    """Plots learning curves: the median over the seeds, and a band from minimum to maximum.
+
+    Args:
+        panels: By title of the panel and name of the curve: for each number of passages one accuracy a seed.
+        shots: Passages of each class.
+        heading: Title of the whole figure.
+
+    Returns:
+        The figure.
+    """
+    medians = {
+        title: {name: [float(np.median(values)) for values in curve] for name, curve in curves.items()}
+        for title, curves in panels.items()
+    }
+    alt = (
+        f"{heading}: 横軸は 1 クラスあたりの文章の数 (対数)、縦軸はテスト精度の中央値。帯は最小から最大。"
+        + "".join(
+            f"{title}の「{name}」は、{shots[0]} つで {values[0]:.2f}、{shots[-1]} で {values[-1]:.2f}。"
+            for title, curves in medians.items()
+            for name, values in curves.items()
+        )
+    )
+    figure, axes = new_figure(alt, 1, len(panels), figsize=(4.6 * len(panels), 4), sharey=True, squeeze=False)
+    for axis, (title, curves) in zip(axes.flat, panels.items(), strict=True):
+        for (name, curve), marker in zip(curves.items(), "os^", strict=False):
+            (line,) = axis.plot(shots, medians[title][name], marker=marker, label=name)
+            low, high = [min(values) for values in curve], [max(values) for values in curve]
+            axis.fill_between(shots, low, high, color=line.get_color(), alpha=0.15)
+        axis.axhline(1 / 3, color="0.4", linestyle=":", linewidth=1.5)
+        axis.set_xscale("log")
+        axis.set_xticks(shots, [str(number) for number in shots])
+        axis.minorticks_off()
+        axis.set(title=title, xlabel="1 クラスあたりの文章の数")
+    axes[0, 0].set_ylabel("テスト精度")
+    axes[0, 0].legend(loc="lower right")
+    figure.suptitle(heading)
+    return figure
+
+
 def plot_losses(
     curves: Mapping[str, Sequence[float]], level: float, *, heading: str, level_name: str = "ln V"
 ) -> DescribedFigure:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chapters.ch12_bert.classification import BASELINES, METHODS, Classification
+from chapters.ch12_bert.classification import BASELINES, CURVES, METHODS, SHOTS, Classification
 from chapters.ch12_bert.generation import STEPS, Generation
 
 Rows = list[dict[str, Any]]
@@ -130,6 +130,14 @@ def accuracies(results: Sequence[Classification], keys: Sequence[str]) -> dict[s
 def total_confusion(results: Sequence[Classification], key: str) -> np.ndarray:
     """Adds the confusion matrices of a method over its seeds, shape ``(3, 3)``."""
     return np.sum([r.confusion for r in classifications(results, key)], axis=0)
+
+
+def curves(results: Sequence[Classification]) -> dict[str, list[list[float]]]:
+    """Collects test accuracies of learning curves: by title, for each number of passages, one for each seed."""
+    return {
+        title: [[r.accuracy for r in classifications(results, f"{name} {shots}")] for shots in SHOTS]
+        for name, title in CURVES.items()
+    }
 
 
 def bert_parameters(

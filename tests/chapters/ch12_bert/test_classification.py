@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chapters.ch12_bert import classification
-from chapters.ch12_bert.classification import BASELINES, METHODS, Method
+from chapters.ch12_bert.classification import BASELINES, CURVES, METHODS, Method
 from chapters.ch12_bert.encoders import Bert
 from course_utils.texts import Passages
 
@@ -103,3 +103,21 @@ def test_the_majority_is_that_of_training() -> None:
     result = classification.execute_baseline("多数", training, PASSAGES, seed=1)
 
     assert [row[1] for row in result.confusion] == [8, 8, 8]
+
+
+def test_learning_curves_learn_from_as_many_as_they_say(bert: Bert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classification, "SHOTS", (1, 8))
+
+    results = list(classification.learning_curves(PASSAGES, PASSAGES, bert, seed=1))
+
+    assert [r.key for r in results] == [f"{name} {shots}" for shots in (1, 8) for name in CURVES]
+    assert all(r.accuracy == 1 for r in results[3:])
+
+
+def test_random_vectors_are_others_than_pretrained_ones(bert: Bert) -> None:
+    vectors = [
+        classification.average_vectors((TEXTS[:2],), bert, pretrained, 1)[0] for pretrained in (True, False)
+    ]
+
+    assert vectors[0].shape == (2, 8)
+    assert not np.allclose(*vectors)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chapters.ch12_bert import experiment, tables
-from chapters.ch12_bert.classification import BASELINES, METHODS, Classification
+from chapters.ch12_bert.classification import BASELINES, CURVES, METHODS, SHOTS, Classification
 from chapters.ch12_bert.generation import STEPS, Generation
 
 RESULT = Generation("0", 1, 10, 2, 1.5, [2.3, 2.2], 2.1, 2.0, 1.9, 2.2, 1.4, "私は", "私は雨")
@@ -87,3 +87,11 @@ def test_every_method_is_stored_for_five_seeds(name: str) -> None:
         assert all(
             r.accuracy == pytest.approx(np.trace(r.confusion) / np.sum(r.confusion), abs=1e-3) for r in chosen
         )
+
+
+@pytest.mark.parametrize("name", ["few", "few_aozora"])
+def test_every_learning_curve_is_stored_for_five_seeds(name: str) -> None:
+    results = experiment.stored_classifications(name)
+
+    assert len(results) == len(experiment.SEEDS) * len(CURVES) * len(SHOTS)
+    assert all(len(values) == 5 for curve in tables.curves(results).values() for values in curve)

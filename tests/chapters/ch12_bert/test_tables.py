@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chapters.ch12_bert import figures, tables
-from chapters.ch12_bert.classification import Classification
+from chapters.ch12_bert.classification import CURVES, SHOTS, Classification
 from chapters.ch12_bert.generation import Generation
 from course_utils.bert import BertConfig, build_bert
 
@@ -93,6 +93,22 @@ def test_a_confusion_matrix_tells_its_shares_in_words() -> None:
 
     assert "甲 0.75、乙 1.00" in figure.alt
     assert [text.get_text() for text in figure.axes[0].texts] == ["3", "1", "0", "4"]
+
+
+def test_learning_curves_are_medians_over_the_seeds() -> None:
+    results = [
+        classified(f"{name} {shots}", seed, 0.1 * seed + shots / 200)
+        for name in CURVES
+        for shots in SHOTS
+        for seed in (1, 2, 3)
+    ]
+
+    curves = tables.curves(results)
+    figure = figures.plot_curves({"文体": curves}, SHOTS, heading="学習曲線")
+
+    assert list(curves) == list(CURVES.values())
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [0.2 + shots / 200 for shots in SHOTS])
+    assert "「TF-IDF」は、3 つで 0.22、81 で 0.60" in figure.alt
 
 
 def test_losses_are_drawn_beside_ln_v() -> None:
