@@ -12,12 +12,9 @@ Each command writes what it measured into ``results.json``, which the notebook r
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits, Source, load_flowers
 from course_utils.download import fetch
 from course_utils.hub import HubLayer
+from course_utils.results import read_results, write_results
 from course_utils.runtime import start
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -289,17 +287,6 @@ def rate_results(scale: Scale) -> Iterator[Result]:
         yield execute(wide, scale.load(seed), seed, scale)
 
 
-def environment() -> dict[str, Any]:
-    """Names what the numbers were measured with."""
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
 def stored_results(name: str) -> list[Result]:
     """Reads what ``experiment.py`` measured.
 
@@ -309,24 +296,7 @@ def stored_results(name: str) -> list[Result]:
     Returns:
         One result for each run and seed; empty where that experiment was not run.
     """
-    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    return [Result(**result) for result in stored.get(name, {}).get("results", [])]
-
-
-def store_results(name: str, results: list[Result]) -> None:
-    """Writes what was measured into ``results.json``, beside what is there."""
-    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    rounded = [
-        asdict(result)
-        | {
-            "validation": round(result.validation, 4),
-            "test": round(result.test, 4),
-            "history": {k: [round(v, 4) for v in values] for k, values in result.history.items()},
-        }
-        for result in results
-    ]
-    stored[name] = {"environment": environment(), "results": rounded}
-    RESULTS.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [Result(**result) for result in read_results(RESULTS, name)]
 
 
 EXPERIMENTS: dict[str, tuple[Callable[[Scale], Iterator[Result]], str]] = {
@@ -354,7 +324,7 @@ def main() -> None:
             f"  validation {result.validation:.3f}  test {result.test:.3f}",
             flush=True,
         )
-        store_results(name, results)
+        write_results(RESULTS, name, results)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from chapters.ch23_gradcam_lime_shap import methods
 from chapters.ch23_gradcam_lime_shap.shapes import KINDS, ShapeImages, draw_shapes
 from course_utils.backbones import preprocess
 from course_utils.download import fetch
+from course_utils.results import read_results, write_results
 from course_utils.runtime import start
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -376,17 +375,6 @@ def full_results() -> Iterator[Recognition]:
 # What is stored
 
 
-def environment() -> dict[str, Any]:
-    """Names what the numbers were measured with."""
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
 Measured = Result | Sanity | Recognition
 
 EXPERIMENTS: dict[str, tuple[Callable[[], Iterator[Measured]], type[Measured]]] = {
@@ -406,23 +394,8 @@ def stored_results(name: str) -> list[Any]:
     Returns:
         Its results; empty where that experiment was not run.
     """
-    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
     kind = EXPERIMENTS[name][1]
-    return [kind(**result) for result in stored.get(name, {}).get("results", [])]
-
-
-def store_results(name: str, results: list[Any]) -> None:
-    """Writes what was measured into ``results.json``, beside what is there, rounded to four decimals."""
-    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
-    rounded = [{key: _rounded(value) for key, value in asdict(result).items()} for result in results]
-    stored[name] = {"environment": environment(), "results": rounded}
-    RESULTS.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
+    return [kind(**result) for result in read_results(RESULTS, name)]
 
 
 def main() -> None:
@@ -435,7 +408,7 @@ def main() -> None:
     for result in EXPERIMENTS[name][0]():
         results.append(result)
         print(result, flush=True)
-        store_results(name, results)
+        write_results(RESULTS, name, results)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from chapters.ch05_resnet_transfer.experiment import RUNS, SCALES, Result, Run, 
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits
 from course_utils.download import registry
+from course_utils.results import write_results
 from tests.course_utils.reusable_saved_model import save_feature_vector
 
 CHANCE = 0.2
@@ -123,8 +124,8 @@ def test_results_are_stored_beside_what_is_there(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(experiment, "RESULTS", tmp_path / "results.json")
     one = Result("a", 1, 1, 0.5, 0.25, 0.3, {"val_acc": [0.25]})
 
-    experiment.store_results("quick", [one])
-    experiment.store_results("photos", [])
+    write_results(experiment.RESULTS, "quick", [one])
+    write_results(experiment.RESULTS, "photos", [])
 
     assert experiment.stored_results("quick") == [one]
     assert set(json.loads((tmp_path / "results.json").read_text())) == {"quick", "photos"}

@@ -13,6 +13,7 @@ import pytest
 from chapters.ch23_gradcam_lime_shap import experiment
 from chapters.ch23_gradcam_lime_shap.experiment import EXPLAINERS, SEEDS, Recognition, Result
 from course_utils.download import DownloadError, registry
+from course_utils.results import write_results
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,8 @@ def test_results_are_stored_beside_what_is_there(tmp_path: Path, monkeypatch: py
     one = Result("LIME", 1, 0.9, 0.8, 0.1, 0.7, 0.2, 0.9, 0.05, [0.25, 1.0], [1.0, 0.25])
     other = Recognition("chelsea", "caffe", "Egyptian_cat", 0.5)
 
-    experiment.store_results("quick", [replace(one, accuracy=0.900004)])
-    experiment.store_results("full", [other])
+    write_results(experiment.RESULTS, "quick", [replace(one, accuracy=0.900004)])
+    write_results(experiment.RESULTS, "full", [other])
 
     assert experiment.stored_results("quick") == [one]
     assert experiment.stored_results("full") == [other]
