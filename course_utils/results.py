@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from course_utils.runtime import start
 
 DIGITS = 4
 
@@ -46,6 +49,33 @@ def write_results(path: Path, name: str, results: Sequence[Any]) -> None:
     }
     stored[name] = {"environment": environment, "results": [_rounded(asdict(result)) for result in results]}
     path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def run_experiment(
+    description: str | None,
+    path: Path,
+    chapter: int,
+    experiments: Mapping[str, Callable[[], Iterable[Any]]],
+    show: Callable[[Any], str] = str,
+) -> None:
+    """Runs the experiment that the command line names, and writes its results as they come.
+
+    Args:
+        description: Help of the command: the module's docstring.
+        path: The chapter's ``results.json``; what other experiments left there stays.
+        chapter: The chapter's number.
+        experiments: What each name measures: gives dataclasses, one after the other.
+        show: Formats a result as a line of progress.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", choices=experiments)
+    name = parser.parse_args().name
+    start(chapter=chapter)
+    results = []
+    for result in experiments[name]():
+        results.append(result)
+        print(show(result), flush=True)
+        write_results(path, name, results)
 
 
 def _stored(path: Path) -> dict[str, Any]:

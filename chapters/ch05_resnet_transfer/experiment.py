@@ -11,7 +11,6 @@ Each command writes what it measured into ``results.json``, which the notebook r
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,8 +25,7 @@ from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits, Source, load_flowers
 from course_utils.download import fetch
 from course_utils.hub import HubLayer
-from course_utils.results import read_results, write_results
-from course_utils.runtime import start
+from course_utils.results import read_results, run_experiment
 
 RESULTS = Path(__file__).with_name("results.json")
 CLASSES = 5
@@ -299,33 +297,23 @@ def stored_results(name: str) -> list[Result]:
     return [Result(**result) for result in read_results(RESULTS, name)]
 
 
-EXPERIMENTS: dict[str, tuple[Callable[[Scale], Iterator[Result]], str]] = {
-    "quick": (table_results, "quick"),
-    "photos": (table_results, "photos"),
-    "sources": (source_results, "photos"),
-    "rates": (rate_results, "photos"),
-    "full": (table_results, "full"),
+EXPERIMENTS: dict[str, Callable[[], Iterator[Result]]] = {
+    "quick": lambda: table_results(SCALES["quick"]),
+    "photos": lambda: table_results(SCALES["photos"]),
+    "sources": lambda: source_results(SCALES["photos"]),
+    "rates": lambda: rate_results(SCALES["photos"]),
+    "full": lambda: table_results(SCALES["full"]),
 }
-"""What each name on the command line measures, and at which scale."""
+"""What each name on the command line measures."""
 
 
-def main() -> None:
-    """Runs an experiment from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("name", choices=EXPERIMENTS)
-    name = parser.parse_args().name
-    measure, scale = EXPERIMENTS[name]
-    start(chapter=5)
-    results = []
-    for result in measure(SCALES[scale]):
-        results.append(result)
-        print(
-            f"seed {result.seed}  {result.key:16} {result.epochs:3} epochs {result.seconds:7.1f} s"
-            f"  validation {result.validation:.3f}  test {result.test:.3f}",
-            flush=True,
-        )
-        write_results(RESULTS, name, results)
+def progress(result: Result) -> str:
+    """Formats one result as a line."""
+    return (
+        f"seed {result.seed}  {result.key:16} {result.epochs:3} epochs {result.seconds:7.1f} s"
+        f"  validation {result.validation:.3f}  test {result.test:.3f}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_experiment(__doc__, RESULTS, 5, EXPERIMENTS, progress)

@@ -9,7 +9,6 @@ Each command writes what it measured into ``results.json``, which the notebook r
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +25,7 @@ from chapters.ch23_gradcam_lime_shap import methods
 from chapters.ch23_gradcam_lime_shap.shapes import KINDS, ShapeImages, draw_shapes
 from course_utils.backbones import preprocess
 from course_utils.download import fetch
-from course_utils.results import read_results, write_results
-from course_utils.runtime import start
+from course_utils.results import read_results, run_experiment
 
 RESULTS = Path(__file__).with_name("results.json")
 SEEDS = (1, 2, 3, 4, 5)
@@ -377,12 +375,14 @@ def full_results() -> Iterator[Recognition]:
 
 Measured = Result | Sanity | Recognition
 
-EXPERIMENTS: dict[str, tuple[Callable[[], Iterator[Measured]], type[Measured]]] = {
-    "quick": (method_results, Result),
-    "sanity": (sanity_results, Sanity),
-    "full": (full_results, Recognition),
+EXPERIMENTS: dict[str, Callable[[], Iterator[Measured]]] = {
+    "quick": method_results,
+    "sanity": sanity_results,
+    "full": full_results,
 }
-"""What each name on the command line measures, and what one result of it is."""
+"""What each name on the command line measures."""
+
+KINDS_OF_RESULT: dict[str, type[Measured]] = {"quick": Result, "sanity": Sanity, "full": Recognition}
 
 
 def stored_results(name: str) -> list[Any]:
@@ -394,22 +394,8 @@ def stored_results(name: str) -> list[Any]:
     Returns:
         Its results; empty where that experiment was not run.
     """
-    kind = EXPERIMENTS[name][1]
-    return [kind(**result) for result in read_results(RESULTS, name)]
-
-
-def main() -> None:
-    """Runs an experiment from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("name", choices=EXPERIMENTS)
-    name = parser.parse_args().name
-    start(chapter=23)
-    results = []
-    for result in EXPERIMENTS[name][0]():
-        results.append(result)
-        print(result, flush=True)
-        write_results(RESULTS, name, results)
+    return [KINDS_OF_RESULT[name](**result) for result in read_results(RESULTS, name)]
 
 
 if __name__ == "__main__":
-    main()
+    run_experiment(__doc__, RESULTS, 23, EXPERIMENTS)
