@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,14 @@ def test_broken_grammar_is_named(tmp_path: Path, old: str, new: str, fault: str)
 def test_answers_must_match_exercises(tmp_path: Path) -> None:
     with pytest.raises(ChapterError, match=r"answers\.py"):
         write_course(tmp_path, answers="ANSWERS = {}\n")
+
+
+def test_exercises_may_hold_a_dataclass(tmp_path: Path) -> None:
+    dataclass = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+    dataclass += "@dataclass\nclass Point:\n    x: float\n\n"
+    before = set(sys.modules)
+
+    chapter = write_course(tmp_path / "course", exercises=dataclass + EXERCISES)
+
+    assert "ch01.double" in chapter.exercises
+    assert not {name for name in set(sys.modules) - before if name.startswith("chapters.ch01_numbers")}
