@@ -144,3 +144,22 @@ class Key:
     alternatives: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     hidden: Check | None = None
+
+
+def changed(code: str, old: str, new: str) -> str:
+    """Makes a known mistake or another right answer out of a longer one, by changing one place.
+
+    Args:
+        code: The longer answer.
+        old: What stands there, exactly once.
+        new: What stands there instead.
+
+    Returns:
+        The changed code.
+
+    Raises:
+        ValueError: If ``old`` does not occur exactly once.
+    """
+    if code.count(old) != 1:
+        raise ValueError(f"{old!r} must occur once in:\n{code}")
+    return code.replace(old, new)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.compare import expect, expect_close, expect_shape
-from grader.exercise import Answer, Key, Mistake, Status
+from grader.exercise import Answer, Key, Mistake, Status, changed
 
 from .exercises import (
     COLOURS_IN_BGR,
@@ -343,14 +343,6 @@ def hidden_insertion(answer: Answer) -> None:
 
 
 # The long references, of which each known mistake changes one thing.
-
-
-def changed(code: str, old: str, new: str) -> str:
-    """Changes the one place where a code says ``old``."""
-    if code.count(old) != 1:
-        raise ValueError(f"{old!r} must occur once in:\n{code}")
-    return code.replace(old, new)
-
 
 GRAD_CAM = """import keras
 import numpy as np
