@@ -24,6 +24,7 @@ test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/grader build --check
+	$(BIN)/grader claims --check
 	$(BIN)/pytest
 	$(BIN)/grader verify
 	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
@@ -38,8 +39,9 @@ nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade o
 	build/nbgrader/bin/python -m pip --disable-pip-version-check install nbgrader -c constraints.txt
 	NBGRADER=build/nbgrader/bin/nbgrader $(BIN)/pytest tests/grader/test_nbgrader_export.py
 
-notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py
+notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py, and docs/claims.md from these
 	$(BIN)/grader build
+	$(BIN)/grader claims
 
 image: $(VENV)/learner.stamp ## Build the image for "grader grade --isolation docker" (or podman)
 	$(BIN)/python -m grader.container
@@ -49,6 +51,7 @@ badge: $(VENV)/maintainer.stamp ## Follow a change of [project.urls] Repository:
 	  perl -pi -e 's{(github\.com/|google\.com/github/)[\w.-]+/[\w.-]+}{$$1$$ENV{REPOSITORY}}g' \
 	  README.md docs/README.ja.md docs/CONTRIBUTING.md
 	$(BIN)/grader build
+	$(BIN)/grader claims
 
 constraints: ## Resolve requirements.txt and the extras anew, and pin what comes out
 	rm -rf build/constraints

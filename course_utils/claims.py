@@ -9,6 +9,17 @@ from course_utils.tables import Table, result_table
 
 Verdict = Literal["成り立つ", "成り立たない", "条件つき"]
 
+CLAIMS_MIME = "application/vnd.deep-learning-day4.claims+json"
+"""Type under which a notebook's table of claims holds them as data, for ``grader claims``."""
+
+_HEADINGS = {
+    "statement": "主張",
+    "measured": "測定",
+    "stated": "述べた値",
+    "verdict": "判定",
+    "source": "出典",
+}
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -40,6 +51,35 @@ class Claim:
             f"{mark} {self.statement} — 測定 {_number(self.measured, self.unit)}({self.stated})"
             f" → {self.verdict if self.holds else '確認できませんでした'} [{self.source}]"
         )
+
+    def texts(self) -> dict[str, str]:
+        """Formats the claim: ``id``, ``statement``, ``measured``, ``stated``, ``verdict``, ``source``."""
+        return {
+            "id": self.id,
+            "statement": self.statement,
+            "measured": _number(self.measured, self.unit),
+            "stated": self.stated,
+            "verdict": self.verdict if self.holds else "✘",
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class ClaimsTable(Table):
+    """A table of claims that a notebook keeps as data too.
+
+    Attributes:
+        claims: :meth:`Claim.texts` of each.
+    """
+
+    claims: tuple[dict[str, str], ...] = ()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            "text/html": self._repr_html_(),
+            "text/plain": repr(self),
+            CLAIMS_MIME: list(self.claims),
+        }
 
 
 _claims: dict[str, Claim] = {}
@@ -106,7 +146,7 @@ def recorded_claims() -> list[Claim]:
     return list(_claims.values())
 
 
-def claims_table() -> Table:
+def claims_table() -> ClaimsTable:
     """Builds a table of this run's claims.
 
     Returns:
@@ -115,18 +155,9 @@ def claims_table() -> Table:
     Raises:
         ValueError: If no claim was checked yet.
     """
-    return result_table(
-        [
-            {
-                "主張": c.statement,
-                "測定": _number(c.measured, c.unit),
-                "述べた値": c.stated,
-                "判定": c.verdict if c.holds else "✘",
-                "出典": c.source,
-            }
-            for c in recorded_claims()
-        ]
-    )
+    claims = tuple(each.texts() for each in recorded_claims())
+    table = result_table([{title: texts[key] for key, title in _HEADINGS.items()} for texts in claims])
+    return ClaimsTable(table.columns, table.cells, table.numeric, table.caption, claims)
 
 
 def _number(value: Any, unit: str = "") -> str:

@@ -249,7 +249,13 @@ def plot_runs(
     if baseline is not None:
         axis.axhline(baseline, color="0.4", linestyle=":", linewidth=1.5)
         axis.annotate(
-            f"基準 {baseline:.3f}", (-0.45, baseline), (0, 3), textcoords="offset points", fontsize=10
+            f"基準\n{baseline:.3f}",
+            (1, baseline),
+            (4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
         )
     axis.set(xlim=(-0.5, len(runs) - 0.3), ylabel=label, title=heading)
     axis.set_xticks(range(len(runs)), list(runs))

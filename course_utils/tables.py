@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 _NUMBERS = (int, float)
 
 
@@ -85,6 +87,20 @@ def result_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "", digits
     return Table(columns, cells, numeric, caption)
 
 
+def min_median_max(values: Sequence[float], digits: int = 3) -> str:
+    """Formats what several seeds measured as minimum / median / maximum; one value where all are equal.
+
+    Args:
+        values: What was measured, one for each seed.
+        digits: Decimals.
+
+    Returns:
+        For instance ``"0.100 / 0.200 / 0.300"``.
+    """
+    shown = values[:1] if min(values) == max(values) else np.quantile(values, [0, 0.5, 1])
+    return " / ".join(_format(float(value), digits) for value in shown)
+
+
 def _wrapping(cell: str) -> str:
     return "white-space:nowrap" if _width(cell) <= 40 else "min-width:20em"
 
@@ -109,7 +125,7 @@ def _format(value: Any, digits: int) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.{digits}f}"
+        return f"{value:z,.{digits}f}"  # no negative zero
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""The command ``grader``: build, verify, release, grade, report, regrade, export, demo."""
+"""The command ``grader``: build, claims, verify, release, grade, report, regrade, export, demo."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from grader import regrade as regrading
 from grader import release as releasing
 from grader.batch import Grading, find_submissions
 from grader.chapters import Chapter, ChapterError, find_exercise, load_chapter, load_chapters
+from grader.claims import ClaimsError, claims_page, claims_path
 from grader.exercise import Exercise, Status
 from grader.export import GradeFormat, export_grades
 from grader.gradebook import FILE, Gradebook, GradebookError
@@ -180,6 +181,21 @@ def build(
             raise typer.Exit(1)
 
 
+@app.command(help=_("Collect all claims that the notebooks check on one page, docs/claims.md."))
+def claims(
+    check: Annotated[bool, typer.Option("--check", help=_("Only say whether the page is stale."))] = False,
+) -> None:
+    """Collect all claims that the notebooks check on one page, docs/claims.md."""
+    with _said_plainly():
+        chapters = load_chapters()
+        path, page = claims_path(chapters), claims_page(chapters)
+        if not check:
+            path.write_text(page, "utf-8")
+        elif not path.is_file() or path.read_text("utf-8") != page:
+            raise ClaimsError(_("{path} is stale: run `grader claims`.").format(path=path))
+        _console.print(Text(_("{notebook}: up to date").format(notebook=path.name)))
+
+
 @app.command(help=_("Prove every exercise: right answers pass, known mistakes fail for their own reason."))
 def verify(
     chapter: ChapterArgument = None,
@@ -253,6 +269,7 @@ def _said_plainly() -> Iterator[None]:
         yield
     except (
         ChapterError,
+        ClaimsError,
         ExportError,
         GradebookError,
         IsolationUnavailable,

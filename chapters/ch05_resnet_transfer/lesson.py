@@ -46,7 +46,7 @@ from chapters.ch05_resnet_transfer import experiment, tables
 from course_utils.backbones import load_backbone, preprocess, residual_block
 from course_utils.claims import claim, claims_table
 from course_utils.plots import new_figure, plot_histories, plot_runs, show_images
-from course_utils.tables import result_table
+from course_utils.tables import min_median_max, result_table
 
 # %% [markdown]
 # ## 1. 深くすると、なぜ学習が難しくなるのか
@@ -501,8 +501,8 @@ result_table(
     [
         {
             "ファインチューニング": name,
-            "テスト精度": tables.spread([r.test for r in chosen]),
-            "エポック": tables.spread([r.epochs for r in chosen], 0),
+            "テスト精度": min_median_max([r.test for r in chosen]),
+            "エポック": min_median_max([r.epochs for r in chosen], 0),
         }
         for name, chosen in {
             "小さな ResNet、1e-4 (c)": small,

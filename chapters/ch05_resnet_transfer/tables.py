@@ -11,6 +11,7 @@ import numpy as np
 from chapters.ch05_resnet_transfer.experiment import RUNS, Result, Run
 from course_utils.backbones import BACKBONES
 from course_utils.paths import shipped_data
+from course_utils.tables import min_median_max
 
 Rows = list[dict[str, Any]]
 
@@ -52,12 +53,6 @@ def rate(run: Run) -> str:
     return np.format_float_scientific(run.learning_rate, trim="-", exp_digits=1)
 
 
-def spread(values: Sequence[float], digits: int = 3) -> str:
-    """Formats minimum, median and maximum."""
-    low, middle, high = np.quantile(values, [0, 0.5, 1])
-    return f"{low:.{digits}f} / {middle:.{digits}f} / {high:.{digits}f}"
-
-
 def by_key(results: Sequence[Result], key: str) -> list[Result]:
     """Selects the results of one run, in the order of the seeds."""
     return sorted((r for r in results if r.key == key), key=lambda r: r.seed)
@@ -76,10 +71,10 @@ def summary(results: Sequence[Result]) -> Rows:
         {
             "": run.key,
             "アルゴリズム": run.title,
-            "時間 (秒)": spread([r.seconds for r in chosen], 1),
-            "エポック": spread([r.epochs for r in chosen], 0),
-            "検証精度": spread([r.validation for r in chosen]),
-            "テスト精度": spread([r.test for r in chosen]),
+            "時間 (秒)": min_median_max([r.seconds for r in chosen], 1),
+            "エポック": min_median_max([r.epochs for r in chosen], 0),
+            "検証精度": min_median_max([r.validation for r in chosen]),
+            "テスト精度": min_median_max([r.test for r in chosen]),
         }
         for run in RUNS
         if (chosen := by_key(results, run.key))
@@ -149,8 +144,8 @@ def source_summary(results: Sequence[Result]) -> Rows:
     return [
         {
             "事前学習": name,
-            "backbone を凍結": spread([r.test for r in by_key(results, f"{source} frozen")]),
-            "ファインチューニング": spread([r.test for r in by_key(results, f"{source} tuned")]),
+            "backbone を凍結": min_median_max([r.test for r in by_key(results, f"{source} frozen")]),
+            "ファインチューニング": min_median_max([r.test for r in by_key(results, f"{source} tuned")]),
         }
         for source, name in names.items()
     ]

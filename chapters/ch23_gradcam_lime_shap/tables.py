@@ -8,14 +8,9 @@ from typing import Any
 import numpy as np
 
 from chapters.ch23_gradcam_lime_shap.experiment import Result
+from course_utils.tables import min_median_max
 
 Rows = list[dict[str, Any]]
-
-
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Formats minimum, median and maximum."""
-    low, middle, high = np.quantile(values, [0, 0.5, 1])
-    return f"{low:.{digits}f} / {middle:.{digits}f} / {high:.{digits}f}"
 
 
 def by_method(results: Sequence[Result], method: str) -> list[Result]:
@@ -62,11 +57,11 @@ def summary(results: Sequence[Result]) -> Rows:
     return [
         {
             "方法": method,
-            "指差しゲーム ↑": spread([r.pointing for r in chosen]),
-            "挿入曲線の面積 ↑": spread([r.insertion for r in chosen]),
-            "削除曲線の面積 ↓": spread([r.deletion for r in chosen]),
-            "安定さ ↑": spread([r.stability for r in chosen]),
-            "1 枚の秒数 ↓": spread([r.seconds for r in chosen], 3),
+            "指差しゲーム ↑": min_median_max([r.pointing for r in chosen], 2),
+            "挿入曲線の面積 ↑": min_median_max([r.insertion for r in chosen], 2),
+            "削除曲線の面積 ↓": min_median_max([r.deletion for r in chosen], 2),
+            "安定さ ↑": min_median_max([r.stability for r in chosen], 2),
+            "1 枚の秒数 ↓": min_median_max([r.seconds for r in chosen], 3),
         }
         for method in methods_in(results)
         if (chosen := by_method(results, method))

@@ -137,5 +137,4 @@ def test_tables_have_a_row_for_each_run() -> None:
     rows = tables.comparison(results)
 
     assert [row[""] for row in rows] == [wanted.key for wanted in RUNS]
-    assert tables.spread([0.1, 0.3, 0.2]) == "0.100 / 0.200 / 0.300"
     assert [row["アルゴリズム"] for row in tables.summary(list(results.values()))] == [r.title for r in RUNS]

@@ -88,3 +88,22 @@ def test_table_has_a_row_for_each_claim() -> None:
         ("一つ目", "2", "期待 2", "成り立つ", "レポート"),
         ("二つ目", "0.5", "範囲 0〜1", "条件つき", "論文"),
     )
+
+
+def test_table_carries_the_claims_as_data() -> None:
+    claim("ch05.gap", "差がある", "レポート", 0.25, band=(0.1, 0.5), unit="点", verdict="条件つき")
+
+    bundle = claims_table()._repr_mimebundle_(include=None, exclude=None)
+
+    assert bundle[claims.CLAIMS_MIME] == [
+        {
+            "id": "ch05.gap",
+            "statement": "差がある",
+            "measured": "0.25 点",
+            "stated": "範囲 0.1〜0.5 点",
+            "verdict": "条件つき",
+            "source": "レポート",
+        }
+    ]
+    assert "差がある" in bundle["text/html"]
+    assert bundle["text/plain"] == repr(claims_table())

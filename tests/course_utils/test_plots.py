@@ -107,7 +107,7 @@ def test_runs_show_every_seed_and_the_median() -> None:
     (axis,) = figure.axes
 
     assert [np.sort(line.get_ydata()).tolist() for line in axis.lines[:2]] == [[0.3, 0.4, 0.5], [0.6]]
-    assert [text.get_text() for text in axis.texts] == ["0.400", "0.600", "基準 0.200"]
+    assert [text.get_text() for text in axis.texts] == ["0.400", "0.600", "基準\n0.200"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["転移学習", "微調整"]
     assert "「転移学習」は最小 0.300、中央値 0.400、最大 0.500。" in figure.alt
 

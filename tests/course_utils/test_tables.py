@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from course_utils.tables import result_table
+from course_utils.tables import min_median_max, result_table
 
 ROWS = [
     {"設定": "転移学習", "正解率": 0.56789, "重み": 26735712, "最良": True},
@@ -42,3 +42,15 @@ def test_formatted_numbers_are_set_to_the_right() -> None:
     table = result_table([{"時間": "1.5", "名前": "1e-4 (c)"}, {"時間": None, "名前": "3"}])
 
     assert table.numeric == (True, False)
+
+
+def test_equal_values_are_shown_once_and_others_as_minimum_median_and_maximum() -> None:
+    assert min_median_max([0.5]) == "0.500"
+    assert min_median_max([0.5, 0.5, 0.5]) == "0.500"
+    assert min_median_max([0.1, 0.3, 0.2], 1) == "0.1 / 0.2 / 0.3"
+    assert min_median_max([8000, 8000, 9000], 0) == "8,000 / 8,000 / 9,000"
+
+
+def test_no_number_is_minus_zero() -> None:
+    assert min_median_max([-0.0004]) == "0.000"
+    assert min_median_max([-0.0006]) == "-0.001"

@@ -1,0 +1,1469 @@
+"""Chapter 12: the answers, other right answers, known mistakes and hidden checks. Never released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grader.compare import expect_close
+from grader.exercise import Answer, Key, Mistake
+
+from .exercises import (
+    BLIND_TO_ITSELF,
+    COUNTS_IGNORED,
+    CUTS_FRONT,
+    CUTS_SECOND,
+    CUTS_TAIL,
+    DIVIDES_BY_ALL,
+    DIVIDES_BY_VARIANCE,
+    DROPS_REST,
+    FORGETS_MARK,
+    INVERTED_MASK,
+    LOSS_ITSELF,
+    MEAN_OF_PERPLEXITIES,
+    MEAN_OF_ROWS,
+    NO_BIASES,
+    NO_GAMMA,
+    NO_NORMALISATION,
+    NO_OUTPUT_PROJECTION,
+    NO_PADDING,
+    NO_POOLER,
+    NO_POSITION,
+    NO_POSITIONS,
+    NO_SCALE,
+    NO_SEGMENT,
+    NOT_RENORMALISED,
+    ONE_NORM,
+    PADDING_IN_SEGMENT,
+    SEES_FUTURE,
+    SEES_PADDING,
+    SOFTMAX_OVER_QUERIES,
+    TAKES_SHORTEST,
+    TWO_ROWS_SHORT,
+    UNKNOWN_REST,
+    WRONG_AXIS,
+    ZEROED_SCORES,
+    Array,
+    call_attention,
+    causal_masks,
+    check_attention_properties,
+    check_causal_at,
+    check_classifier_at,
+    check_context,
+    check_drawing,
+    check_embeddings_at,
+    check_mask_tokens_at,
+    check_perplexity_at,
+    differing,
+    draw_attention,
+    draw_causal,
+    expect_encoded,
+    expect_parameters,
+    expect_pieces,
+)
+
+
+def cut(
+    word: str, vocabulary: Sequence[str], *, mark: str = "##", shortest: bool = False, stuck: str = "word"
+) -> list[str]:
+    """Cuts a word; ``stuck`` says what is unknown where nothing fits: the word, the rest, or nothing."""
+    pieces: list[str] = []
+    start = 0
+    while start < len(word):
+        ends = range(start + 1, len(word) + 1)
+        before = mark if start else ""
+        fitting = [end for end in ends if before + word[start:end] in vocabulary]
+        if fitting:
+            end = min(fitting) if shortest else max(fitting)
+            pieces.append(before + word[start:end])
+        elif stuck == "word":
+            return ["[UNK]"]
+        elif stuck == "rest":
+            return [*pieces, "[UNK]"]
+        else:
+            end = start + 1
+        start = end
+    return pieces
+
+
+def hidden_wordpiece(answer: Answer) -> None:
+    letters = list("かきくけこさ")
+    for _ in range(12):
+        drawn = {"".join(answer.rng.choice(letters, n)) for n in (1, 1, 1, 1, 2, 2, 3, 3, 4)}
+        marked = {"##" + "".join(answer.rng.choice(letters, n)) for n in (1, 1, 1, 1, 1, 2, 2, 2, 3, 3)}
+        vocabulary = ["[PAD]", "[UNK]", *sorted(drawn), *sorted(marked)]
+        whole = answer.rng.choice(sorted(marked), 3)
+        word = str(answer.rng.choice(sorted(drawn))) + "".join(piece.removeprefix("##") for piece in whole)
+        for text in (word, word + "龍"):
+            known = {
+                TAKES_SHORTEST: cut(text, vocabulary, shortest=True),
+                UNKNOWN_REST: cut(text, vocabulary, stuck="rest"),
+                DROPS_REST: cut(text, vocabulary, stuck="skip"),
+                FORGETS_MARK: cut(text, vocabulary, mark=""),
+            }
+            expect_pieces(answer, text, vocabulary, cut(text, vocabulary), known)
+
+
+def normalise(x: Array, axis: int = -1, power: float = 0.5) -> Array:
+    """Mean 0 and, at power 0.5, variance 1."""
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return np.asarray(centred / (x.var(axis=axis, keepdims=True) + 1e-12) ** power)
+
+
+def hidden_embeddings(answer: Answer) -> None:
+    batch, length, dim = 3, 6, 10
+    draw = answer.rng.normal
+    case = {
+        "token_ids": answer.rng.integers(0, 15, (batch, length)),
+        "segment_ids": answer.rng.integers(0, 2, (batch, length)),
+        "token_table": draw(0, 2, (15, dim)),
+        "position_table": draw(0, 2, (9, dim)),
+        "segment_table": draw(0, 2, (2, dim)),
+        "gamma": draw(1, 0.5, dim),
+        "beta": draw(0, 1, dim),
+    }
+    tokens, segments = case["token_table"][case["token_ids"]], case["segment_table"][case["segment_ids"]]
+    positions = case["position_table"][:length]
+    gamma, beta = case["gamma"], case["beta"]
+    total = tokens + positions + segments
+    check_embeddings_at(
+        answer,
+        {name: array.astype("float32") if array.dtype.kind == "f" else array for name, array in case.items()},
+        normalise(total) * gamma + beta,
+        {
+            NO_NORMALISATION: total,
+            NO_GAMMA: normalise(total),
+            NO_POSITION: normalise(tokens + segments) * gamma + beta,
+            NO_SEGMENT: normalise(tokens + positions) * gamma + beta,
+            WRONG_AXIS: normalise(total, axis=1) * gamma + beta,
+            DIVIDES_BY_VARIANCE: normalise(total, power=1) * gamma + beta,
+        },
+    )
+
+
+def softmax(scores: Array, axis: int = -1) -> Array:
+    e = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+
+def hidden_attention(answer: Answer) -> None:
+    for batch, length, dim in ((2, 4, 3), (4, 7, 9), (1, 1, 2)):
+        query, key, value, mask = draw_attention(answer.rng, batch, length, dim)
+        output, weights = call_attention(answer, (query, key, value, mask))
+        seen = mask[:, None, :]
+        products = (query @ key.transpose(0, 2, 1)).astype("float64")
+        scores = products / np.sqrt(dim)
+        right = softmax(np.where(seen, scores, -np.inf))
+        known = {
+            NO_SCALE: softmax(np.where(seen, products, -np.inf)),
+            NO_PADDING: softmax(scores),
+            ZEROED_SCORES: softmax(scores * seen),
+            NOT_RENORMALISED: softmax(scores) * seen,
+            SOFTMAX_OVER_QUERIES: softmax(scores, axis=1) * seen,
+            INVERTED_MASK: softmax(np.where(seen, -1e9, scores)),
+        }
+        expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=differing(known, right))
+        expect_close(output, right @ value, "出力", rtol=1e-3, atol=1e-3)
+    check_attention_properties(answer, batch=4, length=6, dim=5)
+
+
+def hidden_parameters(answer: Answer) -> None:
+    for _ in range(4):
+        size, layers, hidden, inner, length = (
+            int(answer.rng.integers(low, high))
+            for low, high in ((50, 9000), (1, 13), (4, 300), (8, 900), (16, 400))
+        )
+        dense = hidden * hidden + hidden
+        layer = 4 * dense + 4 * hidden + (hidden * inner + inner) + (inner * hidden + hidden)
+        right = (size + length + 2) * hidden + 2 * hidden + layers * layer + dense
+        expect_parameters(
+            answer,
+            (size, layers, hidden, inner, length),
+            right,
+            {
+                NO_BIASES: right - layers * (5 * hidden + inner) - hidden,
+                NO_POOLER: right - dense,
+                TWO_ROWS_SHORT: right - 2 * hidden,
+                ONE_NORM: right - 2 * hidden * layers,
+                NO_OUTPUT_PROJECTION: right - layers * dense,
+                NO_POSITIONS: right - length * hidden,
+            },
+        )
+
+
+def hidden_mask_tokens(answer: Answer) -> None:
+    check_mask_tokens_at(answer, (40, 1300), size=1100, mask_id=1, special_ids=[1098, 5, 0])
+
+
+def encoded(
+    first: list[int], second: list[int], length: int, special: tuple[int, int, int]
+) -> dict[str, list[int]]:
+    """The three rows of a pair that fits."""
+    cls, sep, pad = special
+    ids = [cls, *first, sep, *second, sep]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad] * rest,
+        "segment_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1) + [0] * rest,
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+
+
+def shortened(sizes: tuple[int, int], room: int) -> tuple[int, int]:
+    """Sizes after the longer one has lost its end, again and again; ``room`` is even, so ties do not matter."""
+    first, second = sizes
+    while first + second > room:
+        first, second = (first - 1, second) if first >= second else (first, second - 1)
+    return first, second
+
+
+def hidden_pair(answer: Answer) -> None:
+    for sizes, length in (
+        ((3, 4), 15),
+        ((9, 9), 13),
+        ((12, 3), 11),
+        ((2, 14), 13),
+        ((1, 1), 5),
+        ((7, 6), 17),
+    ):
+        first, second = (answer.rng.integers(20, 900, size).tolist() for size in sizes)
+        special = (
+            int(answer.rng.integers(5, 9)),
+            int(answer.rng.integers(9, 14)),
+            int(answer.rng.integers(0, 5)),
+        )
+        a, b = shortened(sizes, length - 3)
+        whole = encoded(first, second, length, special)
+        fitting_second = max(0, length - 3 - sizes[0])
+        right = encoded(first[:a], second[:b], length, special)
+        total = a + b + 3
+        known = {
+            CUTS_TAIL: {"token_ids": whole["token_ids"][:length]},
+            CUTS_SECOND: {"token_ids": encoded(first, second[:fitting_second], length, special)["token_ids"]},
+            CUTS_FRONT: {
+                "token_ids": encoded(first[sizes[0] - a :], second[sizes[1] - b :], length, special)[
+                    "token_ids"
+                ]
+            },
+            PADDING_IN_SEGMENT: {"segment_ids": [0] * (a + 2) + [1] * (length - a - 2)},
+        }
+        if total == length:
+            del known[PADDING_IN_SEGMENT]
+        expect_encoded(answer, (first, second, length, *special), right, known)
+
+
+def hidden_causal(answer: Answer) -> None:
+    heads, key_dim, shape = 3, 4, (3, 7, 5)
+    layer, weights = draw_causal(answer, heads, key_dim, shape)
+    x = answer.rng.normal(0, 1, shape).astype("float32")
+    mask = causal_masks(shape[1])
+    query, key, value = (
+        np.einsum("bld,dhk->bhlk", x, weights[n]) + weights[n + 1][:, None] for n in (0, 2, 4)
+    )
+    triangle = np.tril(np.ones((shape[1], shape[1]), bool))
+    scores = query @ key.transpose(0, 1, 3, 2) / np.sqrt(key_dim)
+    padding, real = mask[:, None, None, :] == 1, mask == 1
+
+    def output(seen: Array) -> Array:
+        attended = softmax(np.where(seen, scores, -1e9)) @ value
+        return np.asarray((np.einsum("bhlk,hkd->bld", attended, weights[6]) + weights[7])[real])
+
+    given = np.asarray(answer.call("causal_attend", layer, x, mask))
+    expect_close(
+        given[real] if given.shape == shape else given,
+        output(padding & triangle),
+        "本物のトークンの出力",
+        rtol=1e-3,
+        atol=1e-3,
+        known={
+            SEES_FUTURE: output(padding),
+            SEES_PADDING: output(triangle),
+            BLIND_TO_ITSELF: output(padding & np.tril(triangle, -1)),
+        },
+    )
+    check_causal_at(answer, heads=1, key_dim=2, length=8, dim=6)
+
+
+def hidden_next_word(answer: Answer) -> None:
+    check_drawing(answer, [0.06, 0.12, 0.04, 0.78], start=[3])
+    check_context(answer, size=41, start=[8], count=15)
+    check_context(answer, size=23, start=[1, 2, 3, 5, 7, 11, 13, 17, 19], count=6)
+
+
+def hidden_perplexity(answer: Answer) -> None:
+    for batch, length, size in ((3, 5, 7), (2, 9, 12)):
+        logits = answer.rng.normal(0, 2, (batch, length, size)).astype("float32")
+        labels = answer.rng.integers(0, size, (batch, length))
+        counted = np.arange(length) < np.append(length, answer.rng.integers(1, length, batch - 1))[:, None]
+        counted &= answer.rng.random((batch, length)) < 0.8
+        counted[:, 0] = True
+        labels = np.where(counted, labels, -1)
+        loss = -np.log(np.take_along_axis(softmax(logits.astype("float64")), labels[..., None] % size, 2))[
+            ..., 0
+        ]
+        right = float(np.exp(loss[counted].mean()))
+        rows = [loss[n][counted[n]].mean() for n in range(batch)]
+        check_perplexity_at(
+            answer,
+            logits,
+            labels,
+            right,
+            {
+                COUNTS_IGNORED: float(np.exp(loss.mean())),
+                DIVIDES_BY_ALL: float(np.exp(loss[counted].sum() / loss.size)),
+                LOSS_ITSELF: float(loss[counted].mean()),
+                MEAN_OF_ROWS: float(np.exp(np.mean(rows))),
+                MEAN_OF_PERPLEXITIES: float(np.exp(loss[counted]).mean()),
+            },
+        )
+
+
+def hidden_classifier(answer: Answer) -> None:
+    check_classifier_at(answer, classes=4, frozen=False, rate=0.006, hidden_dim=20, steps=60)
+    check_classifier_at(answer, classes=2, frozen=True, rate=0.03, hidden_dim=40, steps=100)
+
+
+ANSWERS: dict[str, Key] = {
+    "ch12.wordpiece": Key(
+        reference="""def wordpiece(word, vocabulary):
+    pieces, rest = [], word
+    while rest:
+        for end in range(len(rest), 0, -1):
+            piece = ("##" if pieces else "") + rest[:end]
+            if piece in vocabulary:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.append(piece)
+        rest = rest[end:]
+    return pieces
+""",
+        explanation="前から順に、いちばん長いピースを取ります。1 か所でも切れないところがあれば、その単語は全体が [UNK] になります。",
+        alternatives={
+            "再帰": """def wordpiece(word, vocabulary):
+    known = set(vocabulary)
+
+    def cut(rest, before):
+        if not rest:
+            return []
+        for end in range(len(rest), 0, -1):
+            if before + rest[:end] in known:
+                after = cut(rest[end:], "##")
+                return None if after is None else [before + rest[:end], *after]
+        return None
+
+    return cut(word, "") or ["[UNK]"]
+""",
+            "長い順に並べた語彙から選ぶ": """def wordpiece(word, vocabulary):
+    heads = sorted((p for p in vocabulary if not p.startswith("##")), key=len, reverse=True)
+    tails = sorted((p for p in vocabulary if p.startswith("##")), key=len, reverse=True)
+    pieces, place = [], 0
+    while place < len(word):
+        candidates = tails if place else heads
+        found = [p for p in candidates if word.startswith(p.removeprefix("##"), place)]
+        if not found:
+            return ["[UNK]"]
+        pieces.append(found[0])
+        place += len(found[0].removeprefix("##"))
+    return tuple(pieces)
+""",
+        },
+        mistakes={
+            "## を付けない": Mistake(
+                """def wordpiece(word, vocabulary):
+    pieces, rest = [], word
+    while rest:
+        end = next((e for e in range(len(rest), 0, -1) if rest[:e] in vocabulary), 0)
+        if not end:
+            return pieces + ["[UNK]"] if pieces else ["[UNK]"]
+        pieces.append(rest[:end])
+        rest = rest[end:]
+    return pieces
+""",
+                "頭に ## を付けて",
+            ),
+            "短いピースから": Mistake(
+                """def wordpiece(word, vocabulary):
+    pieces, rest = [], word
+    while rest:
+        before = "##" if pieces else ""
+        end = next((e for e in range(1, len(rest) + 1) if before + rest[:e] in vocabulary), 0)
+        if not end:
+            return ["[UNK]"]
+        pieces.append(before + rest[:end])
+        rest = rest[end:]
+    return pieces
+""",
+                "短いピースから試して",
+            ),
+            "残りだけ [UNK]": Mistake(
+                """def wordpiece(word, vocabulary):
+    pieces, rest = [], word
+    while rest:
+        before = "##" if pieces else ""
+        end = next((e for e in range(len(rest), 0, -1) if before + rest[:e] in vocabulary), 0)
+        if not end:
+            return pieces + ["[UNK]"]
+        pieces.append(before + rest[:end])
+        rest = rest[end:]
+    return pieces
+""",
+                "残りだけを [UNK]",
+            ),
+            "読み飛ばす": Mistake(
+                """def wordpiece(word, vocabulary):
+    pieces, rest = [], word
+    while rest:
+        before = "##" if pieces else ""
+        end = next((e for e in range(len(rest), 0, -1) if before + rest[:e] in vocabulary), 0)
+        if end:
+            pieces.append(before + rest[:end])
+        rest = rest[end or 1:]
+    return pieces
+""",
+                "読み飛ばして",
+            ),
+            "やり直す": Mistake(
+                """def wordpiece(word, vocabulary):
+    def cut(rest, before):
+        if not rest:
+            return []
+        for end in range(len(rest), 0, -1):
+            if before + rest[:end] in vocabulary:
+                after = cut(rest[end:], "##")
+                if after is not None:
+                    return [before + rest[:end], *after]
+        return None
+
+    return cut(word, "") or ["[UNK]"]
+""",
+                "やり直しません",
+            ),
+        },
+        hidden=hidden_wordpiece,
+    ),
+    "ch12.embeddings": Key(
+        reference="""import numpy as np
+
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    length = token_ids.shape[1]
+    x = token_table[token_ids] + position_table[:length] + segment_table[segment_ids]
+    mean = x.mean(axis=-1, keepdims=True)
+    variance = x.var(axis=-1, keepdims=True)
+    return gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta
+""",
+        explanation="埋め込みは表の行を引くだけです。3 つを足したあと、トークンごとに LayerNorm で大きさをそろえます。",
+        alternatives={
+            "Keras の層": """import keras
+
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = keras.ops.take(token_table, token_ids, axis=0)
+    x = x + keras.ops.take(segment_table, segment_ids, axis=0) + position_table[None, : token_ids.shape[1]]
+    norm = keras.layers.LayerNormalization(epsilon=1e-12)
+    norm.build(x.shape)
+    norm.set_weights([gamma, beta])
+    return norm(x)
+""",
+            "one-hot と行列積、ループ": """import numpy as np
+
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    rows = []
+    for tokens, segments in zip(token_ids, segment_ids):
+        x = np.eye(len(token_table))[tokens] @ token_table
+        x = x + np.eye(len(segment_table))[segments] @ segment_table
+        for place in range(len(tokens)):
+            x[place] += position_table[place]
+            x[place] = (x[place] - x[place].mean()) / (x[place].std() + 1e-6) * gamma + beta
+        rows.append(x)
+    return np.stack(rows)
+""",
+            "TensorFlow": """import tensorflow as tf
+
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = tf.gather(token_table, token_ids) + tf.gather(segment_table, segment_ids)
+    x += position_table[: token_ids.shape[1]]
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-12)
+""",
+        },
+        mistakes={
+            "LayerNorm がない": Mistake(
+                """def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    return token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
+""",
+                "LayerNorm がありません",
+            ),
+            "gamma と beta がない": Mistake(
+                """import numpy as np
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
+    return (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
+""",
+                "gamma と beta がありません",
+            ),
+            "位置がない": Mistake(
+                """import numpy as np
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = token_table[token_ids] + segment_table[segment_ids]
+    return gamma * (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) + beta
+""",
+                "位置の埋め込みが足されていません",
+            ),
+            "セグメントがない": Mistake(
+                """import numpy as np
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = token_table[token_ids] + position_table[: token_ids.shape[1]]
+    return gamma * (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) + beta
+""",
+                "セグメントの埋め込みが足されていません",
+            ),
+            "軸が違う": Mistake(
+                """import numpy as np
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
+    return gamma * (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) + beta
+""",
+                "そろえる軸が違います",
+            ),
+            "分散で割る": Mistake(
+                """import numpy as np
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
+    return gamma * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + 1e-12) + beta
+""",
+                "分散で割っています",
+            ),
+        },
+        hidden=hidden_embeddings,
+    ),
+    "ch12.attention": Key(
+        reference="""import numpy as np
+
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    return weights @ value, weights
+""",
+        explanation="softmax の前に -1e9 を入れると、exp がちょうど 0 になります。だから残りの重みの和は 1 のままです。",
+        alternatives={
+            "einsum とマスクの足し算": """import numpy as np
+
+def attention(query, key, value, padding_mask):
+    scores = np.einsum("bqd,bkd->bqk", query, key).astype("float64") * query.shape[-1] ** -0.5
+    scores += (1.0 - padding_mask[:, None, :]) * -1e9
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return np.einsum("bqk,bkd->bqd", weights, value), weights
+""",
+            "keras.ops": """from keras import ops
+
+def attention(query, key, value, padding_mask):
+    scores = ops.matmul(query, ops.transpose(key, (0, 2, 1))) / query.shape[-1] ** 0.5
+    scores = ops.where(ops.cast(padding_mask[:, None, :], "bool"), scores, -1e9)
+    weights = ops.softmax(scores, axis=-1)
+    return ops.matmul(weights, value), weights
+""",
+            "ループ、本物だけを抜き出す": """import numpy as np
+
+def attention(query, key, value, padding_mask):
+    batch, length, dim = query.shape
+    output = np.zeros((batch, length, value.shape[-1]))
+    weights = np.zeros((batch, length, length))
+    for b in range(batch):
+        real = np.flatnonzero(padding_mask[b])
+        for i in range(length):
+            scores = key[b, real] @ query[b, i] / dim**0.5
+            e = np.exp(scores - scores.max())
+            weights[b, i, real] = e / e.sum()
+            output[b, i] = weights[b, i] @ value[b]
+    return [output, weights]
+""",
+            "TensorFlow": """import tensorflow as tf
+
+def attention(query, key, value, padding_mask):
+    scores = tf.matmul(query, key, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(query)[-1], tf.float32))
+    scores += (1 - tf.cast(padding_mask, tf.float32))[:, tf.newaxis] * -1e9
+    weights = tf.nn.softmax(scores)
+    return weights @ value, weights
+""",
+        },
+        mistakes={
+            "平方根で割らない": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = np.where(padding_mask[:, None, :] == 1, query @ key.transpose(0, 2, 1), -1e9)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "平方根で割っていません",
+            ),
+            "パディングを見る": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "パディングも見ています",
+            ),
+            "スコアを 0 にする": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]) * padding_mask[:, None, :]
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "スコアを 0 にしても",
+            ),
+            "softmax のあとで 0 にする": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights = weights / weights.sum(-1, keepdims=True) * padding_mask[:, None, :]
+    return weights @ value, weights
+""",
+                "softmax のあとで 0 にした",
+            ),
+            "軸が違う": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    weights = weights / weights.sum(1, keepdims=True) * padding_mask[:, None, :]
+    return weights @ value, weights
+""",
+                "softmax の軸が違います",
+            ),
+            "マスクが逆": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    scores = np.where(padding_mask[:, None, :] == 1, -1e9, scores)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "マスクの向きが逆",
+            ),
+            "あふれる": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    weights = np.exp(scores) * padding_mask[:, None, :]
+    weights = weights / weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "exp があふれて NaN",
+            ),
+            "マスクの値が小さすぎない": Mistake(
+                """import numpy as np
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    scores = np.where(padding_mask[:, None, :] == 1, scores, -15.0)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "ちょうど 0 になっていません",
+            ),
+        },
+        hidden=hidden_attention,
+    ),
+    "ch12.parameters": Key(
+        reference="""def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    def dense(inputs, outputs):
+        return inputs * outputs + outputs
+
+    norm = 2 * hidden_dim
+    embeddings = (vocabulary_size + max_length + 2) * hidden_dim + norm
+    attention = 4 * dense(hidden_dim, hidden_dim)
+    feed_forward = dense(hidden_dim, intermediate_dim) + dense(intermediate_dim, hidden_dim)
+    pooler = dense(hidden_dim, hidden_dim)
+    return embeddings + layers * (attention + feed_forward + 2 * norm) + pooler
+""",
+        explanation="ヘッドの数は式に出てきません。ヘッドを増やしても、同じ大きさの重みを細かく分け合うだけで、個数は変わらないからです。",
+        alternatives={
+            "Keras に数えさせる": """import keras
+
+def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    sizes = [vocabulary_size * hidden_dim, max_length * hidden_dim, 2 * hidden_dim, 2 * hidden_dim]
+    inputs = keras.Input((4, hidden_dim))
+    x = keras.layers.MultiHeadAttention(1, hidden_dim)(inputs, inputs)
+    x = keras.layers.LayerNormalization()(x)
+    x = keras.layers.Dense(hidden_dim)(keras.layers.Dense(intermediate_dim)(x))
+    layer = keras.Model(inputs, keras.layers.LayerNormalization()(x))
+    return sum(sizes) + layers * layer.count_params() + (hidden_dim + 1) * hidden_dim
+""",
+            "形を並べて足す": """import numpy as np
+
+def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    shapes = [(vocabulary_size, h), (max_length, h), (2, h), (h,), (h,), (h, h), (h,)]
+    for _ in range(layers):
+        shapes += [(h, h), (h,)] * 4 + [(h,)] * 4 + [(h, i), (i,), (i, h), (h,)]
+    return int(sum(np.prod(shape) for shape in shapes))
+""",
+        },
+        mistakes={
+            "バイアスがない": Mistake(
+                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    return (vocabulary_size + max_length + 4) * h + layers * (4 * h * h + 2 * h * i + 4 * h) + h * h
+""",
+                "バイアスが抜けて",
+            ),
+            "pooler がない": Mistake(
+                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    return (vocabulary_size + max_length + 4) * h + layers * (4 * h * h + 2 * h * i + 9 * h + i)
+""",
+                "pooler が抜けて",
+            ),
+            "セグメントがない": Mistake(
+                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    layer = 4 * h * h + 2 * h * i + 9 * h + i
+    return (vocabulary_size + max_length + 2) * h + layers * layer + h * h + h
+""",
+                "2 × hidden_dim 個だけ足りません",
+            ),
+            "LayerNorm が 1 つ": Mistake(
+                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    layer = 4 * h * h + 2 * h * i + 7 * h + i
+    return (vocabulary_size + max_length + 4) * h + layers * layer + h * h + h
+""",
+                "1 層に 2 つあります",
+            ),
+            "出力の全結合層がない": Mistake(
+                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    h, i = hidden_dim, intermediate_dim
+    layer = 3 * h * h + 2 * h * i + 8 * h + i
+    return (vocabulary_size + max_length + 4) * h + layers * layer + h * h + h
+""",
+                "ヘッドをつないだあと",
+            ),
+        },
+        hidden=hidden_parameters,
+    ),
+    "ch12.mask_tokens": Key(
+        reference="""import numpy as np
+
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    labels = np.where(chosen, token_ids, -1)
+    fate = rng.random(token_ids.shape)
+    strange = rng.integers(0, vocabulary_size, token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    masked = np.where(chosen & (fate >= 0.9), strange, masked)
+    return masked, labels
+""",
+        explanation="[MASK] は、実際に使うときの文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
+        alternatives={
+            "1 つずつのループ": """import random
+
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = random.Random(seed)
+    masked, labels = token_ids.tolist(), []
+    for row in masked:
+        labels.append([-1] * len(row))
+        for place, token in enumerate(row):
+            if token in special_ids or rng.random() >= 0.15:
+                continue
+            labels[-1][place] = token
+            fate = rng.random()
+            if fate < 0.8:
+                row[place] = mask_id
+            elif fate < 0.9:
+                row[place] = rng.randrange(vocabulary_size)
+    return masked, labels
+""",
+            "行ごとに、ちょうど 15 % を選ぶ": """import numpy as np
+
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    masked, labels = token_ids.copy(), np.full_like(token_ids, -1)
+    for row in range(len(token_ids)):
+        places = np.flatnonzero(~np.isin(token_ids[row], special_ids))
+        chosen = rng.permutation(places)[: round(0.15 * len(places))]
+        labels[row, chosen] = token_ids[row, chosen]
+        fates = rng.choice(3, len(chosen), p=[0.8, 0.1, 0.1])
+        masked[row, chosen[fates == 0]] = mask_id
+        masked[row, chosen[fates == 1]] = rng.integers(0, vocabulary_size, (fates == 1).sum())
+    return masked, labels
+""",
+        },
+        mistakes={
+            "すべて [MASK]": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    return np.where(chosen, mask_id, token_ids), np.where(chosen, token_ids, -1)
+""",
+                "すべて mask_id にしています",
+            ),
+            "特殊トークンも選ぶ": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = rng.random(token_ids.shape) < 0.15
+    fate = rng.random(token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    strange = rng.integers(0, vocabulary_size, token_ids.shape)
+    return np.where(chosen & (fate >= 0.9), strange, masked), np.where(chosen, token_ids, -1)
+""",
+                "special_ids にある id も選んで",
+            ),
+            "ラベルがどこにもある": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    fate = rng.random(token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    strange = rng.integers(0, vocabulary_size, token_ids.shape)
+    return np.where(chosen & (fate >= 0.9), strange, masked), token_ids
+""",
+                "選んでいないところにもラベル",
+            ),
+            "ラベルが置き換えたあと": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    fate = rng.random(token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size, token_ids.shape), masked)
+    return masked, np.where(chosen, masked, -1)
+""",
+                "置き換えたあとの id になっています",
+            ),
+            "残りからもう一度引く": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    hidden = chosen & (rng.random(token_ids.shape) < 0.8)
+    strange = chosen & ~hidden & (rng.random(token_ids.shape) < 0.1)
+    masked = np.where(hidden, mask_id, token_ids)
+    masked = np.where(strange, rng.integers(0, vocabulary_size, token_ids.shape), masked)
+    return masked, np.where(chosen, token_ids, -1)
+""",
+                "もう一度 10 % を引いて",
+            ),
+            "元のままがない": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    strange = rng.integers(0, vocabulary_size, token_ids.shape)
+    masked = np.where(rng.random(token_ids.shape) < 0.8, mask_id, strange)
+    return np.where(chosen, masked, token_ids), np.where(chosen, token_ids, -1)
+""",
+                "元のまま残すものがありません",
+            ),
+            "同じ id ばかり": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    fate = rng.random(token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size), masked)
+    return masked, np.where(chosen, token_ids, -1)
+""",
+                "でたらめな id が偏って",
+            ),
+            "seed を使わない": Mistake(
+                """import numpy as np
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(0)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    fate = rng.random(token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size, token_ids.shape), masked)
+    return masked, np.where(chosen, token_ids, -1)
+""",
+                "seed を変えても結果が変わりません",
+            ),
+        },
+        hidden=hidden_mask_tokens,
+    ),
+    "ch12.pair": Key(
+        reference="""def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    token_ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(token_ids)
+    return {
+        "token_ids": token_ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
+        "padding_mask": [1] * len(token_ids) + [0] * rest,
+    }
+""",
+        explanation="長いほうから捨てると、短い文を残したまま、2 つの文の釣り合いがとれます。",
+        alternatives={
+            "NumPy で長さを計算": """import numpy as np
+
+def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    room = length - 3
+    half = room // 2
+    if len(first) + len(second) > room:
+        shorter = min(len(first), len(second), half)
+        if len(first) <= half:
+            second = second[: room - len(first)]
+        elif len(second) <= half:
+            first = first[: room - len(second)]
+        else:
+            first, second = first[: room - half], second[:half]
+    rows = {name: np.zeros(length, int) for name in ("segment_ids", "padding_mask")}
+    ids = np.full(length, pad_id)
+    used = len(first) + len(second) + 3
+    ids[:used] = [cls_id, *first, sep_id, *second, sep_id]
+    rows["segment_ids"][len(first) + 2 : used] = 1
+    rows["padding_mask"][:used] = 1
+    return {"token_ids": ids, **rows}
+""",
+        },
+        mistakes={
+            "最後の [SEP] がない": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    ids = [cls_id, *first, sep_id, *second]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(first) + 2) + [1] * len(second) + [0] * rest,
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+""",
+                "最後の [SEP] がありません",
+            ),
+            "1 つ目の [SEP] が 1": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 1) + [1] * (len(b) + 2) + [0] * rest,
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+""",
+                "前の文のセグメント 0",
+            ),
+            "パディングも 1": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (length - len(a) - 2),
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+""",
+                "パディングのセグメントは 0",
+            ),
+            "padding_mask がすべて 1": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
+        "padding_mask": [1] * length,
+    }
+""",
+                "padding_mask がすべて 1",
+            ),
+            "末尾を切る": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    ids = [cls_id, *first, sep_id, *second, sep_id]
+    segments = [0] * (len(first) + 2) + [1] * (len(second) + 1)
+    rest = max(0, length - len(ids))
+    return {
+        "token_ids": (ids + [pad_id] * rest)[:length],
+        "segment_ids": (segments + [0] * rest)[:length],
+        "padding_mask": ([1] * len(ids) + [0] * rest)[:length],
+    }
+""",
+                "末尾を切り落として",
+            ),
+            "2 つ目だけ短くする": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a = list(first)
+    b = list(second)[: max(0, length - 3 - len(a))]
+    ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+""",
+                "2 つ目の文ばかり",
+            ),
+            "先頭から捨てる": Mistake(
+                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop(0)
+    ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(ids)
+    return {
+        "token_ids": ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
+        "padding_mask": [1] * len(ids) + [0] * rest,
+    }
+""",
+                "文の先頭から捨てて",
+            ),
+        },
+        hidden=hidden_pair,
+    ),
+    "ch12.causal": Key(
+        reference="""import numpy as np
+
+def causal_attend(attention, x, padding_mask):
+    length = x.shape[1]
+    triangle = np.tril(np.ones((length, length), dtype=bool))
+    mask = triangle & (padding_mask[:, None, :] == 1)
+    return attention(x, x, attention_mask=mask)
+""",
+        explanation="下三角のマスクは「自分より先を見ない」という約束です。これがないと、次の語を当てる問題の答えが入力に見えてしまいます。",
+        alternatives={
+            "use_causal_mask": """def causal_attend(attention, x, padding_mask):
+    return attention(x, x, attention_mask=padding_mask[:, None, :].astype(bool), use_causal_mask=True)
+""",
+            "keras.ops で番号を比べる": """from keras import ops
+
+def causal_attend(attention, x, padding_mask):
+    places = ops.arange(x.shape[1])
+    seen = places[None, :, None] >= places[None, None, :]
+    seen = ops.logical_and(seen, ops.cast(padding_mask, "bool")[:, None, :])
+    return attention(query=x, value=x, key=x, attention_mask=seen)
+""",
+            "1 か所ずつ計算": """import numpy as np
+
+def causal_attend(attention, x, padding_mask):
+    outputs = []
+    for place in range(x.shape[1]):
+        past, mask = x[:, : place + 1], padding_mask[:, None, : place + 1]
+        outputs.append(np.asarray(attention(x[:, place : place + 1], past, attention_mask=mask)))
+    return np.concatenate(outputs, axis=1)
+""",
+        },
+        mistakes={
+            "因果的でない": Mistake(
+                """def causal_attend(attention, x, padding_mask):
+    return attention(x, x, attention_mask=padding_mask[:, None, :])
+""",
+                "それより前の出力が変わりました",
+            ),
+            "パディングを見る": Mistake(
+                """def causal_attend(attention, x, padding_mask):
+    return attention(x, x, use_causal_mask=True)
+""",
+                "本物のトークンの出力が変わりました",
+            ),
+            "自分を見ない": Mistake(
+                """import numpy as np
+def causal_attend(attention, x, padding_mask):
+    length = x.shape[1]
+    triangle = np.tril(np.ones((length, length)), k=-1)
+    return attention(x, x, attention_mask=triangle * padding_mask[:, None, :])
+""",
+                "自分自身を見ていません",
+            ),
+            "直前だけ見る": Mistake(
+                """import numpy as np
+def causal_attend(attention, x, padding_mask):
+    length = x.shape[1]
+    near = np.eye(length) + np.eye(length, k=-1)
+    return attention(x, x, attention_mask=near * padding_mask[:, None, :])
+""",
+                "0〜i をすべて見ます",
+            ),
+        },
+        hidden=hidden_causal,
+    ),
+    "ch12.next_word": Key(
+        reference="""import numpy as np
+
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = list(start)
+    for _ in range(count):
+        p = np.asarray(next_probabilities(ids), dtype="float64") ** (1 / temperature)
+        p = p / p.sum()
+        ids.append(int(rng.choice(len(p), p=p)))
+    return ids
+""",
+        explanation="引いた語を文脈に加えてから、次を引きます。最後の 1 語しか渡さないと、モデルはその前に何を書いたかを知りません。",
+        alternatives={
+            "対数と Gumbel": """import numpy as np
+
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = np.array(start)
+    for _ in range(count):
+        logits = np.log(next_probabilities(ids)) / temperature
+        ids = np.append(ids, np.argmax(logits + rng.gumbel(size=logits.shape)))
+    return ids
+""",
+            "keras.random": """import keras
+import numpy as np
+
+def generate(next_probabilities, start, count, temperature, seed):
+    generator = keras.random.SeedGenerator(seed)
+    ids = list(start)
+    for _ in range(count):
+        logits = np.log(next_probabilities(ids))[None].astype("float32") / temperature
+        ids.append(int(keras.random.categorical(logits, 1, seed=generator)[0, 0]))
+    return ids
+""",
+            "累積和": """import random
+
+def generate(next_probabilities, start, count, temperature, seed):
+    source = random.Random(seed)
+    ids = [*start]
+    while len(ids) < len(start) + count:
+        weights = [p ** (1 / temperature) for p in next_probabilities(ids)]
+        ids += source.choices(range(len(weights)), weights)
+    return ids
+""",
+        },
+        mistakes={
+            "最後の 1 語だけ渡す": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids, context = list(start), list(start)
+    for _ in range(count):
+        p = next_probabilities(context) ** (1 / temperature)
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+        context = ids[-1:]
+    return ids
+""",
+                "最後の 1 語だけを渡して",
+            ),
+            "start だけ渡す": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    p = next_probabilities(start) ** (1 / temperature)
+    return list(start) + rng.choice(len(p), count, p=p / p.sum()).tolist()
+""",
+                "いつも start だけ",
+            ),
+            "最大を選ぶ": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    ids = list(start)
+    for _ in range(count):
+        ids.append(int(np.argmax(next_probabilities(ids))))
+    return ids
+""",
+                "いつも確率が最大の語",
+            ),
+            "乱数を作り直す": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    ids = list(start)
+    for _ in range(count):
+        p = next_probabilities(ids) ** (1 / temperature)
+        ids.append(int(np.random.default_rng(seed).choice(len(p), p=p / p.sum())))
+    return ids
+""",
+                "毎回同じ乱数",
+            ),
+            "temperature を使わない": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = list(start)
+    for _ in range(count):
+        p = next_probabilities(ids)
+        ids.append(int(rng.choice(len(p), p=p)))
+    return ids
+""",
+                "temperature を使っていません",
+            ),
+            "temperature が逆": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = list(start)
+    for _ in range(count):
+        p = next_probabilities(ids) ** temperature
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+    return ids
+""",
+                "temperature の向きが逆",
+            ),
+            "start を返さない": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = list(start)
+    for _ in range(count):
+        p = next_probabilities(ids) ** (1 / temperature)
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+    return ids[len(start):]
+""",
+                "start のあとに新しい id",
+            ),
+            "seed を使わない": Mistake(
+                """import numpy as np
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(1)
+    ids = list(start)
+    for _ in range(count):
+        p = next_probabilities(ids) ** (1 / temperature)
+        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+    return ids
+""",
+                "同じ文が出ます",
+            ),
+        },
+        hidden=hidden_next_word,
+    ),
+    "ch12.perplexity": Key(
+        reference="""import numpy as np
+
+def perplexity(logits, labels):
+    counted = labels != -1
+    logits, labels = logits[counted].astype("float64"), labels[counted]
+    top = logits.max(axis=-1, keepdims=True)
+    log_sum = np.log(np.exp(logits - top).sum(axis=-1)) + top[:, 0]
+    loss = log_sum - logits[np.arange(len(labels)), labels]
+    return float(np.exp(loss.mean()))
+""",
+        explanation="パープレキシティは「平均して何択で迷っているか」です。何も学んでいなければ、語彙の大きさになります。",
+        alternatives={
+            "Keras の損失": """import keras
+import numpy as np
+
+def perplexity(logits, labels):
+    counted = labels != -1
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return float(np.exp(loss(labels[counted], logits[counted])))
+""",
+            "TensorFlow、重みつき": """import tensorflow as tf
+
+def perplexity(logits, labels):
+    weights = tf.cast(labels >= 0, tf.float32)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
+    return tf.exp(tf.reduce_sum(loss * weights) / tf.reduce_sum(weights))
+""",
+            "ループ": """import math
+
+def perplexity(logits, labels):
+    losses = []
+    for row, answers in zip(logits.tolist(), labels.tolist()):
+        for scores, label in zip(row, answers):
+            if label == -1:
+                continue
+            top = max(scores)
+            total = sum(math.exp(score - top) for score in scores)
+            losses.append(math.log(total) + top - scores[label])
+    return math.exp(sum(losses) / len(losses))
+""",
+        },
+        mistakes={
+            "-1 も数える": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    z = logits - logits.max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return float(np.exp(-np.take_along_axis(log_p, labels[..., None] % logits.shape[-1], -1).mean()))
+""",
+                "-1 のところも数えて",
+            ),
+            "分母が全部": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    z = logits - logits.max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    chosen = np.take_along_axis(log_p, np.maximum(labels, 0)[..., None], -1)[..., 0]
+    return float(np.exp(-(chosen * (labels != -1)).mean()))
+""",
+                "平均の分母が違います",
+            ),
+            "exp を取らない": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    counted = labels != -1
+    z = logits[counted] - logits[counted].max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return float(-log_p[np.arange(len(log_p)), labels[counted]].mean())
+""",
+                "平均交差エントロピーのまま",
+            ),
+            "行ごとに平均": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    z = logits - logits.max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    chosen = np.take_along_axis(log_p, np.maximum(labels, 0)[..., None], -1)[..., 0]
+    counted = labels != -1
+    return float(np.exp(-((chosen * counted).sum(1) / counted.sum(1)).mean()))
+""",
+                "行ごとに平均して",
+            ),
+            "exp してから平均": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    counted = labels != -1
+    z = logits[counted] - logits[counted].max(-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return float(np.exp(-log_p[np.arange(len(log_p)), labels[counted]]).mean())
+""",
+                "トークンごとに exp",
+            ),
+            "あふれる": Mistake(
+                """import numpy as np
+def perplexity(logits, labels):
+    counted = labels != -1
+    e = np.exp(logits[counted])
+    p = e / e.sum(-1, keepdims=True)
+    return float(np.exp(-np.log(p[np.arange(len(p)), labels[counted]]).mean()))
+""",
+                "exp があふれます",
+            ),
+        },
+        hidden=hidden_perplexity,
+    ),
+    "ch12.classifier": Key(
+        reference="""import keras
+
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    pooled = backbone.output["pooled_output"]
+    outputs = keras.layers.Dense(classes, activation="softmax")(pooled)
+    model = keras.Model(backbone.input, outputs)
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+""",
+        explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
+        alternatives={
+            "層として呼び、隠れ層と dropout を足す": """import keras
+
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in backbone.input}
+    pooled = backbone(inputs)["pooled_output"]
+    x = keras.layers.Dropout(0.1)(pooled)
+    x = keras.layers.Dense(64, activation="tanh")(x)
+    outputs = keras.layers.Dense(classes, activation="softmax")(x)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy())
+    return model
+""",
+            "パディングを除いた平均": """import keras
+from keras import ops
+
+def build_classifier(backbone, classes, frozen, learning_rate):
+    for layer in backbone.layers:
+        layer.trainable = not frozen
+    weights = ops.cast(backbone.input["padding_mask"], "float32")[..., None]
+    mean = ops.sum(backbone.output["sequence_output"] * weights, 1) / ops.sum(weights, 1)
+    logits = keras.layers.Dense(classes)(mean)
+    model = keras.Model(backbone.input, keras.layers.Softmax()(logits))
+    model.compile(keras.optimizers.AdamW(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+        },
+        mistakes={
+            "レポートの学習率": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
+    model = keras.Model(backbone.input, outputs)
+    model.compile(keras.optimizers.Adam(1e-7), "sparse_categorical_crossentropy")
+    return model
+""",
+                "learning_rate を使っていません",
+            ),
+            "凍結しない": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
+    model = keras.Model(backbone.input, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+                "frozen=True なのに",
+            ),
+            "いつも凍結する": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = False
+    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
+    model = keras.Model(backbone.input, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+                "frozen=False なのに",
+            ),
+            "softmax がない": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    outputs = keras.layers.Dense(classes)(backbone.output["pooled_output"])
+    model = keras.Model(backbone.input, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+                "出力が確率になっていません",
+            ),
+            "パディングごと平均する": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    mean = keras.layers.GlobalAveragePooling1D()(backbone.output["sequence_output"])
+    outputs = keras.layers.Dense(classes, activation="softmax")(mean)
+    model = keras.Model(backbone.input, outputs)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+                "パディングの id を変えたら",
+            ),
+            "出力層まで凍結する": Mistake(
+                """import keras
+def build_classifier(backbone, classes, frozen, learning_rate):
+    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
+    model = keras.Model(backbone.input, outputs)
+    model.trainable = not frozen
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    return model
+""",
+                "どの重みも動きません",
+            ),
+        },
+        hidden=hidden_classifier,
+    ),
+}
