@@ -90,19 +90,7 @@ def load_chapters(root: Path | None = None) -> list[Chapter]:
     Raises:
         ChapterError: If there is no such folder, or a chapter does not keep to the grammar.
     """
-    parents = [root / "chapters"] if root is not None else _importable_chapters()
-    folders = [
-        folder
-        for parent in parents
-        if parent.is_dir()
-        for folder in parent.iterdir()
-        if FOLDER_NAME.fullmatch(folder.name) and (folder / "exercises.py").is_file()
-    ]
-    if not folders:
-        raise ChapterError(
-            _("No chapter was found in {folder}.").format(folder=", ".join(map(str, parents)) or "chapters")
-        )
-    return [_load_folder(folder.resolve()) for folder in sorted(folders, key=lambda folder: folder.name)]
+    return [_load_folder(folder) for folder in _chapter_folders(root)]
 
 
 def load_chapter(which: int | str, root: Path | None = None) -> Chapter:
@@ -118,14 +106,14 @@ def load_chapter(which: int | str, root: Path | None = None) -> Chapter:
     Raises:
         ChapterError: If there is none.
     """
-    chapters = load_chapters(root)
+    folders = _chapter_folders(root)
     digits = re.fullmatch(r"(?:ch)?0*(\d+)", str(which))
-    for chapter in chapters:
-        if chapter.name == which or (digits and chapter.number == int(digits[1])):
-            return chapter
+    for folder in folders:
+        if folder.name == which or (digits and _number(folder) == int(digits[1])):
+            return _load_folder(folder)
     raise ChapterError(
         _("There is no chapter {which!r}. Known: {known}.").format(
-            which=which, known=", ".join(chapter.name for chapter in chapters)
+            which=which, known=", ".join(folder.name for folder in folders)
         )
     )
 
@@ -143,16 +131,38 @@ def find_exercise(exercise_id: str, root: Path | None = None) -> tuple[Chapter, 
     Raises:
         ChapterError: If there is none; the message lists the known ids.
     """
-    chapters = load_chapters(root)
+    folders = _chapter_folders(root)
+    prefix = exercise_id.partition(".")[0]
+    nearest = [folder for folder in folders if f"ch{_number(folder):02d}" == prefix] or folders
+    chapters = [_load_folder(folder) for folder in nearest]
     for chapter in chapters:
         if exercise_id in chapter.exercises:
             return chapter, chapter.exercises[exercise_id]
-    prefix = exercise_id.partition(".")[0]
-    nearest = [chapter for chapter in chapters if f"ch{chapter.number:02d}" == prefix] or chapters
-    known = ", ".join(known_id for chapter in nearest for known_id in chapter.exercises)
+    known = ", ".join(known_id for chapter in chapters for known_id in chapter.exercises)
     raise ChapterError(
         _("There is no exercise {exercise!r}. Known: {known}.").format(exercise=exercise_id, known=known)
     )
+
+
+def _chapter_folders(root: Path | None) -> list[Path]:
+    """Finds the chapters' folders, by number, without loading any."""
+    parents = [root / "chapters"] if root is not None else _importable_chapters()
+    folders = [
+        folder.resolve()
+        for parent in parents
+        if parent.is_dir()
+        for folder in parent.iterdir()
+        if FOLDER_NAME.fullmatch(folder.name) and (folder / "exercises.py").is_file()
+    ]
+    if not folders:
+        raise ChapterError(
+            _("No chapter was found in {folder}.").format(folder=", ".join(map(str, parents)) or "chapters")
+        )
+    return sorted(folders, key=lambda folder: folder.name)
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name[2:4])
 
 
 def _importable_chapters() -> list[Path]:
@@ -162,7 +172,7 @@ def _importable_chapters() -> list[Path]:
 
 @cache
 def _load_folder(folder: Path) -> Chapter:
-    number = int(folder.name[2:4])
+    number = _number(folder)
     exercises: list[Exercise] = _load_module(folder / "exercises.py").EXERCISES
     keys: dict[str, Key] | None = None
     if (folder / "answers.py").is_file():

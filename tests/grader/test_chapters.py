@@ -71,3 +71,15 @@ def test_exercises_may_hold_a_dataclass(tmp_path: Path) -> None:
 
     assert "ch01.double" in chapter.exercises
     assert not {name for name in set(sys.modules) - before if name.startswith("chapters.ch01_numbers")}
+
+
+def test_broken_chapter_does_not_hinder_another(tmp_path: Path) -> None:
+    course = write_course(tmp_path / "course").folder.parent.parent
+    broken = course / "chapters/ch02_broken"
+    broken.mkdir()
+    (broken / "exercises.py").write_text("EXERCISES = [\n")
+
+    assert load_chapter(1, course).number == 1
+    assert find_exercise("ch01.double", course)[1].id == "ch01.double"
+    with pytest.raises(SyntaxError):
+        load_chapters(course)
