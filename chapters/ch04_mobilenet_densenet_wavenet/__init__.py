@@ -1,1 +1,0 @@
-"""MobileNet, DenseNet and WaveNet."""
