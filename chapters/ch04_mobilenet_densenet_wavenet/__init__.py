@@ -1,0 +1,1 @@
+"""MobileNet, DenseNet and WaveNet."""

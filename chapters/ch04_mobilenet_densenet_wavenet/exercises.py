@@ -1,0 +1,1057 @@
+"""Chapter 4: the exercises that the learner sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from grader.compare import expect, expect_close, expect_equal, expect_model, expect_shape
+from grader.exercise import Answer, Exercise, Handle, Status
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+def telling(known: Mapping[str, Any], right: Any) -> dict[str, Any]:
+    """Those wrong values that differ from the right one."""
+    return {
+        reason: wrong
+        for reason, wrong in known.items()
+        if np.shape(wrong) != np.shape(right) or not np.allclose(wrong, right, rtol=1e-3, atol=1e-3)
+    }
+
+
+def shape_of(given: Any) -> Shape:
+    """Shape of what an answer gave; ``()`` where it has none."""
+    try:
+        return np.shape(given)
+    except ValueError:
+        return ()
+
+
+# ch04.multiply_adds
+
+
+IGNORES_STRIDE = "stride を使っていません。数えるのは出力の画素の数だけで、入力の画素の数ではありません。"
+FLOORS_SIZE = "出力の大きさを切り捨てています。same の高さは height / stride の切り上げです。"
+IGNORES_PADDING = "padding が valid のときも same と同じ大きさで数えています。"
+DEPTHWISE_MIXES = (
+    "depthwise に出力のチャネル数を掛けています。depthwise はチャネルごとに 1 枚のカーネルだけを使います。"
+)
+POINTWISE_IS_WIDE = "pointwise にカーネルの大きさを掛けています。pointwise は 1×1 の畳み込みです。"
+POINTWISE_ON_INPUT = (
+    "pointwise を入力の大きさで数えています。pointwise が受け取るのは、depthwise の出力です。"
+)
+COUNTS_TWICE = "掛け算と足し算を別々に数えています。掛けて足すことを 1 回と数えます。"
+KERNEL_NOT_SQUARED = "カーネルを kernel_size 個の数と見ています。縦と横があるので、kernel_size の 2 乗です。"
+COUNTS_BIAS = "バイアスの足し算も数えています。ここでは数えません。"
+
+CountCase = tuple[int, int, int, int, int, int, str]
+
+
+def expect_counts(
+    answer: Answer, case: CountCase, right: Sequence[int], known: Mapping[str, Sequence[int]]
+) -> None:
+    """Expects the three counts."""
+    expect_close(
+        answer.call("multiply_adds", *case),
+        right,
+        f"multiply_adds{case}",
+        rtol=0,
+        atol=0.5,
+        known=telling(known, right),
+    )
+
+
+def check_multiply_adds(answer: Answer) -> None:
+    expect_counts(
+        answer,
+        (4, 5, 3, 8, 3, 1, "same"),
+        (4320, 540, 480),
+        {
+            DEPTHWISE_MIXES: (4320, 4320, 480),
+            POINTWISE_IS_WIDE: (4320, 540, 4320),
+            COUNTS_TWICE: (8640, 1080, 960),
+            KERNEL_NOT_SQUARED: (1440, 180, 480),
+            COUNTS_BIAS: (4480, 600, 640),
+        },
+    )
+    expect_counts(
+        answer,
+        (7, 9, 2, 5, 3, 2, "same"),
+        (1800, 360, 200),
+        {
+            IGNORES_STRIDE: (5670, 1134, 630),
+            FLOORS_SIZE: (1080, 216, 120),
+            POINTWISE_ON_INPUT: (1800, 360, 630),
+        },
+    )
+    expect_counts(answer, (7, 10, 2, 5, 3, 2, "valid"), (1080, 216, 120), {IGNORES_PADDING: (1800, 360, 200)})
+
+
+# ch04.depthwise
+
+
+FLIPS_KERNEL = "カーネルを裏返しています。深層学習の畳み込みは、カーネルをそのままの向きで掛けます。"
+TRANSPOSES_KERNEL = "カーネルの縦と横が入れ替わっています。"
+LACKS_PADDING = "出力が小さくなっています。まわりに 0 を (k - 1) / 2 画素ずつ足してから窓を動かしましょう。"
+PADS_WITH_EDGE = "端の画素をくり返して足しています。まわりに足すのは 0 です。"
+PADS_LIKE_KERAS = (
+    "Keras の same は、偶数の大きさを stride 2 で進むとき、右と下にだけ 0 を足します。"
+    "ここでは上下左右に同じだけ足しましょう。"
+)
+SUMS_CHANNELS = "チャネルの軸が消えています。チャネルについて足すのは pointwise の役目です。"
+MIXES_CHANNELS = "ほかのチャネルの画素も足しています。depthwise では、チャネルは混ざりません。"
+ONE_KERNEL = "どのチャネルにも最初のチャネルのカーネルを掛けています。カーネルはチャネルごとに違います。"
+AVERAGES_WINDOW = "窓の平均を取っています。積を足すだけで、割りません。"
+KEEPS_EVERY_PLACE = "stride を使っていません。窓は stride 画素おきに動かします。"
+
+
+def expect_depthwise(
+    answer: Answer, images: Array, kernels: Array, stride: int, right: Any, known: Mapping[str, Any]
+) -> None:
+    """Expects a depthwise convolution."""
+    count, height, width, _ = images.shape
+    given = answer.call("depthwise_convolution", images, kernels, stride)
+    shape = shape_of(given)
+    taps = len(kernels)
+    small = (-(-(height - taps + 1) // stride), -(-(width - taps + 1) // stride))
+    right_size = (-(-height // stride), -(-width // stride))
+    expect(shape != (count, *right_size), SUMS_CHANNELS, Status.WRONG_SHAPE)
+    expect(small == right_size or shape[1:3] != small, LACKS_PADDING, Status.WRONG_SHAPE)
+    expect(stride == 1 or shape[1:3] != (height, width), KEEPS_EVERY_PLACE, Status.WRONG_SHAPE)
+    expect_close(given, right, f"stride {stride} の depthwise_convolution", known=telling(known, right))
+
+
+def check_depthwise(answer: Answer) -> None:
+    images = np.array(
+        [
+            [
+                [[1, 0], [2, 1], [0, 3], [4, 1]],
+                [[0, 2], [1, 1], [3, 0], [2, 5]],
+                [[5, 1], [0, 0], [1, 2], [3, 1]],
+            ]
+        ],
+        "float32",
+    )
+    kernels = np.stack(
+        [[[1, 0, 2], [0, 3, 1], [-1, 0, 1]], [[0, 1, 0], [2, -1, 0], [0, 1, 3]]], axis=-1
+    ).astype("float32")
+    right = np.array(
+        [
+            [
+                [[6, 5], [9, 0], [5, 14], [9, 10]],
+                [[5, -1], [3, 10], [24, 10], [5, -3]],
+                [[17, 1], [7, 3], [11, -2], [12, 8]],
+            ]
+        ]
+    )
+    expect_depthwise(
+        answer,
+        images,
+        kernels,
+        2,
+        right[:, ::2, ::2],
+        {
+            PADS_LIKE_KERAS: [[[[9, 0], [9, 10]], [[7, 3], [12, 8]]]],
+            FLIPS_KERNEL: [[[[4, 4], [6, -1]], [[14, 1], [2, 3]]]],
+            TRANSPOSES_KERNEL: [[[[4, 4], [7, 14]], [[14, 3], [2, -1]]]],
+            PADS_WITH_EDGE: [[[[11, 5], [15, 17]], [[12, 4], [14, 3]]]],
+            MIXES_CHANNELS: [[[[8, 7], [19, 27]], [[22, -4], [29, 0]]]],
+            ONE_KERNEL: [[[[6, 2], [5, 14]], [[17, 5], [11, 18]]]],
+            AVERAGES_WINDOW: right[:, ::2, ::2] / 9,
+        },
+    )
+    expect_depthwise(answer, images, kernels, 1, right, {})
+    drawn = answer.rng.normal(0, 1, (2, 6, 5, 3)).astype("float32")
+    nothing = np.zeros((5, 5, 3), "float32")
+    nothing[2, 2] = 1
+    expect_depthwise(answer, drawn, nothing, 1, drawn, {})
+
+
+# ch04.separable_block
+
+
+USES_ORDINARY = "3×3 の普通の畳み込みがチャネルを混ぜています。3×3 のほうは DepthwiseConv2D にしましょう。"
+POINTWISE_FIRST = "順番が逆です。先に depthwise、あとで 1×1 の畳み込みです。"
+LACKS_INNER_NORM = "depthwise と 1×1 の間の BatchNormalization がありません。"
+LACKS_OUTER_NORM = "1×1 の畳み込みのあとの BatchNormalization がありません。"
+BLOCK_HAS_BIAS = (
+    "畳み込みにバイアスがあります。BatchNormalization の beta が同じ役をするので、use_bias=False にします。"
+)
+WRONG_WEIGHTS = "重みの形と数が違います。バイアスなしの 3×3 の depthwise、BatchNormalization、バイアスなしの 1×1、BatchNormalization です。"
+BLOCK_IGNORES_STRIDE = "出力が入力と同じ大きさです。depthwise に stride を渡しましょう。"
+STRIDES_TWICE = "大きさが 2 回縮んでいます。stride は depthwise だけで使い、1×1 は 1 画素ずつ進みます。"
+BLOCK_IS_VALID = '畳み込みで端が削れています。padding="same" にしましょう。'
+LACKS_INNER_RELU = "1 つ目の BatchNormalization のあとの ReLU がありません。"
+LACKS_OUTER_RELU = "最後の ReLU がありません。"
+USES_RELU6 = "ReLU が 6 で頭打ちになっています。この問題の ReLU に上限はありません。"
+RELU_BEFORE_NORM = (
+    "ReLU が BatchNormalization の前にあります。BatchNormalization のあとに ReLU を掛けましょう。"
+)
+
+
+class Norm(NamedTuple):
+    """Weights of a BatchNormalization, each of shape ``(channels,)``, in Keras' order."""
+
+    gamma: Array
+    beta: Array
+    mean: Array
+    variance: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Normalises as in inference mode."""
+        return np.asarray(
+            self.gamma * (x - self.mean) / np.sqrt(self.variance + BATCH_NORM_EPSILON) + self.beta
+        )
+
+
+BATCH_NORM_EPSILON = 1e-3
+
+
+def draw_norm(rng: np.random.Generator, channels: int) -> Norm:
+    """Draws weights of a BatchNormalization."""
+    return Norm(
+        rng.uniform(1, 2, channels),
+        rng.normal(0, 0.5, channels),
+        rng.normal(0, 0.5, channels),
+        rng.uniform(1, 3, channels),
+    )
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def convolve(x: Array, kernel: Array) -> Array:
+    """3x3 convolution that mixes all channels, stride 1, zero padding, in NumPy."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    return np.einsum("nhwcij,ijco->nhwo", windows, kernel)
+
+
+def arranged(shapes: Sequence[Shape], arrays: Sequence[Array]) -> list[Array] | None:
+    """Puts arrays into the order of a model's weights; axes of length 1 do not count.
+
+    Args:
+        shapes: Of the model's weights, in its order.
+        arrays: In this order among those of the same shape.
+
+    Returns:
+        The arrays in the shapes given, or ``None`` where they do not fit.
+    """
+    left, found = list(arrays), []
+    for shape in shapes:
+        fitting = [n for n, array in enumerate(left) if squeezed(array.shape) == squeezed(shape)]
+        if not fitting:
+            return None
+        found.append(left.pop(fitting[0]).reshape(shape))
+    return None if left else found
+
+
+def squeezed(shape: Sequence[int]) -> Shape:
+    """A shape without its axes of length 1."""
+    return tuple(int(axis) for axis in shape if axis != 1)
+
+
+def weight_shapes(answer: Answer, model: Handle) -> list[Shape]:
+    """Shapes of a model's weights, in its order."""
+    return [np.shape(array) for array in answer.probe("weights", model)]
+
+
+def explain_separable_weights(shapes: Sequence[Shape], channels_in: int, channels_out: int) -> str:
+    """Says what is wrong with the weights of a separable block; the sizes of both ends differ."""
+    found = [squeezed(shape) for shape in shapes]
+    inner, outer = found.count((channels_in,)), found.count((channels_out,))
+    if (3, 3, channels_in, channels_out) in found:
+        return USES_ORDINARY
+    if (3, 3, channels_out) in found:
+        return POINTWISE_FIRST
+    if inner < 2:
+        return LACKS_INNER_NORM
+    if outer < 2:
+        return LACKS_OUTER_NORM
+    return BLOCK_HAS_BIAS if 5 in (inner, outer) else WRONG_WEIGHTS
+
+
+def separable_outputs(
+    x: Array, depthwise: Array, inner: Norm, pointwise: Array, outer: Norm, stride: int
+) -> dict[str, Array]:
+    """Outputs of a right block and of blocks with a known mistake, in NumPy; odd sizes."""
+    channels = x.shape[-1]
+    # A kernel that mixes all channels, but is 0 wherever two of them would meet.
+    apart = np.zeros((3, 3, channels, channels))
+    apart[:, :, range(channels), range(channels)] = depthwise
+    spatial = convolve(x, apart)[:, ::stride, ::stride]
+    first = inner(spatial)
+    last = outer(relu(first) @ pointwise)
+    return {
+        "right": relu(last),
+        LACKS_INNER_RELU: relu(outer(first @ pointwise)),
+        LACKS_OUTER_RELU: last,
+        USES_RELU6: np.minimum(relu(outer(np.minimum(relu(first), 6) @ pointwise)), 6),
+        RELU_BEFORE_NORM: outer(relu(inner(relu(spatial)) @ pointwise)),
+    }
+
+
+def expect_separable_size(
+    answer: Answer, model: Handle, channels_in: int, channels_out: int, stride: int
+) -> None:
+    """Expects the shape of the output for an even and an odd size."""
+    height, width = 12, 9
+    given = shape_of(answer.probe("predict", model, np.zeros((1, height, width, channels_in), "float32")))
+    right = (-(-height // stride), -(-width // stride))
+    twice = tuple(-(-axis // stride) for axis in right)
+    expect(stride == 1 or given[1:3] != (height, width), BLOCK_IGNORES_STRIDE, Status.WRONG_SHAPE)
+    expect(stride == 1 or given[1:3] != twice, STRIDES_TWICE, Status.WRONG_SHAPE)
+    valid = (-(-(height - 2) // stride), -(-(width - 2) // stride))
+    expect(given[1:3] != valid, BLOCK_IS_VALID, Status.WRONG_SHAPE)
+    expect_equal(list(given), [1, *right, channels_out], "出力の形")
+
+
+def check_separable_block_at(answer: Answer, channels_in: int, channels_out: int, stride: int) -> None:
+    """Expects MobileNet's block: its sizes, its weights, and what it computes with weights of ours."""
+    given = answer.call("build_separable_block", channels_in, channels_out, stride)
+    model = expect_model(given, "build_separable_block(…)")
+    expect_separable_size(answer, model, channels_in, channels_out, stride)
+    depthwise = answer.rng.normal(0, 1, (3, 3, channels_in))
+    pointwise = answer.rng.normal(0, 1, (channels_in, channels_out))
+    inner, outer = draw_norm(answer.rng, channels_in), draw_norm(answer.rng, channels_out)
+    shapes = weight_shapes(answer, model)
+    weights = arranged(shapes, [depthwise, *inner, pointwise, *outer])
+    expect(
+        weights is not None,
+        explain_separable_weights(shapes, channels_in, channels_out),
+        Status.WRONG_SHAPE,
+    )
+    answer.probe("set_weights", model, weights)
+    x = answer.rng.normal(0, 1.5, (2, 7, 9, channels_in))
+    known = separable_outputs(x, depthwise, inner, pointwise, outer, stride)
+    expect_close(
+        answer.probe("predict", model, x),
+        known.pop("right"),
+        "ブロックの出力",
+        rtol=3e-3,
+        atol=2e-2,
+        known=known,
+    )
+
+
+def check_separable_block(answer: Answer) -> None:
+    check_separable_block_at(answer, 4, 6, 1)
+    check_separable_block_at(answer, 5, 3, 2)
+
+
+# ch04.dense_block
+
+
+ADDS_MAPS = "出力のチャネルが入力から増えていません。DenseNet は足すのではなく、連結 (Concatenate) します。"
+DROPS_BLOCK_INPUT = "ブロックの出力に、ブロックの入力が入っていません。入力と全部の層の出力を連結しましょう。"
+ONLY_LAST_LAYER = "ブロックの出力に、途中の層の出力が入っていません。全部の層の出力を連結しましょう。"
+SEES_LAST_LAYER = "2 層目からが、前の層の出力だけを見ています。層の入力は、それまでの全部を連結したものです。"
+SEES_BLOCK_INPUT = "どの層もブロックの入力だけを見ています。層の入力は、それまでの全部を連結したものです。"
+NORM_AFTER = "BatchNormalization が畳み込みのあとにあります。BatchNormalization → ReLU → 畳み込みの順です。"
+HAS_BOTTLENECK = "1×1 の畳み込みが入っています。この問題のブロックは 3×3 の畳み込みだけです。"
+DENSE_HAS_BIAS = "畳み込みにバイアスがあります。use_bias=False にしましょう。"
+WRONG_DENSE_WEIGHTS = "重みの形と数が違います。それぞれの層に、BatchNormalization と、バイアスなしの 3×3 の畳み込みが 1 つずつです。"
+NEW_FIRST = "連結の順番が逆です。古いものが先、新しいものが後ろです。"
+CHANGES_EARLIER = (
+    "ブロックの入力が、そのままの値で出力に残っていません。"
+    "BatchNormalization と ReLU を掛けるのは畳み込みへの道だけで、連結するのは掛ける前の特徴マップです。"
+)
+DENSE_LACKS_RELU = "畳み込みの前の ReLU がありません。"
+DENSE_RELU_FIRST = "ReLU が BatchNormalization の前にあります。BatchNormalization → ReLU → 畳み込みの順です。"
+
+
+def expect_dense_size(answer: Answer, model: Handle, channels_in: int, growth_rate: int, depth: int) -> None:
+    """Expects the shape of the output."""
+    given = shape_of(answer.probe("predict", model, np.zeros((1, 5, 8, channels_in), "float32")))
+    reasons = {
+        channels_in: ADDS_MAPS,
+        depth * growth_rate: DROPS_BLOCK_INPUT,
+        growth_rate: ONLY_LAST_LAYER,
+        channels_in + growth_rate: ONLY_LAST_LAYER,
+    }
+    right = channels_in + depth * growth_rate
+    for channels, reason in reasons.items():
+        expect(channels == right or given[-1:] != (channels,), reason, Status.WRONG_SHAPE)
+    expect_equal(list(given), [1, 5, 8, right], "出力の形")
+
+
+def explain_dense_weights(shapes: Sequence[Shape], channels_in: int, growth_rate: int, depth: int) -> str:
+    """Says what is wrong with the weights of a dense block."""
+    kernels = [shape for shape in shapes if len(shape) > 1]
+    norms = [shape for shape in shapes if len(shape) == 1]
+    if any(shape[:2] == (1, 1) for shape in kernels):
+        return HAS_BOTTLENECK
+    inputs = [shape[-2] for shape in kernels]
+    if inputs == [channels_in] + [growth_rate] * (depth - 1):
+        return SEES_LAST_LAYER
+    if inputs == [channels_in] * depth:
+        return SEES_BLOCK_INPUT
+    if norms.count((growth_rate,)) == 4 * depth:
+        return NORM_AFTER
+    return DENSE_HAS_BIAS if norms.count((growth_rate,)) == depth else WRONG_DENSE_WEIGHTS
+
+
+def dense_output(x: Array, layers: Sequence[tuple[Norm, Array]], mistake: str = "") -> Array:
+    """Output of a right block, or of one with a known mistake, in NumPy."""
+    maps = x
+    for norm, kernel in layers:
+        inner = relu(norm(maps))
+        if mistake == DENSE_LACKS_RELU:
+            inner = norm(maps)
+        elif mistake == DENSE_RELU_FIRST:
+            inner = norm(relu(maps))
+        maps = np.concatenate([maps, convolve(inner, kernel)], axis=-1)
+    return maps
+
+
+def check_dense_block_at(answer: Answer, channels_in: int, growth_rate: int, depth: int) -> None:
+    """Expects DenseNet's block: its size, its weights, its input unchanged, and what it computes."""
+    given = answer.call("build_dense_block", channels_in, growth_rate, depth)
+    model = expect_model(given, "build_dense_block(…)")
+    expect_dense_size(answer, model, channels_in, growth_rate, depth)
+    widths = [channels_in + n * growth_rate for n in range(depth)]
+    layers = [
+        (draw_norm(answer.rng, width), answer.rng.normal(0, 0.3, (3, 3, width, growth_rate)))
+        for width in widths
+    ]
+    shapes = weight_shapes(answer, model)
+    weights = arranged(shapes, [array for norm, kernel in layers for array in (*norm, kernel)])
+    reason = explain_dense_weights(shapes, channels_in, growth_rate, depth)
+    expect(weights is not None, reason, Status.WRONG_SHAPE)
+    answer.probe("set_weights", model, weights)
+    x = answer.rng.normal(0, 1, (2, 5, 6, channels_in))
+    right = dense_output(x, layers)
+    output = expect_shape(answer.probe("predict", model, x), right.shape, "ブロックの出力")
+    expect(not np.allclose(output[..., -channels_in:], x, atol=1e-4), NEW_FIRST)
+    expect(bool(np.allclose(output[..., :channels_in], x, atol=1e-4)), CHANGES_EARLIER)
+    known = {reason: dense_output(x, layers, reason) for reason in (DENSE_LACKS_RELU, DENSE_RELU_FIRST)}
+    expect_close(output, right, "ブロックの出力", rtol=3e-3, atol=2e-2, known=known)
+
+
+def check_dense_block(answer: Answer) -> None:
+    check_dense_block_at(answer, channels_in=5, growth_rate=3, depth=4)
+
+
+# ch04.growth
+
+
+ADDS_CHANNELS = "ブロックでチャネルが増えていません。連結なので、1 層ごとに growth_rate チャネル増えます。"
+FORGETS_INPUT = "ブロックに入ったチャネルを数えていません。ブロックの出力には、入力も連結されています。"
+TRANSITION_AT_END = "最後のブロックのあとにも遷移層を置いています。遷移層はブロックとブロックの間だけです。"
+NO_COMPRESSION = "遷移層でチャネルが減っていません。compression を掛けましょう。"
+ROUNDS_UP = "遷移層のチャネルを切り上げています。小数は切り捨てます。"
+HIDES_TRANSITIONS = (
+    "遷移層のあとのチャネルが入っていません。ブロックのあと、遷移層のあと、の順にどちらも並べます。"
+)
+INPUT_STAYS = "ブロックの中で、層の入力のチャネルが増えていません。1 層ごとに growth_rate チャネル増えます。"
+NO_BOTTLENECK = "1×1 の畳み込みがありません。1 層には 1×1 と 3×3 の 2 つの畳み込みがあります。"
+WIDE_BOTTLENECK = "1×1 の出力が入力の 4 倍です。4 × growth_rate チャネルにします。"
+NARROW_BOTTLENECK = "1×1 の出力が growth_rate チャネルです。4 × growth_rate チャネルにします。"
+COUNTS_NORMS = "BatchNormalization の gamma と beta も数えています。数えるのは畳み込みの重みだけです。"
+NO_TRANSITION_WEIGHTS = "遷移層の 1×1 の畳み込みを数えていません。"
+
+GrowthCase = tuple[int, int, list[int], float]
+
+
+def expect_channels(
+    answer: Answer, case: GrowthCase, right: list[int], known: Mapping[str, list[int]]
+) -> None:
+    """Expects the channels after each block and transition."""
+    expect_equal(
+        answer.call("densenet_channels", *case),
+        right,
+        f"densenet_channels{case}",
+        known={reason: wrong for reason, wrong in known.items() if wrong != right},
+    )
+
+
+def expect_convolution_weights(
+    answer: Answer, case: GrowthCase, right: int, known: Mapping[str, int]
+) -> None:
+    """Expects the number of weights."""
+    expect_close(
+        answer.call("convolution_weights", *case),
+        right,
+        f"convolution_weights{case}",
+        rtol=0,
+        atol=0.5,
+        known={reason: wrong for reason, wrong in known.items() if wrong != right},
+    )
+
+
+def check_growth(answer: Answer) -> None:
+    expect_channels(
+        answer,
+        (5, 3, [2, 4, 1], 0.5),
+        [11, 5, 17, 8, 11],
+        {
+            ADDS_CHANNELS: [5, 2, 2, 1, 1],
+            FORGETS_INPUT: [6, 3, 12, 6, 3],
+            TRANSITION_AT_END: [11, 5, 17, 8, 11, 5],
+            NO_COMPRESSION: [11, 11, 23, 23, 26],
+            ROUNDS_UP: [11, 6, 18, 9, 12],
+            HIDES_TRANSITIONS: [11, 17, 11],
+        },
+    )
+    expect_channels(answer, (64, 32, [6, 12, 24, 16], 0.5), [256, 128, 512, 256, 1024, 512, 1024], {})
+    expect_convolution_weights(
+        answer,
+        (5, 3, [2, 4, 1], 0.5),
+        3167,
+        {
+            INPUT_STAYS: 2915,
+            NO_BOTTLENECK: 1784,
+            WIDE_BOTTLENECK: 8799,
+            NARROW_BOTTLENECK: 935,
+            COUNTS_NORMS: 3509,
+            TRANSITION_AT_END: 3222,
+            NO_TRANSITION_WEIGHTS: 2976,
+        },
+    )
+    expect_convolution_weights(answer, (64, 32, [6, 12, 24, 16], 0.5), 6_860_800, {})
+
+
+# ch04.receptive_field
+
+
+LACKS_SELF = "自分の時刻を数えていません。1 を足しましょう。"
+USES_KERNEL_SIZE = "1 層で広がるのは kernel_size × dilation ではなく、(kernel_size - 1) × dilation です。"
+IGNORES_DILATIONS = "dilation を使っていません。dilation が大きい層ほど、遠くまで見ます。"
+IGNORES_STACKS = "stacks を使っていません。同じ組を重ねるたびに、受容野は広がります。"
+MULTIPLIES_STACKS = "受容野をそのまま stacks 倍しています。自分の時刻は 1 回だけ数えます。"
+LARGEST_DILATION = "いちばん大きい dilation だけを見ています。受容野は、全部の層の広がりの和です。"
+DOUBLES_ONLY = "dilation を 1, 2, 4, … と決めつけています。dilations に書かれた値を使いましょう。"
+
+FieldCase = tuple[int, list[int], int]
+
+
+def expect_field(answer: Answer, case: FieldCase, right: int, known: Mapping[str, int]) -> None:
+    """Expects the receptive field."""
+    expect_close(
+        answer.call("receptive_field", *case),
+        right,
+        f"receptive_field{case}",
+        rtol=0,
+        atol=1e-6,
+        known={reason: wrong for reason, wrong in known.items() if wrong != right},
+    )
+
+
+def check_receptive_field(answer: Answer) -> None:
+    doubling = [2**n for n in range(10)]
+    expect_field(
+        answer,
+        (2, doubling, 1),
+        1024,
+        {LACKS_SELF: 1023, USES_KERNEL_SIZE: 2047, IGNORES_DILATIONS: 11, LARGEST_DILATION: 513},
+    )
+    expect_field(answer, (2, doubling, 3), 3070, {IGNORES_STACKS: 1024, MULTIPLIES_STACKS: 3072})
+    expect_field(answer, (3, [1, 5, 2], 2), 33, {DOUBLES_ONLY: 29, MULTIPLIES_STACKS: 34})
+    expect_field(answer, (1, [1, 2], 4), 1, {USES_KERNEL_SIZE: 13})
+
+
+# ch04.causal_convolution
+
+
+CAUSAL_FLIPS_KERNEL = "kernel の向きが逆です。kernel の最後が時刻 t に、最初がいちばん古い入力に掛かります。"
+SEES_BOTH_SIDES = "前後に 0 を足したので、未来の入力も見ています。0 を足すのは始まりの前だけです。"
+PADS_AT_END = "0 を終わりのあとに足したので、未来だけを見ています。0 は始まりの前に足します。"
+SHORTENS = "出力が短くなっています。始まりの前に 0 を (k - 1) × dilation 個足すと、長さは変わりません。"
+IGNORES_DILATION = "dilation を使っていません。kernel のとなりどうしは、dilation だけ離れた入力に掛かります。"
+SKIPS_TOO_FAR = "間隔が dilation + 1 になっています。dilation が 2 なら、t, t - 2, t - 4, … です。"
+REPEATS_FIRST = "始まりより前を最初の値で埋めています。ここでは 0 とします。"
+LACKS_PRESENT = "時刻 t の入力を見ていません。kernel の最後は時刻 t に掛かります。"
+LEAKS_FUTURE = "未来の入力を変えると、それより前の出力が変わりました。"
+
+
+def expect_causal(
+    answer: Answer, signal: Array, kernel: Array, dilation: int, right: Any, known: Mapping[str, Any]
+) -> None:
+    """Expects a causal convolution."""
+    given = answer.call("causal_convolution", signal, kernel, dilation)
+    shape, length = shape_of(given), signal.shape[1]
+    expect(len(shape) != 3 or shape[1] >= length, SHORTENS, Status.WRONG_SHAPE)
+    expect_close(given, right, f"dilation {dilation} の causal_convolution", known=telling(known, right))
+
+
+def check_no_leak(answer: Answer, length: int, taps: int, dilation: int) -> None:
+    """Expects outputs that stay when the inputs after them change."""
+    signal = answer.rng.normal(0, 1, (2, length, 3)).astype("float32")
+    kernel = answer.rng.normal(0, 1, (taps, 3, 2)).astype("float32")
+    now = int(answer.rng.integers(length // 3, length - 1))
+    other = signal.copy()
+    other[:, now + 1 :] += 5
+    before, after = (
+        expect_shape(
+            answer.call("causal_convolution", x, kernel, dilation),
+            (2, length, 2),
+            "causal_convolution の結果",
+        )
+        for x in (signal, other)
+    )
+    expect(bool(np.allclose(before[:, : now + 1], after[:, : now + 1], atol=1e-5)), LEAKS_FUTURE)
+
+
+def check_causal_convolution(answer: Answer) -> None:
+    expect_causal(
+        answer,
+        np.array([[[1], [2], [0], [4], [3], [5]]], "float32"),
+        np.array([[[1]], [[-2]], [[3]]], "float32"),
+        2,
+        np.array([3, 6, -2, 8, 10, 9]).reshape(1, 6, 1),
+        {
+            reason: np.array(values).reshape(1, 6, 1)
+            for reason, values in {
+                CAUSAL_FLIPS_KERNEL: [1, 2, -2, 0, 6, 3],
+                SEES_BOTH_SIDES: [-2, 8, 10, 9, -6, -6],
+                PADS_AT_END: [10, 9, -6, -6, 3, 5],
+                IGNORES_DILATION: [3, 4, -3, 14, 1, 13],
+                SKIPS_TOO_FAR: [3, 6, 0, 10, 5, 15],
+                REPEATS_FIRST: [2, 5, -1, 9, 10, 9],
+                LACKS_PRESENT: [0, 0, 3, 6, -2, 8],
+            }.items()
+        },
+    )
+    expect_causal(
+        answer,
+        np.array([[[1, 0], [2, 1], [0, 3]], [[1, 2], [3, 1], [0, 1]]], "float32"),
+        np.array([[[1, 0, 2], [0, 1, -1]], [[2, 1, 0], [1, -1, 3]]], "float32"),
+        1,
+        np.array([[[2, 1, 0], [6, 1, 5], [5, -2, 12]], [[4, -1, 6], [8, 4, 3], [4, 0, 8]]]),
+        {},
+    )
+    check_no_leak(answer, length=12, taps=3, dilation=2)
+
+
+# ch04.mu_law
+
+
+NOT_INTEGERS = "符号が整数ではありません。丸めてから整数の型に変えましょう。"
+LINEAR_CODES = "対数がありません。f を求めずに、値をそのまま等間隔に分けています。"
+TRUNCATES = "切り捨てています。いちばん近い整数に丸めましょう (0.5 を足して切り捨てます)。"
+NOT_CLIPPED = "-1〜1 の外の値が 0〜255 からはみ出しています。先に -1〜1 に切りましょう。"
+LACKS_SIGN = "負の値が正の値と同じ符号になっています。f に sign(x) を掛けましょう。"
+NOT_DIVIDED = "ln(1 + μ) で割っていません。"
+SCALED_BY_256 = "μ = 255 ではなく 256 を掛けています。符号は 0〜255 の 256 通りです。"
+DECODES_LINEAR = "decode が f をそのまま返しています。μ-law の逆関数に通しましょう。"
+DECODES_WITHOUT_SIGN = "decode の結果に負の値がありません。sign(f) を掛けましょう。"
+DECODE_LACKS_ONE = "decode の式の -1 がありません。(1 + μ)^|f| から 1 を引きます。"
+
+
+def encoded(answer: Answer, waveform: Array) -> Array:
+    """Encodes, and expects integers of the waveform's shape."""
+    given = answer.call("mu_law_encode", waveform)
+    codes = expect_shape(given, waveform.shape, "mu_law_encode の結果")
+    expect(np.asarray(given).dtype.kind in "iu", NOT_INTEGERS, Status.WRONG_TYPE)
+    return codes
+
+
+def check_round_trip(answer: Answer, shape: Shape) -> None:
+    """Expects every code to come back."""
+    codes = np.arange(256).reshape(shape)
+    decoded = expect_shape(answer.call("mu_law_decode", codes), shape, "mu_law_decode の結果")
+    expect_close(encoded(answer, decoded), codes, "decode してから encode した符号", rtol=0, atol=0.1)
+
+
+def check_mu_law(answer: Answer) -> None:
+    waveform = np.array([-1, -0.3, -0.02, 0, 0.001, 0.02, 0.3, 0.8, 1, 1.7])
+    expect_close(
+        encoded(answer, waveform),
+        [0, 27, 86, 128, 133, 169, 228, 250, 255, 255],
+        "符号",
+        rtol=0,
+        atol=0.1,
+        known={
+            LINEAR_CODES: [0, 89, 125, 128, 128, 130, 166, 230, 255, 255],
+            TRUNCATES: [0, 27, 85, 127, 132, 169, 227, 249, 255, 255],
+            NOT_CLIPPED: [0, 27, 86, 128, 133, 169, 228, 250, 255, 267],
+            LACKS_SIGN: [255, 228, 169, 128, 133, 169, 228, 250, 255, 255],
+            NOT_DIVIDED: [-580, -427, -103, 128, 156, 358, 682, 806, 835, 835],
+            SCALED_BY_256: [0, 28, 86, 128, 133, 170, 228, 251, 256, 256],
+        },
+    )
+    codes = np.array([0, 20, 100, 127, 128, 140, 220, 255])
+    decoded = [-1, -0.416744, -0.00904676, -8.62116e-05, 8.62116e-05, 0.00283244, 0.215164, 1]
+    expect_close(
+        answer.call("mu_law_decode", codes),
+        decoded,
+        "decode した値",
+        rtol=1e-3,
+        atol=1e-6,
+        known={
+            DECODES_LINEAR: [-1, -0.843137, -0.215686, -0.00392157, 0.00392157, 0.0980392, 0.72549, 1],
+            DECODES_WITHOUT_SIGN: np.abs(decoded),
+            DECODE_LACKS_ONE: np.array(decoded) + np.sign(decoded) / 255,
+        },
+    )
+    check_round_trip(answer, (16, 16))
+
+
+# ch04.generate
+
+
+TAKES_LIKELIEST = "いつも確率が最大の符号を選んでいます。uniforms を使って、確率のとおりに選びましょう。"
+OWN_RANDOM = "同じ入力でも結果が変わります。乱数は、渡された uniforms だけを使いましょう。"
+WINDOW_STAYS = "窓が動いていません。作った符号を加えて、窓を 1 つずつ進めましょう。"
+OLDEST_WINDOW = "古いほうの符号を渡しています。渡すのは、いちばん新しい receptive_field 個です。"
+REVERSED_WINDOW = "窓が新しい順に並んでいます。古い順に渡しましょう。"
+PADS_WITH_ZERO = "足りないところを 0 で埋めています。無音の符号は 128 です。"
+PADS_NEW_SIDE = "足りないところを新しい側で埋めています。埋めるのは古い側です。"
+ONE_UNIFORM = "どの符号にも最初の乱数を使っています。1 つ作るごとに、次の乱数を使いましょう。"
+ONE_TOO_HIGH = "選ぶ符号が 1 つずれています。和が乱数をはじめて超えた、その符号を選びます。"
+RETURNS_START = "start も返しています。返すのは作った符号だけです。"
+
+
+def expect_codes(
+    answer: Answer,
+    weights: Sequence[int],
+    start: Sequence[int],
+    uniforms: Sequence[float],
+    right: Sequence[int],
+    known: Mapping[str, Sequence[int]],
+) -> None:
+    """Expects the codes that a model of the next code leads to."""
+    model = answer.probe("code_model", list(weights))
+    case = (model, list(start), np.array(uniforms), len(weights))
+    given = answer.call("generate", *case)
+    with_start = (len(start) + len(uniforms),)
+    expect(not start or shape_of(given) != with_start, RETURNS_START, Status.WRONG_SHAPE)
+    codes = expect_shape(given, (len(uniforms),), "作った符号")
+    again = expect_shape(answer.call("generate", *case), (len(uniforms),), "作った符号")
+    expect(bool((codes == again).all()), OWN_RANDOM)
+    expect_close(codes, right, "作った符号", rtol=0, atol=0.1, known=telling(known, right))
+
+
+def check_generate(answer: Answer) -> None:
+    uniforms = [0.05, 0.55, 0.83, 0.97, 0.35, 0.62]
+    expect_codes(
+        answer,
+        [1, 3, 5],
+        [10, 20, 30, 40],
+        uniforms,
+        [54, 171, 73, 204, 130, 62],
+        {
+            TAKES_LIKELIEST: [54, 164, 254, 24, 22, 180],
+            WINDOW_STAYS: [54, 61, 94, 154, 54, 61],
+            OLDEST_WINDOW: [4, 220, 227, 227, 220, 220],
+            REVERSED_WINDOW: [14, 35, 61, 243, 89, 106],
+            ONE_UNIFORM: [54, 8, 26, 52, 90, 120],
+            ONE_TOO_HIGH: [55, 177, 107, 198, 209, 218],
+        },
+    )
+    expect_codes(
+        answer,
+        [1, 3, 5],
+        [200],
+        uniforms,
+        [16, 47, 234, 147, 204, 166],
+        {PADS_WITH_ZERO: [16, 175, 139, 252, 60, 178], PADS_NEW_SIDE: [44, 211, 147, 232, 20, 182]},
+    )
+
+
+# ch04.wavenet
+
+
+LIMIT = 0.2
+"""Largest mean squared error, as a share of that of answering 0."""
+WARM_UP = 32
+"""Samples at the start that are not judged: there the echo has not come back yet."""
+
+LACKS_CHANNEL = "出力に最後の軸がありません。形は (本数, 長さ, 1) です。"
+ONE_PREDICTION = "最後の時刻の予測だけを返しています。すべての時刻について、次の値を返しましょう。"
+MODEL_SEES_FUTURE = '未来の入力を変えると、前の出力が変わりました。畳み込みは padding="causal" にしましょう。'
+PREDICTS_PRESENT = "次の値ではなく、いまの値を当てています。目標を 1 サンプルずらしましょう。"
+PREDICTS_TOO_FAR = "2 つ先の値を当てています。時刻 t の目標は、t + 1 の値です。"
+FIELD_TOO_SHORT = "出力が 32 サンプル前の入力まで届いていません。dilation を 1, 2, 4, … と広げましょう。"
+IS_LINEAR = "モデルが線形です。畳み込みの間に活性化関数を入れましょう。"
+NOT_TRAINED = "0 と答え続けるのと変わりません。学習しましたか。"
+NOT_GOOD_ENOUGH = (
+    "0 と答え続けるよりはよいですが、まだ誤差が大きすぎます。エポックや学習率、チャネルの数を見直しましょう。"
+)
+
+
+def draw_signals(rng: np.random.Generator, count: int, length: int, delays: tuple[int, int]) -> Array:
+    """Draws waveforms whose every sample is made of two echoes and a little noise.
+
+    Args:
+        rng: Source of the noise.
+        count: Waveforms.
+        length: Samples of each.
+        delays: Samples after which the echoes come back, at most 32.
+
+    Returns:
+        Shape ``(count, length)``, float32.
+    """
+    settling, before = 200, max(delays)
+    signals = np.zeros((count, settling + length))
+    signals[:, :before] = rng.uniform(-1, 1, (count, before))
+    noise = rng.normal(0, 0.15, signals.shape)
+    first, second = delays
+    for t in range(before, settling + length):
+        echoes = 0.6 * np.cos(4 * signals[:, t - first]) + 0.6 * np.sin(3 * signals[:, t - second])
+        signals[:, t] = echoes + noise[:, t]
+    return signals[:, settling:].astype("float32")
+
+
+def predicted(answer: Answer, model: Handle, signals: Array) -> Array:
+    """Predictions of a model, shape ``(count, length)``."""
+    count, length = signals.shape
+    given = answer.probe("predict", model, signals[..., np.newaxis])
+    expect(shape_of(given) != (count, length), LACKS_CHANNEL, Status.WRONG_SHAPE)
+    expect(shape_of(given) not in [(count, 1), (count, 1, 1)], ONE_PREDICTION, Status.WRONG_SHAPE)
+    return expect_shape(given, (count, length, 1), "モデルの出力")[..., 0]
+
+
+def moved_outputs(answer: Answer, model: Handle, signals: Array, place: int) -> Array:
+    """Says of each time whether the output there moves with one input, shape ``(length,)``."""
+    other = signals.copy()
+    other[:, place] += 1
+    change = np.abs(predicted(answer, model, other) - predicted(answer, model, signals))
+    return np.asarray(change.max(axis=0) > 1e-4)
+
+
+def is_linear(answer: Answer, model: Handle, signals: Array) -> bool:
+    """Says whether the model of a sum is the sum of the models."""
+    one, two = signals[:1], signals[1:2]
+    both, alone, nothing = (
+        predicted(answer, model, x) for x in (one + two, np.concatenate([one, two]), 0 * one)
+    )
+    return bool(np.allclose(both + nothing, alone[:1] + alone[1:], atol=1e-3))
+
+
+def reach(answer: Answer, model: Handle, signals: Array) -> int:
+    """How many samples back from an output the oldest input lies that moves it, itself counted."""
+    found = 0
+    for place in (8, 60, 150):
+        moved = moved_outputs(answer, model, signals, place).nonzero()[0]
+        found = max(found, int(moved[-1]) - place + 1 if len(moved) else 0)
+    return found
+
+
+def explain_predictor(answer: Answer, model: Handle, signals: Array, share: float) -> str:
+    """Says why a causal model predicts badly."""
+    output = predicted(answer, model, signals)[:, WARM_UP:-2]
+    enough = LIMIT * np.mean(signals**2)
+    if np.mean((output - signals[:, WARM_UP:-2]) ** 2) < enough:
+        return PREDICTS_PRESENT
+    if np.mean((output - signals[:, WARM_UP + 2 :]) ** 2) < enough:
+        return PREDICTS_TOO_FAR
+    if reach(answer, model, signals) < WARM_UP:
+        return FIELD_TOO_SHORT
+    if share > 0.95:
+        return NOT_TRAINED
+    return IS_LINEAR if is_linear(answer, model, signals) else NOT_GOOD_ENOUGH
+
+
+def check_predictor_at(answer: Answer, delays: tuple[int, int]) -> None:
+    """Expects a causal model that has learned the echoes, on waveforms that it has not seen."""
+    training = draw_signals(answer.rng, 64, 400, delays)
+    unseen = draw_signals(answer.rng, 16, 360, delays)
+    model = expect_model(answer.call("train_predictor", training), "train_predictor(signals)")
+    output = predicted(answer, model, unseen)
+    expect(bool(np.isfinite(output).all()), "モデルの出力に NaN か無限大があります。")
+    place = int(answer.rng.integers(150, 250))
+    expect(not moved_outputs(answer, model, unseen, place)[:place].any(), MODEL_SEES_FUTURE)
+    target = unseen[:, WARM_UP + 1 :]
+    share = float(np.mean((output[:, WARM_UP:-1] - target) ** 2) / np.mean(target**2))
+    good = share <= LIMIT
+    expect(good, NOT_GOOD_ENOUGH if good else explain_predictor(answer, model, unseen, share))
+
+
+def check_wavenet(answer: Answer) -> None:
+    check_predictor_at(answer, (13, 29))
+
+
+EXERCISES: list[Exercise] = [
+    Exercise(
+        id="ch04.multiply_adds",
+        title="積和の回数を数える",
+        points=1,
+        symbols=("multiply_adds",),
+        template='''def multiply_adds(height, width, channels_in, channels_out, kernel_size, stride, padding):
+    """(通常の畳み込み, depthwise, pointwise) の積和の回数を返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_multiply_adds,
+        hints=(
+            "どれも「出力の画素の数 × 1 画素を作る積和の数」です。まず出力の高さと幅を求めましょう。",
+            "切り上げは -(-height // stride) と書けます。valid のときは (height - kernel_size) // stride + 1 です。",
+            "1 画素を作るのに、通常の畳み込みは kernel_size² × channels_in × channels_out 回、depthwise は kernel_size² × channels_in 回、pointwise は channels_in × channels_out 回です。",
+        ),
+    ),
+    Exercise(
+        id="ch04.depthwise",
+        title="depthwise 畳み込み",
+        points=2,
+        symbols=("depthwise_convolution",),
+        template='''import numpy as np
+
+def depthwise_convolution(images, kernels, stride):
+    """チャネルごとに 1 枚のカーネルを掛ける畳み込みです。まわりには 0 を (k - 1) / 2 画素ずつ足します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_depthwise,
+        hints=(
+            "np.pad(images, ((0, 0), (p, p), (p, p), (0, 0))) で、高さと幅の両端にだけ 0 が足されます。",
+            "カーネルの画素 (i, j) ごとに、ずらした画像全体とその重みの積を足していくと、ループは k × k 回ですみます。",
+            "ずらした画像は padded[:, i : i + height : stride, j : j + width : stride] です。kernels[i, j] の形は (チャネル,) なので、そのまま掛けられます。",
+        ),
+    ),
+    Exercise(
+        id="ch04.separable_block",
+        title="MobileNet のブロック",
+        points=2,
+        symbols=("build_separable_block",),
+        template='''import keras
+
+def build_separable_block(channels_in, channels_out, stride):
+    """depthwise → BatchNormalization → ReLU → 1×1 → BatchNormalization → ReLU の keras.Model を返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_separable_block,
+        hints=(
+            "keras.Input((None, None, channels_in)) から始め、最後に keras.Model(inputs, outputs) を返します。",
+            "depthwise 畳み込みは keras.layers.DepthwiseConv2D です。SeparableConv2D は、間に BatchNormalization を入れられません。",
+            'DepthwiseConv2D(3, stride, padding="same", use_bias=False) と Conv2D(channels_out, 1, use_bias=False) の、それぞれのあとに BatchNormalization() と ReLU() を置きます。',
+        ),
+        time_limit=60.0,
+    ),
+    Exercise(
+        id="ch04.dense_block",
+        title="DenseNet のブロック",
+        points=2,
+        symbols=("build_dense_block",),
+        template='''import keras
+
+def build_dense_block(channels_in, growth_rate, depth):
+    """それまでの特徴マップを全部連結しながら、depth 個の層を重ねる keras.Model を返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_dense_block,
+        hints=(
+            "「それまで全部を連結した特徴マップ」を 1 つの変数に持ち、層を通すたびに後ろへ連結していきます。",
+            "BatchNormalization と ReLU の結果は、その変数とは別の変数に入れます。連結するのは、掛ける前の特徴マップと、新しい出力です。",
+            "depth 回くり返します: new = 畳み込み(ReLU(BatchNormalization(maps)))、maps = keras.layers.Concatenate()([maps, new])。",
+        ),
+        time_limit=60.0,
+    ),
+    Exercise(
+        id="ch04.growth",
+        title="DenseNet のチャネルと重みの数",
+        points=2,
+        symbols=("densenet_channels", "convolution_weights"),
+        template='''def densenet_channels(channels, growth_rate, depths, compression):
+    """ブロックのあと、遷移層のあと、… のチャネルの数をリストで返します。"""
+    raise NotImplementedError("ここを書きましょう")
+
+def convolution_weights(channels, growth_rate, depths, compression):
+    """ブロックと遷移層の畳み込みの重みの数を返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_growth,
+        hints=(
+            "depth 個の層のブロックを通ると、チャネルは depth × growth_rate 増えます。遷移層は int(compression × チャネル) です。",
+            "ブロックの n 番目 (0 から) の層の入力は、ブロックに入ったチャネル + n × growth_rate です。",
+            "入力が c チャネルの層の重みは c × 4k + 9 × 4k × k (k は growth_rate)、c チャネルから d チャネルへの遷移層の重みは c × d です。最後のブロックのあとに遷移層はありません。",
+        ),
+    ),
+    Exercise(
+        id="ch04.receptive_field",
+        title="受容野",
+        points=1,
+        symbols=("receptive_field",),
+        template='''def receptive_field(kernel_size, dilations, stacks):
+    """因果的な畳み込みを重ねたときの受容野 (サンプルの数) を返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_receptive_field,
+        hints=(
+            "まず 1 層だけを考えましょう。幅 2、dilation 4 なら、見ているのは t と t - 4 です。いちばん古いものまで何サンプルありますか。",
+            "1 層を重ねるごとに、(kernel_size - 1) × dilation だけ古いところまで届きます。",
+            "全部の層の広がりの和に、自分の時刻の 1 を足します。",
+        ),
+    ),
+    Exercise(
+        id="ch04.causal_convolution",
+        title="因果的な畳み込み",
+        points=2,
+        symbols=("causal_convolution",),
+        template='''import numpy as np
+
+def causal_convolution(signal, kernel, dilation):
+    """時刻 t の出力が t, t - dilation, t - 2·dilation, … の入力だけから決まる畳み込みです。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_causal_convolution,
+        hints=(
+            "始まりの前に 0 を (k - 1) × dilation 個足すと、あとは普通の畳み込みになります。終わりには足しません。",
+            "padded[:, j * dilation : j * dilation + length] は、kernel[j] が掛かる入力を時刻の順に並べたものです。",
+            "その (本数, 長さ, 入力のチャネル) の配列に @ kernel[j] を掛け、j = 0, …, k - 1 について足します。",
+        ),
+    ),
+    Exercise(
+        id="ch04.mu_law",
+        title="μ-law",
+        points=1,
+        symbols=("mu_law_encode", "mu_law_decode"),
+        template='''import numpy as np
+
+def mu_law_encode(waveform):
+    """-1〜1 の波形を、μ-law で 0〜255 の整数の符号に変えます。"""
+    raise NotImplementedError("ここを書きましょう")
+
+def mu_law_decode(codes):
+    """0〜255 の符号を、-1〜1 の波形に戻します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_mu_law,
+        hints=(
+            "np.clip で -1〜1 に切り、np.sign と np.log1p(255 * np.abs(x)) を使います。log1p(z) は ln(1 + z) です。",
+            "いちばん近い整数は np.floor(値 + 0.5) です。最後に .astype(int) で整数にします。",
+            "decode は、f = 2 * codes / 255 - 1 から np.sign(f) * (256.0 ** np.abs(f) - 1) / 255 です。",
+        ),
+    ),
+    Exercise(
+        id="ch04.generate",
+        title="1 サンプルずつ作る",
+        points=2,
+        symbols=("generate",),
+        template='''import numpy as np
+
+def generate(next_probabilities, start, uniforms, receptive_field):
+    """乱数 1 個につき符号を 1 つ選び、作った符号だけを返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_generate,
+        hints=(
+            "これまでの符号のリストを 1 本持ち、選んだ符号を後ろに足していきます。",
+            "[128] * receptive_field を前に付けておくと、codes[-receptive_field:] がいつも窓になります。",
+            "np.cumsum(確率) が乱数をはじめて超える場所は、np.argmax(np.cumsum(確率) > u) です。",
+        ),
+    ),
+    Exercise(
+        id="ch04.wavenet",
+        title="波形の次の値を当てる",
+        points=3,
+        symbols=("train_predictor",),
+        template='''import keras
+
+def train_predictor(signals):
+    """時刻 t までの値から時刻 t + 1 の値を当てる keras.Model を学習して返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_wavenet,
+        hints=(
+            "入力は signals[:, :-1]、目標は 1 つずらした signals[:, 1:] です。どちらにも最後の軸 [..., np.newaxis] を付けます。",
+            '幅 2 の Conv1D(padding="causal", dilation_rate=…, activation="relu") を、dilation 1, 2, 4, 8, 16 と重ねると、受容野は 32 です。最後は活性化関数のない Conv1D(1, 1) です。',
+            "チャネルは 32、Adam の学習率は 0.01、バッチサイズは 8、エポックは 20 ほどで届きます。損失は平均二乗誤差です。",
+        ),
+        time_limit=180.0,
+    ),
+]

@@ -1,0 +1,274 @@
+"""Chapter 11's judge: answers that know only what is shown, and its own arithmetic against other people's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from chapters.ch11_transformer import probes
+from chapters.ch11_transformer.answers import (
+    block_output,
+    encoding,
+    search,
+    table_model,
+    wrong_searches,
+)
+from chapters.ch11_transformer.exercises import (
+    EARLY_END,
+    EXERCISES,
+    FORK,
+    THREE_STEPS,
+    TIES,
+    block_parameters,
+    draw_attention,
+    draw_marked,
+    layer_norm,
+)
+from grader.chapters import load_chapter
+from grader.exercise import Exercise, Status
+from grader.judge import Verdict, judge_exercise
+from grader.local import LocalAnswer
+from grader.notebook import probes_of
+from grader.workspace import run_cells
+
+CHAPTER = load_chapter(11)
+BY_ID = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+EXERCISE = {exercise.id: exercise for exercise in EXERCISES}
+
+
+def defined(code: str) -> dict[str, Any]:
+    """Names that a code defines."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    assert not run_cells([code], namespace)
+    return namespace
+
+
+def reference(exercise: Exercise) -> dict[str, Any]:
+    key = CHAPTER.key(exercise.id)
+    assert key is not None
+    return defined(key.reference)
+
+
+def judged(exercise: Exercise, namespace: dict[str, Any], seed: int) -> Verdict:
+    """Verdict of the visible and the hidden check, in this process."""
+    return judge_exercise(
+        LocalAnswer(namespace, probes_of(CHAPTER), seed), exercise, CHAPTER.key(exercise.id)
+    )
+
+
+@BY_ID
+def test_right_answers_pass_whatever_is_drawn(exercise: Exercise) -> None:
+    key = CHAPTER.key(exercise.id)
+    assert key is not None
+    for seed, code in enumerate((key.reference, *key.alternatives.values())):
+        verdict = judged(exercise, defined(code), seed)
+
+        assert verdict.status is Status.PASSED, verdict.detail
+
+
+@BY_ID
+def test_mistakes_are_told_their_reason_whatever_is_drawn(exercise: Exercise) -> None:
+    key = CHAPTER.key(exercise.id)
+    assert key is not None
+    for seed, (label, mistake) in enumerate(key.mistakes.items()):
+        verdict = judged(exercise, defined(mistake.code), seed)
+
+        assert verdict.status not in (Status.PASSED, Status.NOT_ATTEMPTED, Status.GRADER_FAULT), label
+        assert mistake.reason in verdict.detail, (label, verdict.detail)
+
+
+@pytest.mark.parametrize("seed", range(20, 32))
+@pytest.mark.parametrize(
+    "exercise", [e for e in EXERCISES if e.id != "ch11.transformer_block"], ids=lambda e: e.id
+)
+def test_reference_passes_with_many_seeds(exercise: Exercise, seed: int) -> None:
+    verdict = judged(exercise, reference(exercise), seed)
+
+    assert verdict.status is Status.PASSED, verdict.detail
+
+
+@BY_ID
+def test_answer_that_replays_the_visible_results_fails_the_hidden_check(exercise: Exercise) -> None:
+    namespace = reference(exercise)
+    results: dict[str, list[Any]] = {symbol: [] for symbol in exercise.symbols}
+
+    def recorded(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def record(*args: Any, **kwargs: Any) -> Any:
+            results[symbol].append(function(*args, **kwargs))
+            return results[symbol][-1]
+
+        return record
+
+    recording = {symbol: recorded(symbol, namespace[symbol]) for symbol in exercise.symbols}
+    visible = judge_exercise(LocalAnswer(recording, probes_of(CHAPTER), seed=7), exercise)
+    assert visible.status is Status.PASSED
+
+    def replayed(symbol: str) -> Callable[..., Any]:
+        calls = iter(results[symbol])
+        last = results[symbol][-1]
+        return lambda *args, **kwargs: next(calls, last)
+
+    verdict = judged(exercise, {symbol: replayed(symbol) for symbol in exercise.symbols}, seed=7)
+
+    # A model that is replayed has been trained already, which the visible check sees.
+    where = "visible" if exercise.id == "ch11.transformer_block" else "hidden"
+    assert (verdict.status is Status.PASSED, verdict.check) == (False, where)
+
+
+@BY_ID
+def test_constant_answer_fails_the_visible_check(exercise: Exercise) -> None:
+    constants: list[Any] = [
+        0,
+        1.0,
+        [],
+        {},
+        np.eye(4),
+        np.zeros((1, 3, 3)),
+        (64, 1),
+        ([2, 1], -1.6766),
+        (np.zeros((1, 2, 2)), np.zeros((1, 2, 3))),
+    ]
+    for constant in constants:
+        answer = dict.fromkeys(exercise.symbols, lambda *_, **__: constant)  # noqa: B023
+        verdict = judged(exercise, answer, seed=7)
+
+        assert (verdict.status is Status.PASSED, verdict.check) == (False, "visible")
+
+
+def test_attention_of_the_reference_is_that_of_keras() -> None:
+    """Keras has the heads behind the length."""
+    attention = reference(EXERCISE["ch11.attention"])["attention"]
+    query, key, value, mask = draw_attention(np.random.default_rng(1), (2, 3), 4, 5, 6, 6)
+
+    output, _ = attention(query, key, value, mask)
+
+    swapped = (np.swapaxes(array, 1, 2) for array in (query, key, value))
+    expected = keras.ops.dot_product_attention(*swapped, mask=np.broadcast_to(mask, (2, 3, 4, 5)))
+    np.testing.assert_allclose(output, np.swapaxes(np.asarray(expected), 1, 2), atol=1e-5)
+
+
+def test_decoder_mask_of_the_reference_leaves_no_gradient_to_the_future_or_padding() -> None:
+    mask = reference(EXERCISE["ch11.causal_mask"])["decoder_mask"](np.array([[1, 1, 0, 1]]))
+    layer = keras.layers.MultiHeadAttention(2, 3)
+    x = np.random.default_rng(2).normal(0, 1, (1, 4, 5)).astype("float32")
+    before = np.asarray(layer(x, x, attention_mask=mask))
+
+    for j in range(4):
+        other = x.copy()
+        other[:, j] += 3
+        moved = np.abs(np.asarray(layer(other, other, attention_mask=mask)) - before)[0].max(axis=-1) > 1e-6
+        seen = [i for i in range(4) if i == j or (j <= i and j != 2)]  # each i asks for itself, too
+
+        assert np.flatnonzero(moved).tolist() == seen
+
+
+def test_rotation_of_the_reference_shifts_the_encoding_of_the_reference() -> None:
+    rotate = reference(EXERCISE["ch11.rotation"])["rotation_matrix"]
+    encode = reference(EXERCISE["ch11.positional_encoding"])["positional_encoding"]
+    pe = encode(60, 8)
+
+    np.testing.assert_allclose(pe[:-7] @ rotate(7, 8).T, pe[7:], atol=1e-12)
+    np.testing.assert_allclose(pe, encoding(60, 8), atol=1e-12)
+
+
+def score(table: Any, ids: tuple[int, ...]) -> float:
+    """Log probability of a row, word by word."""
+    model = probes.table_of_words(table)
+    return sum(float(model([0, *ids[:n]])[word]) for n, word in enumerate(ids))
+
+
+@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END], ids=["fork", "three steps", "early end"])
+@pytest.mark.parametrize("length", [2, 3])
+def test_wide_search_finds_the_likeliest_of_all_rows(table: Any, length: int) -> None:
+    rows = {
+        row[: row.index(1) + 1] if 1 in row else row for row in product(range(4), repeat=length)
+    }  # 1 ends a row
+    likeliest = max(rows, key=lambda row: score(table, row))
+
+    ids, found = search(table_model(np.asarray(table)), (0, 1), (4**length, length))
+
+    assert ids == likeliest
+    assert found == pytest.approx(score(table, likeliest))
+
+
+def test_beam_finds_a_likelier_row_than_greedy_search() -> None:
+    greedy, wide = (search(table_model(FORK), (0, 1), (width, 4)) for width in (1, 2))
+
+    assert (greedy[0], wide[0]) == ((2, 1), (3, 1))
+    assert score(FORK, wide[0]) > score(FORK, greedy[0])
+
+
+@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END, TIES])
+def test_shown_tables_treat_both_ways_to_keep_ended_rows_alike(table: Any) -> None:
+    for width in (1, 2, 3):
+        kept, aside = (
+            search(table_model(np.asarray(table)), (0, 1), (width, 3), finished=way)
+            for way in ("compete", "aside")
+        )
+        assert kept == aside
+
+
+def test_wrong_searches_differ_in_some_shown_table() -> None:
+    wrong = set()
+    for table, sizes in ((FORK, (2, 4)), (THREE_STEPS, (3, 3)), (EARLY_END, (3, 3))):
+        model = table_model(np.asarray(table))
+        right = search(model, (0, 1), sizes)
+        wrong |= {
+            reason for reason, found in wrong_searches(model, (0, 1), sizes).items() if found[0] != right[0]
+        }
+
+    assert wrong == set(wrong_searches(table_model(FORK), (0, 1), (2, 4)))
+
+
+@pytest.mark.parametrize("ids", [[], 3, [[0, 1]], [0.5], "年"])
+def test_model_of_the_next_word_refuses_what_is_no_list_of_ids(ids: Any) -> None:
+    with pytest.raises(ValueError, match="id のリストを 1 本だけ"):
+        probes.table_of_words(FORK)(ids)
+
+
+def test_model_of_the_next_word_gives_probabilities() -> None:
+    model = probes.table_of_words(np.asarray(THREE_STEPS))
+
+    for ids in ([0], [0, 2], [0, 2, 3], [0, 2, 3, 2, 3]):
+        assert np.exp(model(ids)).sum() == pytest.approx(1)
+    assert model([0, 3])[2] == pytest.approx(np.log(0.44))
+
+
+def test_judge_knows_the_block_of_keras() -> None:
+    """Its kernels are those of query, key, value, output and the two dense layers, in that order."""
+    block = reference(EXERCISE["ch11.transformer_block"])["encoder_block"](8, 2, 11)
+    rng = np.random.default_rng(3)
+    drawn = [rng.normal(0, 0.5, array.shape) if array.size > 20 else array for array in block.get_weights()]
+    block.set_weights(drawn)
+    kernels = [array for array in drawn if array.size > 20]
+    x, mask = rng.normal(0, 1, (2, 4, 8)).astype("float32"), np.array([[1, 1, 1, 1], [1, 1, 0, 0]], "int32")
+
+    expected = np.asarray(block([x, mask]))
+
+    attention = [kernel.reshape(8, 8) for kernel in kernels[:4]]
+    given = block_output(x, mask, attention, kernels[4:], heads=2, scaled=True)
+    np.testing.assert_allclose(given[mask == 1], expected[mask == 1], atol=5e-3)
+    assert block.count_params() == block_parameters(8, 11)
+
+
+def test_normalising_is_that_of_keras() -> None:
+    x = np.random.default_rng(4).normal(3, 2, (4, 5, 6)).astype("float32")
+
+    right = keras.layers.LayerNormalization(epsilon=1e-6)(x)
+
+    np.testing.assert_allclose(layer_norm(x), right, atol=1e-5)
+
+
+def test_marks_stand_on_real_things_alone() -> None:
+    x, mask, kinds = draw_marked(np.random.default_rng(5), 300, 6, 12, 4)
+    marked = x[..., 4].argmax(axis=1)
+
+    assert mask[np.arange(300), marked].all()
+    assert (x[np.arange(300), marked, :4].argmax(axis=1) == kinds).all()
+    assert set(kinds.tolist()) == {0, 1, 2, 3}
+    assert mask.sum(axis=1).min() == 2
