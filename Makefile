@@ -25,9 +25,9 @@ test: $(VENV)/maintainer.stamp ## Lint, types, unit tests, every notebook, every
 	$(BIN)/mypy
 	$(BIN)/grader build --check
 	$(BIN)/grader claims --check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/grader verify
-	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+	$(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 soak: $(VENV)/maintainer.stamp ## Grade a class while the grader is killed, its disk filled, its gradebook damaged
 	$(BIN)/python benchmarks/soak.py --submissions 40 --every 12

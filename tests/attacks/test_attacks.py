@@ -46,7 +46,7 @@ FOLDERS = ["chapters", "course_utils", "data", "grader", "tests/attacks/target"]
 SEED, OTHER_SEED = 2024, 1989
 LIMITS = Limits(memory=2**30)
 READING_SECONDS = 10.0
-"""What a submission may cost beyond the time that its exercises take."""
+"""Processor time that a submission may cost the grader itself, beside what its exercises take."""
 EVERY = 10
 """How many attacks lie between two gradings of all right answers; after each attack one is graded."""
 
@@ -184,11 +184,11 @@ class Examiner:
         path = attack.file(folder)
         found = []
         for _run in range(attack.runs):
-            started = time.monotonic()
+            started = time.process_time()
             result = self.grading.grade(attack.name, path, self.slot)
-            seconds = time.monotonic() - started - sum(exercise.seconds for exercise in result.exercises)
+            seconds = time.process_time() - started
             found += [*verdict_complaints(attack, result), *text_complaints(result, self.hidden)]
-            found += [f"kept the grader for {seconds:.0f} seconds"] if seconds > READING_SECONDS else []
+            found += [f"kept the grader busy for {seconds:.0f} seconds"] if seconds > READING_SECONDS else []
         self.graded += 1
         return [*found, *self.harm(), *self.watch.complaints(), *self._visits()]
 
