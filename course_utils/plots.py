@@ -224,7 +224,7 @@ def plot_runs(
     """Plots one dot for each seed and a bar with its value at the median.
 
     Args:
-        runs: Values, one for each seed, by the run's name.
+        runs: Values, one for each seed, by the run's name, in which a line break breaks the label.
         metric: What the values are.
         baseline: Value of the trivial baseline, drawn as a dotted line.
         heading: Title of the figure.
@@ -236,7 +236,7 @@ def plot_runs(
     label = METRIC_NAMES.get(metric, metric)
     if alt is None:
         alt = f"{heading or label}: 点は種ごとの値、横棒は中央値。" + "".join(
-            f"「{name}」は最小 {min(v):.3f}、中央値 {np.median(v):.3f}、最大 {max(v):.3f}。"
+            f"「{' '.join(name.split())}」は最小 {min(v):.3f}、中央値 {np.median(v):.3f}、最大 {max(v):.3f}。"
             for name, v in runs.items()
         )
     figure, axis = new_figure(alt, figsize=(max(5.0, 1.4 * len(runs) + 1.5), 4))

@@ -830,7 +830,7 @@ result_table(
 # %%
 scores_of = {name: [r.exact for r in tables.of_model(runs, name)] for name in tables.models_in(runs)}
 plot_runs(
-    scores_of,
+    {name.replace(" ", "\n"): scores for name, scores in scores_of.items()},
     metric="完全一致の割合",
     baseline=copy_score,
     heading="はじめて見る日付の完全一致 (点は種ごと、横棒は中央値)",
