@@ -70,7 +70,9 @@ def test_reference_passes_whatever_is_drawn(exercise: Exercise, seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    "exercise", [exercise for exercise in EXERCISES if exercise.id != "ch01.policy_gradient"], ids=str
+    "exercise",
+    [exercise for exercise in EXERCISES if exercise.id != "ch01.policy_gradient"],
+    ids=lambda exercise: exercise.id,
 )
 def test_answer_that_replays_the_visible_results_fails_the_hidden_check(exercise: Exercise) -> None:
     namespace = reference(exercise)
