@@ -80,12 +80,13 @@ def test_interrupted_batch_keeps_what_is_done(
     submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt_after(monkeypatch, "broken.ipynb")
+    usual = signal.getsignal(signal.SIGINT)
     arguments = ("--isolation", "process", "--jobs", "1")
     code, output = run("grade", submitted, "--out", tmp_path / "out", *arguments)
     assert code == 130
     assert "Stopping" in output
     assert len(json.loads((tmp_path / "out/grades.json").read_text("utf-8"))) == 1
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is usual
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, submission: str) -> None:
