@@ -106,6 +106,18 @@ def expect_number(actual: Any, name: str) -> float:
     return float(array)
 
 
+def shape_of(actual: Any, name: str) -> tuple[int, ...]:
+    """Gives the shape of numbers, so that a known wrong one can be told its reason.
+
+    Returns:
+        The shape.
+
+    Raises:
+        Finding: If it is not numeric.
+    """
+    return _numeric(actual, name).shape
+
+
 def expect_shape(actual: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:
     """Expects a numeric array of a shape.
 
@@ -145,7 +157,8 @@ def expect_close(
         name: What it is called in the message.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        known: Wrong values that a known mistake gives, by the reason to tell then.
+        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here
+            tell nothing.
         show: Whether the message may show the first wrong number beside the right one.
 
     Raises:
@@ -158,7 +171,9 @@ def expect_close(
         return
     values = (_numbers(array), _numbers(right)) if show else (_numbers(array), "")
     for reason, wrong in (known or {}).items():
-        if np.shape(wrong) == array.shape and np.allclose(array, wrong, rtol=rtol, atol=atol):
+        if np.shape(wrong) != array.shape or np.allclose(wrong, right, rtol=rtol, atol=atol):
+            continue
+        if np.allclose(array, wrong, rtol=rtol, atol=atol):
             raise Finding(Status.WRONG_VALUE, reason, *values)
     if not np.isfinite(array).all():
         raise Finding(Status.WRONG_VALUE, _("{name} contains NaN or infinity.").format(name=name), *values)
@@ -182,7 +197,8 @@ def expect_equal(
         actual: What the answer returned.
         expected: The right value: a bool, int, str, None, or lists, tuples and dicts of these.
         name: What it is called in the message.
-        known: Wrong values that a known mistake gives, by the reason to tell then.
+        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here
+            tell nothing.
         show: Whether the message may show both values.
 
     Raises:
@@ -200,7 +216,7 @@ def expect_equal(
         return
     values = (_short(plain), _short(right)) if show else (_short(plain), "")
     for reason, wrong in (known or {}).items():
-        if plain == _to_plain(wrong):
+        if plain == _to_plain(wrong) != right:
             raise Finding(Status.WRONG_VALUE, reason, *values)
     if type(plain) is not type(right):
         raise Finding(

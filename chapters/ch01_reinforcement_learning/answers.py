@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape
+from grader.compare import expect, expect_close, expect_shape, shape_of
 from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
@@ -116,7 +116,9 @@ def optimal_values(process: Process, gamma: float) -> Array:
 def expect_optimal(answer: Answer, process: Process, gamma: float) -> None:
     given = answer.call("value_iteration", *process, gamma, 1e-9)
     right = optimal_values(process, gamma)
-    near = np.shape(given) == right.shape and np.allclose(given, right, rtol=0.5, atol=0.1)
+    near = shape_of(given, "value_iteration の結果") == right.shape and np.allclose(
+        given, right, rtol=0.5, atol=0.1
+    )
     precise = near and np.allclose(given, right, rtol=1e-4, atol=1e-4)
     expect(precise or not near, STOPS_TOO_EARLY)
     expect_values(given, process, right, "value_iteration の結果", {})

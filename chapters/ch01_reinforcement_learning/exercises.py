@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_number, expect_shape
+from grader.compare import expect, expect_close, expect_number, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -34,7 +34,9 @@ def expect_returns(
     answer: Answer, rewards: Sequence[float], gamma: float, right: Any, known: Mapping[str, Any] | None = None
 ) -> None:
     given = answer.call("discounted_returns", np.array(rewards, dtype="float64"), gamma)
-    expect(np.shape(given) != (), RETURNS_ONE_NUMBER, Status.WRONG_SHAPE)
+    expect(
+        shape_of(given, "discounted_returns(rewards, gamma)") != (), RETURNS_ONE_NUMBER, Status.WRONG_SHAPE
+    )
     array = expect_shape(given, (len(rewards),), "discounted_returns(rewards, gamma)")
     expect(bool(np.isfinite(array).all()), DIVIDES_BY_POWER)
     expect_close(array, right, "discounted_returns(rewards, gamma)", known=known)
@@ -113,7 +115,7 @@ SECOND_PROCESS = Process(
 
 def expect_values(given: Any, process: Process, right: Any, name: str, known: Mapping[str, Any]) -> None:
     """Expects one value for each state."""
-    expect(np.shape(given) != process.rewards.shape, RETURNS_ACTION_VALUES, Status.WRONG_SHAPE)
+    expect(shape_of(given, name) != process.rewards.shape, RETURNS_ACTION_VALUES, Status.WRONG_SHAPE)
     expect_close(given, right, name, known=known)
 
 
@@ -159,7 +161,9 @@ def expect_probabilities(
     answer: Answer, values: Sequence[float], epsilon: float, right: Any, known: Mapping[str, Any]
 ) -> None:
     given = answer.call("epsilon_greedy", np.array(values, dtype="float64"), epsilon)
-    expect(np.shape(given) != (), RETURNS_CHOICE, Status.WRONG_SHAPE)
+    expect(
+        shape_of(given, "epsilon_greedy(action_values, epsilon)") != (), RETURNS_CHOICE, Status.WRONG_SHAPE
+    )
     expect_close(given, right, "epsilon_greedy(action_values, epsilon)", known=known)
 
 
@@ -226,7 +230,7 @@ def expect_table(
 ) -> None:
     """Expects a table in which one entry has a new value."""
     expect(given is not None, RETURNS_NOTHING, Status.WRONG_TYPE)
-    expect(np.shape(given) != (), RETURNS_NUMBER, Status.WRONG_SHAPE)
+    expect(shape_of(given, "更新した表") != (), RETURNS_NUMBER, Status.WRONG_SHAPE)
     array = expect_shape(given, table.shape, "更新した表")
     others = with_entry(array, state, action, 0)
     expect(bool(np.allclose(others, with_entry(table, state, action, 0), atol=1e-6)), CHANGES_OTHERS)
@@ -347,7 +351,7 @@ def expect_targets(
 ) -> None:
     size = len(case["rewards"])
     given = answer.call("dqn_targets", *case.values(), gamma)
-    expect(np.shape(given) != (size, size), BROADCASTS, Status.WRONG_SHAPE)
+    expect(shape_of(given, "dqn_targets(…)") != (size, size), BROADCASTS, Status.WRONG_SHAPE)
     expect_close(given, right, "dqn_targets(…)", known=known)
 
 
@@ -422,7 +426,9 @@ def expect_loss(
     function = answer.value("reinforce_loss")
     expect(isinstance(function, Handle), "reinforce_loss を関数にしましょう。", Status.WRONG_TYPE)
     value, of_logits, of_baselines = answer.probe("loss_and_gradients", function, *episode)
-    expect(np.shape(value) != (len(episode.actions),), RETURNS_EACH_STEP, Status.WRONG_SHAPE)
+    expect(
+        shape_of(value, "reinforce_loss(…)") != (len(episode.actions),), RETURNS_EACH_STEP, Status.WRONG_SHAPE
+    )
     expect(bool(np.isfinite(expect_number(value, "reinforce_loss(…)"))), OVERFLOWS)
     expect_close(value, loss, "reinforce_loss(…)", rtol=1e-3, atol=1e-4, known=known)
     expect(of_logits is not None, NO_GRADIENT)
@@ -713,7 +719,7 @@ def check_maze(answer: Answer, maze: Maze, best: float) -> None:
     seeds = [int(seed) for seed in answer.rng.integers(0, 1_000_000, 2)]
     env = answer.probe("maze", *maze, EPISODE_STEPS, MAZE_STEPS, seeds[0])
     given = answer.call("learn", env, MAZE_STEPS, MAZE_GAMMA, seeds[1])
-    expect(np.shape(given) != (states, actions), RETURNS_TABLE, Status.WRONG_SHAPE)
+    expect(shape_of(given, "learn(…)") != (states, actions), RETURNS_TABLE, Status.WRONG_SHAPE)
     chosen = expect_shape(given, (states,), "learn(…)")
     expect(bool(np.isin(chosen, np.arange(actions)).all()), NOT_ACTIONS)
     chance, _ = outcome(maze, np.full((states, actions), 1 / actions))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_equal, expect_model, expect_shape
+from grader.compare import expect, expect_close, expect_equal, expect_model, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -274,7 +274,7 @@ def check_cache_features_at(answer: Answer, count: int, batch_size: int) -> None
     given = answer.call("cache_features", backbone, images, batch_size)
     full_batches = count // batch_size * batch_size
     expect(
-        count == full_batches or np.shape(given) != (full_batches, 5),
+        count == full_batches or shape_of(given, "cache_features の結果") != (full_batches, 5),
         "最後の半端なバッチが抜けています。画像の枚数と同じ行数の特徴を返しましょう。",
         Status.WRONG_SHAPE,
     )

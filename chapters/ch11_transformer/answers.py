@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grader.compare import expect, expect_close
-from grader.exercise import Answer, Key, Mistake
+from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
     ADDS_PROBABILITIES,
@@ -79,7 +79,6 @@ from .exercises import (
     expect_split,
     expect_variances,
     layer_norm,
-    telling,
 )
 
 Row = tuple[int, ...]
@@ -113,7 +112,7 @@ def hidden_attention(answer: Answer) -> None:
             SOFTMAX_OVER_QUERIES: softmax(np.where(mask, scores, -1e9), axis=-2),
             INVERTED_MASK: softmax(np.where(mask, -1e9, scores)),
         }
-        expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=telling(known, right))
+        expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=known)
         expect_close(output, right @ value, "出力", rtol=1e-3, atol=1e-3)
     check_attention_properties(answer, (3,), queries=5, keys=4)
 
@@ -422,9 +421,10 @@ def hidden_transformer_block(answer: Answer) -> None:
     check_block_at(answer, d_model=16, heads=2, d_ff=25, length=9)
 
 
-ANSWERS: dict[str, Key] = {
-    "ch11.attention": Key(
-        reference="""import numpy as np
+# The references, of which known mistakes change one thing.
+
+
+ATTENTION = """import numpy as np
 
 def attention(query, key, value, mask):
     scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
@@ -432,7 +432,112 @@ def attention(query, key, value, mask):
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights = e / e.sum(axis=-1, keepdims=True)
     return weights @ value, weights
-""",
+"""
+
+HEADS = """import numpy as np
+
+def split_heads(x, heads):
+    batch, length, d_model = x.shape
+    return x.reshape(batch, length, heads, d_model // heads).transpose(0, 2, 1, 3)
+
+def merge_heads(x):
+    batch, heads, length, size = x.shape
+    return x.transpose(0, 2, 1, 3).reshape(batch, length, heads * size)
+"""
+
+ROTATION = """import numpy as np
+
+def rotation_matrix(k, d_model):
+    matrix = np.zeros((d_model, d_model))
+    for i in range(d_model // 2):
+        angle = k / 10000 ** (2 * i / d_model)
+        cos, sin = np.cos(angle), np.sin(angle)
+        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[cos, sin], [-sin, cos]]
+    return matrix
+"""
+
+SHIFT = """import numpy as np
+
+def teacher_forcing(rows, length, start_id, end_id, pad_id):
+    inputs = np.full((len(rows), length), pad_id)
+    targets = np.full((len(rows), length), pad_id)
+    weights = np.zeros((len(rows), length))
+    for n, row in enumerate(rows):
+        size = len(row) + 1
+        inputs[n, :size] = [start_id, *row]
+        targets[n, :size] = [*row, end_id]
+        weights[n, :size] = 1
+    return inputs, targets, weights
+"""
+
+BEAM_SEARCH = """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
+    beam = [(0.0, [start_id])]
+    for _ in range(max_length):
+        candidates = []
+        for score, ids in beam:
+            if ids[-1] == end_id:
+                candidates.append((score, ids))
+                continue
+            for id, log_probability in enumerate(next_log_probabilities(ids)):
+                candidates.append((score + log_probability, ids + [id]))
+        beam = sorted(candidates, key=lambda candidate: (-candidate[0], candidate[1]))[:width]
+        if all(ids[-1] == end_id for _, ids in beam):
+            break
+    score, ids = beam[0]
+    return ids[1:], score
+"""
+
+BLOCK = """import keras
+from keras import layers
+
+def encoder_block(d_model, heads, d_ff):
+    inputs = keras.Input((None, d_model))
+    padding_mask = keras.Input((None,), dtype="int32")
+    x = inputs
+    attended = layers.MultiHeadAttention(heads, d_model // heads)(
+        x, x, attention_mask=padding_mask[:, None, :]
+    )
+    x = layers.LayerNormalization()(x + attended)
+    forward = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(x))
+    x = layers.LayerNormalization()(x + forward)
+    return keras.Model([inputs, padding_mask], x)
+"""
+
+OWN_BLOCK = """import keras
+from keras import layers, ops
+
+class SelfAttention(layers.Layer):
+    def __init__(self, d_model, heads):
+        super().__init__()
+        self.heads, self.size = heads, d_model // heads
+        self.projections = [layers.Dense(d_model) for _ in range(4)]
+
+    def build(self, x_shape, padding_mask_shape):
+        for projection in self.projections:
+            projection.build(x_shape)
+
+    def call(self, x, padding_mask):
+        length = ops.shape(x)[1]
+        split = lambda y: ops.transpose(ops.reshape(y, (-1, length, self.heads, self.size)), (0, 2, 1, 3))
+        query, key, value = (split(projection(x)) for projection in self.projections[:3])
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.size**0.5
+        seen = ops.cast(padding_mask, "bool")[:, None, None, :]
+        weights = ops.softmax(ops.where(seen, scores, -1e9))
+        heads = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+        return self.projections[3](ops.reshape(heads, (-1, length, self.heads * self.size)))
+
+def encoder_block(d_model, heads, d_ff):
+    x = keras.Input((None, d_model))
+    mask = keras.Input((None,))
+    u = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([x, SelfAttention(d_model, heads)(x, mask)]))
+    forward = keras.Sequential([layers.Dense(d_ff), layers.ReLU(), layers.Dense(d_model)])
+    return keras.Model([x, mask], layers.LayerNormalization(epsilon=1e-6)(u + forward(u)))
+"""
+
+
+ANSWERS: dict[str, Key] = {
+    "ch11.attention": Key(
+        reference=ATTENTION,
         explanation="最後の 2 つの軸だけで計算すると、前にバッチの軸が付いても、ヘッドの軸が付いても、同じコードで動きます。",
         alternatives={
             "einsum と boolean の掛け算": """import numpy as np
@@ -484,116 +589,51 @@ def attention(query, key, value, mask):
         },
         mistakes={
             "レポートの式 (V がない)": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    scores = np.where(mask, scores, -1e9)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights, weights
-""",
+                changed(ATTENTION, "weights @ value, weights", "weights, weights"),
                 "V が抜けています",
             ),
             "√d_k で割らない": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = np.where(mask, query @ np.swapaxes(key, -1, -2), -1e9)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, " / np.sqrt(query.shape[-1])", ""),
                 "d_k の平方根で割っていません",
             ),
             "d_k で割る": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = np.where(mask, query @ np.swapaxes(key, -1, -2) / query.shape[-1], -1e9)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "np.sqrt(query.shape[-1])", "query.shape[-1]"),
                 "d_k そのもので割って",
             ),
             "√d_v で割る": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = np.where(mask, query @ np.swapaxes(key, -1, -2) / np.sqrt(value.shape[-1]), -1e9)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "query.shape", "value.shape"),
                 "d_v の平方根で割って",
             ),
             "mask を使わない": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "    scores = np.where(mask, scores, -1e9)\n", ""),
                 "mask が False のところも見て",
             ),
             "スコアに mask を掛ける": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1]) * mask
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "np.where(mask, scores, -1e9)", "scores * mask"),
                 "exp(0) = 1 の重み",
             ),
             "softmax のあとで mask を掛ける": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True) * mask
-    return weights @ value, weights
-""",
+                changed(
+                    changed(ATTENTION, "    scores = np.where(mask, scores, -1e9)\n", ""),
+                    "e / e.sum(axis=-1, keepdims=True)",
+                    "e / e.sum(axis=-1, keepdims=True) * mask",
+                ),
                 "行の和が 1 になりません",
             ),
             "見る側の軸で softmax": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    scores = np.where(mask, scores, -1e9)
-    e = np.exp(scores - scores.max(axis=-2, keepdims=True))
-    weights = e / e.sum(axis=-2, keepdims=True)
-    return weights @ value, weights
-""",
+                ATTENTION.replace("axis=-1", "axis=-2"),
                 "softmax の軸が違います",
             ),
             "mask が逆": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    scores = np.where(mask, -1e9, scores)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "np.where(mask, scores, -1e9)", "np.where(mask, -1e9, scores)"),
                 "mask の向きが逆",
             ),
             "最大値を引かない": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    e = np.exp(query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])) * mask
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "scores - scores.max(axis=-1, keepdims=True)", "scores"),
                 "exp があふれて NaN",
             ),
             "マスクの値が小さくない": Mistake(
-                """import numpy as np
-def attention(query, key, value, mask):
-    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-    scores = np.where(mask, scores, scores - 15)
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = e / e.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "-1e9", "scores - 15"),
                 "ちょうど 0 になっていません",
             ),
         },
@@ -792,16 +832,7 @@ def decoder_mask(padding_mask):
         hidden=hidden_causal_mask,
     ),
     "ch11.heads": Key(
-        reference="""import numpy as np
-
-def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, heads, d_model // heads).transpose(0, 2, 1, 3)
-
-def merge_heads(x):
-    batch, heads, length, size = x.shape
-    return x.transpose(0, 2, 1, 3).reshape(batch, length, heads * size)
-""",
+        reference=HEADS,
         explanation="reshape は数の並ぶ順を変えないので、まず d_model の軸だけを 2 つに割り、そのあとで軸を入れ替えます。つなぐときは逆の順です。",
         alternatives={
             "切って重ねる": """import numpy as np
@@ -851,68 +882,49 @@ def merge_heads(x):
         },
         mistakes={
             "reshape だけ": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, heads, length, d_model // heads)
-
-def merge_heads(x):
-    batch, heads, length, size = x.shape
-    return x.reshape(batch, length, heads * size)
-""",
+                changed(
+                    changed(
+                        HEADS,
+                        "length, heads, d_model // heads).transpose(0, 2, 1, 3)",
+                        "heads, length, d_model // heads)",
+                    ),
+                    "x.transpose(0, 2, 1, 3).reshape",
+                    "x.reshape",
+                ),
                 "別々の位置の特徴が混ざります",
             ),
             "1 つおきに配る": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, d_model // heads, heads).transpose(0, 3, 1, 2)
-
-def merge_heads(x):
-    batch, heads, length, size = x.shape
-    return x.transpose(0, 2, 3, 1).reshape(batch, length, heads * size)
-""",
+                changed(
+                    changed(
+                        HEADS,
+                        "heads, d_model // heads).transpose(0, 2, 1, 3)",
+                        "d_model // heads, heads).transpose(0, 3, 1, 2)",
+                    ),
+                    "x.transpose(0, 2, 1, 3)",
+                    "x.transpose(0, 2, 3, 1)",
+                ),
                 "1 つおきに配って",
             ),
             "軸を入れ替えない": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, heads, d_model // heads)
-
-def merge_heads(x):
-    batch, length, heads, size = x.shape
-    return x.reshape(batch, length, heads * size)
-""",
+                changed(
+                    HEADS.replace(".transpose(0, 2, 1, 3)", ""),
+                    "batch, heads, length, size",
+                    "batch, length, heads, size",
+                ),
                 "(バッチ, 長さ, ヘッド, …) のままです",
             ),
             "つなぐとき入れ替えない": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, heads, d_model // heads).transpose(0, 2, 1, 3)
-
-def merge_heads(x):
-    batch, heads, length, size = x.shape
-    return x.reshape(batch, length, heads * size)
-""",
+                changed(HEADS, "x.transpose(0, 2, 1, 3).reshape", "x.reshape"),
                 "軸を入れ替えずに reshape",
             ),
             "交互につなぐ": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, heads, d_model // heads).transpose(0, 2, 1, 3)
-
-def merge_heads(x):
-    batch, heads, length, size = x.shape
-    return x.transpose(0, 2, 3, 1).reshape(batch, length, heads * size)
-""",
+                changed(HEADS, "x.transpose(0, 2, 1, 3)", "x.transpose(0, 2, 3, 1)"),
                 "1 つずつ交互に並べて",
             ),
             "足してしまう": Mistake(
-                """def split_heads(x, heads):
-    batch, length, d_model = x.shape
-    return x.reshape(batch, length, heads, d_model // heads).transpose(0, 2, 1, 3)
-
-def merge_heads(x):
-    return x.sum(axis=1)
-""",
+                changed(
+                    HEADS, "x.transpose(0, 2, 1, 3).reshape(batch, length, heads * size)", "x.sum(axis=1)"
+                ),
                 "ヘッドを足しています",
             ),
             "2 ヘッドにしか分けない": Mistake(
@@ -1036,16 +1048,7 @@ def positional_encoding(length, d_model):
         hidden=hidden_positional_encoding,
     ),
     "ch11.rotation": Key(
-        reference="""import numpy as np
-
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        angle = k / 10000 ** (2 * i / d_model)
-        cos, sin = np.cos(angle), np.sin(angle)
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[cos, sin], [-sin, cos]]
-    return matrix
-""",
+        reference=ROTATION,
         explanation="行列は k だけで決まり、pos を含みません。「k だけ先」を、どの位置からも同じ線形変換で表せるということです。",
         alternatives={
             "対角とその隣": """import numpy as np
@@ -1084,14 +1087,7 @@ def rotation_matrix(k, d_model):
         },
         mistakes={
             "逆向き": Mistake(
-                """import numpy as np
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        a = k / 10000 ** (2 * i / d_model)
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]
-    return matrix
-""",
+                changed(ROTATION, "[[cos, sin], [-sin, cos]]", "[[cos, -sin], [sin, cos]]"),
                 "逆向きの回転",
             ),
             "どの組も同じ角度": Mistake(
@@ -1112,67 +1108,28 @@ def rotation_matrix(k, d_model):
                 "前半と後半の列を組に",
             ),
             "マイナスがない": Mistake(
-                """import numpy as np
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        a = k / 10000 ** (2 * i / d_model)
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[np.cos(a), np.sin(a)], [np.sin(a), np.cos(a)]]
-    return matrix
-""",
+                changed(ROTATION, "[-sin, cos]", "[sin, cos]"),
                 "符号が違います",
             ),
             "指数が i / d": Mistake(
-                """import numpy as np
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        a = k / 10000 ** (i / d_model)
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]
-    return matrix
-""",
+                changed(ROTATION, "2 * i / d_model", "i / d_model"),
                 "角度の指数が違います",
             ),
             "角度が度": Mistake(
-                """import math
-import numpy as np
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        a = math.radians(k / 10000 ** (2 * i / d_model))
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]
-    return matrix
-""",
+                changed(
+                    ROTATION, "k / 10000 ** (2 * i / d_model)", "np.radians(k / 10000 ** (2 * i / d_model))"
+                ),
                 "角度を度として",
             ),
             "k の符号を捨てる": Mistake(
-                """import numpy as np
-def rotation_matrix(k, d_model):
-    matrix = np.zeros((d_model, d_model))
-    for i in range(d_model // 2):
-        a = abs(k) / 10000 ** (2 * i / d_model)
-        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]
-    return matrix
-""",
+                changed(ROTATION, "k / 10000", "abs(k) / 10000"),
                 "a + b だけずらすのとは",
             ),
         },
         hidden=hidden_rotation,
     ),
     "ch11.shift": Key(
-        reference="""import numpy as np
-
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.full((len(rows), length), pad_id)
-    targets = np.full((len(rows), length), pad_id)
-    weights = np.zeros((len(rows), length))
-    for n, row in enumerate(rows):
-        size = len(row) + 1
-        inputs[n, :size] = [start_id, *row]
-        targets[n, :size] = [*row, end_id]
-        weights[n, :size] = 1
-    return inputs, targets, weights
-""",
+        reference=SHIFT,
         explanation="同じ位置の入力と目標は、1 つずれています。因果マスクと合わせると、1 回の計算ですべての位置の「次の id」を学べます。",
         alternatives={
             "リスト": """def teacher_forcing(rows, length, start_id, end_id, pad_id):
@@ -1207,112 +1164,56 @@ def teacher_forcing(rows, length, start_id, end_id, pad_id):
         },
         mistakes={
             "ずらさない": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    targets = np.array([list(row) + [end_id] + [pad_id] * (length - len(row) - 1) for row in rows])
-    weights = np.array([[1] * (len(row) + 1) + [0] * (length - len(row) - 1) for row in rows])
-    return targets, targets, weights
-""",
+                changed(SHIFT, "return inputs, targets", "return targets, targets"),
                 "答えを写すだけ",
             ),
             "start を忘れる": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([list(row) + [pad_id] * (length - len(row)) for row in rows])
-    targets = np.array([list(row) + [end_id] + [pad_id] * (length - len(row) - 1) for row in rows])
-    weights = np.array([[1] * (len(row) + 1) + [0] * (length - len(row) - 1) for row in rows])
-    return inputs, targets, weights
-""",
+                changed(SHIFT, "inputs[n, :size] = [start_id, *row]", "inputs[n, : size - 1] = row"),
                 "start_id で始まっていません",
             ),
             "end も入力にする": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    whole = [[start_id, *row, end_id] + [pad_id] * (length - len(row) - 1) for row in rows]
-    whole = np.array(whole)
-    weights = np.array([[1] * (len(row) + 1) + [0] * (length - len(row) - 1) for row in rows])
-    return whole[:, :-1], whole[:, 1:], weights
-""",
+                changed(
+                    SHIFT,
+                    "inputs[n, :size] = [start_id, *row]",
+                    "inputs[n, : size + 1] = [start_id, *row, end_id][:length]",
+                ),
                 "end_id を入力にも",
             ),
             "目標に start を入れる": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[start_id, *row] + [pad_id] * (length - len(row) - 1) for row in rows])
-    targets = np.array([([start_id, *row, end_id] + [pad_id] * length)[:length] for row in rows])
-    weights = np.array([[1] * (len(row) + 1) + [0] * (length - len(row) - 1) for row in rows])
-    return inputs, targets, weights
-""",
+                changed(
+                    SHIFT,
+                    "targets[n, :size] = [*row, end_id]",
+                    "targets[n, : size + 1] = [start_id, *row, end_id][:length]",
+                ),
                 "目標に start_id が入って",
             ),
             "end を忘れる": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[start_id, *row] + [pad_id] * (length - len(row) - 1) for row in rows])
-    targets = np.array([list(row) + [pad_id] * (length - len(row)) for row in rows])
-    weights = np.array([[1] * (len(row) + 1) + [0] * (length - len(row) - 1) for row in rows])
-    return inputs, targets, weights
-""",
+                changed(SHIFT, "targets[n, :size] = [*row, end_id]", "targets[n, : size - 1] = row"),
                 "目標に end_id がありません",
             ),
             "左を埋める": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[pad_id] * (length - len(row) - 1) + [start_id, *row] for row in rows])
-    targets = np.array([[pad_id] * (length - len(row) - 1) + [*row, end_id] for row in rows])
-    weights = np.array([[0] * (length - len(row) - 1) + [1] * (len(row) + 1) for row in rows])
-    return inputs, targets, weights
-""",
+                SHIFT.replace(":size]", "-size:]"),
                 "パディングが左側",
             ),
             "重みがすべて 1": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[start_id, *row] + [pad_id] * (length - len(row) - 1) for row in rows])
-    targets = np.array([[*row, end_id] + [pad_id] * (length - len(row) - 1) for row in rows])
-    return inputs, targets, np.ones((len(rows), length))
-""",
+                changed(SHIFT, "np.zeros", "np.ones"),
                 "パディングの重みも 1",
             ),
             "end を数えない": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[start_id, *row] + [pad_id] * (length - len(row) - 1) for row in rows])
-    targets = np.array([[*row, end_id] + [pad_id] * (length - len(row) - 1) for row in rows])
-    weights = np.array([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return inputs, targets, weights
-""",
+                changed(SHIFT, "weights[n, :size]", "weights[n, : size - 1]"),
                 "end_id の重みが 0",
             ),
             "重みを pad_id から決める": Mistake(
-                """import numpy as np
-def teacher_forcing(rows, length, start_id, end_id, pad_id):
-    inputs = np.array([[start_id, *row] + [pad_id] * (length - len(row) - 1) for row in rows])
-    targets = np.array([[*row, end_id] + [pad_id] * (length - len(row) - 1) for row in rows])
-    return inputs, targets, targets != pad_id
-""",
+                changed(
+                    SHIFT, "return inputs, targets, weights", "return inputs, targets, targets != pad_id"
+                ),
                 "重みは文の長さから",
             ),
         },
         hidden=hidden_shift,
     ),
     "ch11.beam_search": Key(
-        reference="""def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-                continue
-            for id, log_probability in enumerate(next_log_probabilities(ids)):
-                candidates.append((score + log_probability, ids + [id]))
-        beam = sorted(candidates, key=lambda candidate: (-candidate[0], candidate[1]))[:width]
-        if all(ids[-1] == end_id for _, ids in beam):
-            break
-    score, ids = beam[0]
-    return ids[1:], score
-""",
+        reference=BEAM_SEARCH,
         explanation="貪欲法は 1 歩先しか見ないので、はじめに少しだけ有利な語を選んで損をすることがあります。width 個の候補を残しておくと、あとから逆転できます。",
         alternatives={
             "heapq、終わった候補が先頭なら止める": """import heapq
@@ -1404,49 +1305,25 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
                 "貪欲法と同じ結果",
             ),
             "start も返す": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-    return beam[0][1], beam[0][0]
-""",
+                changed(BEAM_SEARCH, "ids[1:], score", "ids, score"),
                 "返す id に start_id が",
             ),
             "end を捨てる": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-    return [n for n in beam[0][1][1:] if n != end_id], beam[0][0]
-""",
+                changed(
+                    BEAM_SEARCH, "return ids[1:], score", "return [n for n in ids[1:] if n != end_id], score"
+                ),
                 "返す id に end_id がありません",
             ),
             "長さで割る": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0] / (len(c[1]) - 1), c[1]))[:width]
-    score, ids = beam[0]
-    return ids[1:], score / (len(ids) - 1)
-""",
+                changed(
+                    changed(
+                        BEAM_SEARCH,
+                        "(-candidate[0], candidate[1])",
+                        "(-candidate[0] / (len(candidate[1]) - 1), candidate[1])",
+                    ),
+                    "ids[1:], score",
+                    "ids[1:], score / (len(ids) - 1)",
+                ),
                 "得点を長さで割って",
             ),
             "確率を足す": Mistake(
@@ -1467,48 +1344,23 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
                 "確率を足しています",
             ),
             "終わっても伸ばす": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-        if all(ids[-1] == end_id for _, ids in beam):
-            break
-    return beam[0][1][1:], beam[0][0]
-""",
+                changed(
+                    BEAM_SEARCH,
+                    "            if ids[-1] == end_id:\n                candidates.append((score, ids))\n                continue\n",
+                    "",
+                ),
                 "終わった候補も伸ばして",
             ),
             "最初に終わった候補": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                return ids[1:], score
-    return beam[0][1][1:], beam[0][0]
-""",
+                changed(
+                    BEAM_SEARCH,
+                    "        if all(ids[-1] == end_id for _, ids in beam):\n            break\n",
+                    "        for score, ids in beam:\n            if ids[-1] == end_id:\n                return ids[1:], score\n",
+                ),
                 "最初に終わった候補で止めて",
             ),
             "最後の id だけを渡す": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                steps = next_log_probabilities(ids[-1:])
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(steps)]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-    return beam[0][1][1:], beam[0][0]
-""",
+                changed(BEAM_SEARCH, "next_log_probabilities(ids)", "next_log_probabilities(ids[-1:])"),
                 "最後の id だけを渡して",
             ),
             "親ごとに残す": Mistake(
@@ -1529,102 +1381,25 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
                 "親の候補ごとに",
             ),
             "1 歩早い": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    while True:
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-        if all(ids[-1] == end_id or len(ids) >= max_length for _, ids in beam):
-            return beam[0][1][1:], beam[0][0]
-""",
+                changed(BEAM_SEARCH, "range(max_length)", "range(max(1, max_length - 1))"),
                 "1 歩早く止めて",
             ),
             "1 歩長い": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length + 1):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, key=lambda c: (-c[0], c[1]))[:width]
-    return beam[0][1][1:], beam[0][0]
-""",
+                changed(BEAM_SEARCH, "range(max_length)", "range(max_length + 1)"),
                 "1 歩長く続けて",
             ),
             "同点なら後ろ": Mistake(
-                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
-    beam = [(0.0, [start_id])]
-    for _ in range(max_length):
-        candidates = []
-        for score, ids in beam:
-            if ids[-1] == end_id:
-                candidates.append((score, ids))
-            else:
-                candidates += [(score + s, ids + [n]) for n, s in enumerate(next_log_probabilities(ids))]
-        beam = sorted(candidates, reverse=True)[:width]
-    return beam[0][1][1:], beam[0][0]
-""",
+                changed(BEAM_SEARCH, "key=lambda candidate: (-candidate[0], candidate[1])", "reverse=True"),
                 "同点のときは",
             ),
         },
         hidden=hidden_beam_search,
     ),
     "ch11.transformer_block": Key(
-        reference="""import keras
-from keras import layers
-
-def encoder_block(d_model, heads, d_ff):
-    inputs = keras.Input((None, d_model))
-    padding_mask = keras.Input((None,), dtype="int32")
-    x = inputs
-    attended = layers.MultiHeadAttention(heads, d_model // heads)(
-        x, x, attention_mask=padding_mask[:, None, :]
-    )
-    x = layers.LayerNormalization()(x + attended)
-    forward = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(x))
-    x = layers.LayerNormalization()(x + forward)
-    return keras.Model([inputs, padding_mask], x)
-""",
+        reference=BLOCK,
         explanation="位置の情報がないと、並べ替えた入力には並べ替えた出力が返ります。順序は、入力に足す位置符号だけが伝えます。",
         alternatives={
-            "全結合層から組み立てる": """import keras
-from keras import layers, ops
-
-class SelfAttention(layers.Layer):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads, self.size = heads, d_model // heads
-        self.projections = [layers.Dense(d_model) for _ in range(4)]
-
-    def build(self, x_shape, padding_mask_shape):
-        for projection in self.projections:
-            projection.build(x_shape)
-
-    def call(self, x, padding_mask):
-        length = ops.shape(x)[1]
-        split = lambda y: ops.transpose(ops.reshape(y, (-1, length, self.heads, self.size)), (0, 2, 1, 3))
-        query, key, value = (split(projection(x)) for projection in self.projections[:3])
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.size**0.5
-        seen = ops.cast(padding_mask, "bool")[:, None, None, :]
-        weights = ops.softmax(ops.where(seen, scores, -1e9))
-        heads = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.projections[3](ops.reshape(heads, (-1, length, self.heads * self.size)))
-
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,))
-    u = layers.LayerNormalization(epsilon=1e-6)(layers.Add()([x, SelfAttention(d_model, heads)(x, mask)]))
-    forward = keras.Sequential([layers.Dense(d_ff), layers.ReLU(), layers.Dense(d_model)])
-    return keras.Model([x, mask], layers.LayerNormalization(epsilon=1e-6)(u + forward(u)))
-""",
+            "全結合層から組み立てる": OWN_BLOCK,
             "Model を継承する": """import keras
 from keras import layers
 
@@ -1661,59 +1436,22 @@ def encoder_block(d_model, heads, d_ff):
         },
         mistakes={
             "ヘッドの次元が d_model": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, "d_model // heads", "d_model"),
                 "ヘッドの次元が d_model のまま",
             ),
-            "LayerNormalization が 1 つ": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
-                "LayerNormalization が 1 つ足りません",
+            "LayerNorm が 1 つ": Mistake(
+                changed(BLOCK, "layers.LayerNormalization()(x + attended)", "x + attended"),
+                "LayerNorm が 1 つ足りません",
             ),
             "バイアスがない": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    attention = layers.MultiHeadAttention(heads, d_model // heads, use_bias=False)
-    u = layers.LayerNormalization()(x + attention(x, x, attention_mask=mask[:, None, :]))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, "d_model // heads)", "d_model // heads, use_bias=False)"),
                 "バイアスが足りません",
             ),
             "残差の和がない": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(y))
-""",
+                changed(changed(BLOCK, "x + attended", "attended"), "x + forward", "forward"),
                 "残差の和 (x + …) が抜けて",
             ),
-            "先に LayerNormalization (pre-norm)": Mistake(
+            "先に LayerNorm (pre-norm)": Mistake(
                 """import keras
 from keras import layers
 def encoder_block(d_model, heads, d_ff):
@@ -1729,185 +1467,55 @@ def encoder_block(d_model, heads, d_ff):
                 "残差を足したあとに掛けます",
             ),
             "ReLU がない": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff)(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, ', activation="relu"', ""),
                 "活性化関数がありません",
             ),
             "ReLU が 2 つ": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model, activation="relu")(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, "layers.Dense(d_model)", 'layers.Dense(d_model, activation="relu")'),
                 "2 つ目の Dense にも ReLU",
             ),
             "GELU": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="gelu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, "relu", "gelu"),
                 "活性化関数が GELU",
             ),
             "dropout を入れる": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads, dropout=0.2)(
-            x, x, attention_mask=mask[:, None, :]
-        )
-    )
-    y = layers.Dropout(0.2)(layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u)))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(
+                    changed(BLOCK, "d_model // heads)", "d_model // heads, dropout=0.2)"),
+                    "x + forward",
+                    "x + layers.Dropout(0.2)(forward)",
+                ),
                 "dropout を入れません",
             ),
             "マスクを使わない": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(x + layers.MultiHeadAttention(heads, d_model // heads)(x, x))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, ", attention_mask=padding_mask[:, None, :]", ""),
                 "パディングの位置の x を変えたら",
             ),
             "因果マスクを掛ける": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(
-            x, x, attention_mask=mask[:, None, :], use_causal_mask=True
-        )
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, "padding_mask[:, None, :]", "padding_mask[:, None, :], use_causal_mask=True"),
                 "エンコーダは、前も後ろも見ます",
             ),
             "位置符号を足す": Mistake(
-                """import keras
-from keras import layers, ops
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    place = ops.cumsum(ops.ones_like(x), axis=1)
-    seen = mask[:, None, :]
-    z = x + ops.sin(place)
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(z, z, attention_mask=seen)
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(
+                    BLOCK,
+                    "x = inputs\n",
+                    "x = inputs + keras.ops.sin(keras.ops.cumsum(keras.ops.ones_like(inputs), axis=1))\n",
+                ),
                 "このブロックには位置符号を入れず",
             ),
             "凍結したまま": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    model = keras.Model([x, mask], layers.LayerNormalization()(u + y))
-    model.trainable = False
-    return model
-""",
+                changed(
+                    BLOCK,
+                    "return keras.Model([inputs, padding_mask], x)",
+                    "model = keras.Model([inputs, padding_mask], x)\n    model.trainable = False\n    return model",
+                ),
                 "印の付いた位置の種類を当てられません",
             ),
             "√d_k で割らない": Mistake(
-                """import keras
-from keras import layers, ops
-
-class SelfAttention(layers.Layer):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads, self.size = heads, d_model // heads
-        self.projections = [layers.Dense(d_model) for _ in range(4)]
-
-    def build(self, x_shape, padding_mask_shape):
-        for projection in self.projections:
-            projection.build(x_shape)
-
-    def call(self, x, padding_mask):
-        length = ops.shape(x)[1]
-        split = lambda y: ops.transpose(ops.reshape(y, (-1, length, self.heads, self.size)), (0, 2, 1, 3))
-        query, key, value = (split(projection(x)) for projection in self.projections[:3])
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
-        seen = ops.cast(padding_mask, "bool")[:, None, None, :]
-        weights = ops.softmax(ops.where(seen, scores, -1e9))
-        heads = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.projections[3](ops.reshape(heads, (-1, length, self.heads * self.size)))
-
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,))
-    u = layers.LayerNormalization()(x + SelfAttention(d_model, heads)(x, mask))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(OWN_BLOCK, " / self.size**0.5", ""),
                 "√(d_model / heads) で割って",
             ),
             "ヘッドに分けない": Mistake(
-                """import keras
-from keras import layers, ops
-
-class SelfAttention(layers.Layer):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads, self.size = heads, d_model // heads
-        self.projections = [layers.Dense(d_model) for _ in range(4)]
-
-    def build(self, x_shape, padding_mask_shape):
-        for projection in self.projections:
-            projection.build(x_shape)
-
-    def call(self, x, padding_mask):
-        query, key, value = (projection(x) for projection in self.projections[:3])
-        scores = ops.matmul(query, ops.transpose(key, (0, 2, 1))) / (self.heads * self.size) ** 0.5
-        seen = ops.cast(padding_mask, "bool")[:, None, :]
-        weights = ops.softmax(ops.where(seen, scores, -1e9))
-        return self.projections[3](ops.matmul(weights, value))
-
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,))
-    u = layers.LayerNormalization()(x + SelfAttention(d_model, heads)(x, mask))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(OWN_BLOCK, "heads, d_model // heads\n", "1, d_model\n"),
                 "1 つの大きな注意",
             ),
             "ヘッドどうしで注意する": Mistake(
@@ -1944,50 +1552,11 @@ def encoder_block(d_model, heads, d_ff):
                 "ほかの位置の x を変えても",
             ),
             "バッチの軸で softmax": Mistake(
-                """import keras
-from keras import layers, ops
-
-class SelfAttention(layers.Layer):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads, self.size = heads, d_model // heads
-        self.projections = [layers.Dense(d_model) for _ in range(4)]
-
-    def build(self, x_shape, padding_mask_shape):
-        for projection in self.projections:
-            projection.build(x_shape)
-
-    def call(self, x, padding_mask):
-        length = ops.shape(x)[1]
-        split = lambda y: ops.transpose(ops.reshape(y, (-1, length, self.heads, self.size)), (0, 2, 1, 3))
-        query, key, value = (split(projection(x)) for projection in self.projections[:3])
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.size**0.5
-        seen = ops.cast(padding_mask, "bool")[:, None, None, :]
-        weights = ops.softmax(ops.where(seen, scores, -1e9), axis=0)
-        heads = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.projections[3](ops.reshape(heads, (-1, length, self.heads * self.size)))
-
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,))
-    u = layers.LayerNormalization()(x + SelfAttention(d_model, heads)(x, mask))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(OWN_BLOCK, "scores, -1e9))", "scores, -1e9), axis=0)"),
                 "例どうしは混ぜません",
             ),
             "Feed Forward に元の x を渡す": Mistake(
-                """import keras
-from keras import layers
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,), dtype="int32")
-    u = layers.LayerNormalization()(
-        x + layers.MultiHeadAttention(heads, d_model // heads)(x, x, attention_mask=mask[:, None, :])
-    )
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(x))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(BLOCK, 'activation="relu")(x)', 'activation="relu")(inputs)'),
                 "LN(u + Feed Forward(u)) と違います",
             ),
         },

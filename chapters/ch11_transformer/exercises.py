@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_equal, expect_model, expect_number, expect_shape
+from grader.compare import (
+    expect,
+    expect_close,
+    expect_equal,
+    expect_model,
+    expect_number,
+    expect_shape,
+    shape_of,
+)
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -20,15 +28,6 @@ def expect_parts(given: Any, count: int, reason: str) -> Sequence[Any]:
     sequence = isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim > 0)
     expect(sequence and len(given) == count, reason, Status.WRONG_TYPE)
     return [given[n] for n in range(count)]
-
-
-def telling(known: Mapping[str, Any], right: Any) -> dict[str, Any]:
-    """Those wrong values that differ from the right one."""
-    return {
-        reason: wrong
-        for reason, wrong in known.items()
-        if np.shape(wrong) != np.shape(right) or not np.allclose(wrong, right, rtol=1e-3, atol=1e-3)
-    }
 
 
 # ch11.attention
@@ -60,7 +59,7 @@ def call_attention(answer: Answer, case: Sequence[Array]) -> tuple[Array, Array]
     given = answer.call("attention", *case)
     output, weights = expect_parts(given, 2, "(出力, 重み) の 2 つ組を返しましょう。")
     weights = expect_shape(weights, (*query.shape[:-1], key.shape[-2]), "重み")
-    same = np.shape(output) == weights.shape and np.allclose(output, weights)
+    same = shape_of(output, "出力") == weights.shape and np.allclose(output, weights)
     expect(not same, NO_VALUE)
     return expect_shape(output, (*query.shape[:-1], value.shape[-1]), "出力"), weights
 
@@ -154,7 +153,7 @@ def expect_variances(
         f"score_variances{case}",
         rtol=0.03,
         atol=0,
-        known=telling(known, right),
+        known=known,
     )
 
 
@@ -208,7 +207,7 @@ def expect_mask(answer: Answer, padding_mask: Array, right: Any, known: Mapping[
         answer.call("decoder_mask", padding_mask),
         np.asarray(right),
         "decoder_mask(padding_mask)",
-        known=telling(known, right),
+        known=known,
     )
 
 
@@ -272,16 +271,19 @@ def expect_split(
     batch, length, dim = x.shape
     unmoved = (batch, length, heads, dim // heads)
     if length != heads:
-        expect(np.shape(given) != unmoved, NOT_TRANSPOSED, Status.WRONG_SHAPE)
-    expect_close(given, right, f"split_heads(x, {heads})", known=telling(known or {}, right))
+        expect(shape_of(given, f"split_heads(x, {heads})") != unmoved, NOT_TRANSPOSED, Status.WRONG_SHAPE)
+    expect_close(given, right, f"split_heads(x, {heads})", known=known)
 
 
 def expect_merged(answer: Answer, x: Array, right: Any, known: Mapping[str, Any] | None = None) -> None:
     given = answer.call("merge_heads", x)
     batch, _, length, size = x.shape
     right_shape = np.shape(right)
-    expect(right_shape == (batch, length, size) or np.shape(given) != (batch, length, size), MERGED_BY_SUM)
-    expect_close(given, right, "merge_heads(x)", known=telling(known or {}, right))
+    expect(
+        right_shape == (batch, length, size) or shape_of(given, "merge_heads(x)") != (batch, length, size),
+        MERGED_BY_SUM,
+    )
+    expect_close(given, right, "merge_heads(x)", known=known)
 
 
 def check_heads(answer: Answer) -> None:
@@ -328,14 +330,18 @@ TRANSPOSED = "行と列が逆です。1 行が 1 つの位置で、形は (lengt
 def expect_encoding(answer: Answer, length: int, d_model: int, right: Any, known: Mapping[str, Any]) -> None:
     given = answer.call("positional_encoding", length, d_model)
     if length != d_model:
-        expect(np.shape(given) != (d_model, length), TRANSPOSED, Status.WRONG_SHAPE)
+        expect(
+            shape_of(given, f"positional_encoding({length}, {d_model})") != (d_model, length),
+            TRANSPOSED,
+            Status.WRONG_SHAPE,
+        )
     expect_close(
         given,
         right,
         f"positional_encoding({length}, {d_model})",
         rtol=0,
         atol=1e-3,
-        known=telling(known, right),
+        known=known,
     )
 
 
@@ -440,7 +446,7 @@ def expect_forcing(
     for array, expected, wrong, name in zip(
         given, right, known, ("デコーダの入力", "目標", "損失の重み"), strict=True
     ):
-        expect_close(array, np.asarray(expected), name, known=telling(wrong, expected))
+        expect_close(array, np.asarray(expected), name, known=wrong)
 
 
 def check_shift(answer: Answer) -> None:
@@ -535,9 +541,7 @@ def expect_row(
         right[1],
         f"{name}得点",
         atol=2e-3,
-        known=telling(
-            {DIVIDED_BY_LENGTH: right[1] / len(row), ADDS_PROBABILITIES: np.exp(right[1])}, right[1]
-        ),
+        known={DIVIDED_BY_LENGTH: right[1] / len(row), ADDS_PROBABILITIES: np.exp(right[1])},
     )
 
 
@@ -599,14 +603,14 @@ def check_beam_search(answer: Answer) -> None:
 
 
 FULL_KEY_DIM = "ヘッドの次元が d_model のままです。key_dim は d_model // heads にします。"
-ONE_NORM = "LayerNormalization が 1 つ足りません。注意のあとと、Feed Forward のあとの 2 か所です。"
+ONE_NORM = "LayerNorm が 1 つ足りません。注意のあとと、Feed Forward のあとの 2 か所です。"
 NO_BIASES = (
     "全結合層のバイアスが足りません。query、key、value、出力、Feed Forward の 2 つの、どれにも付けます。"
 )
 NO_RESIDUAL = (
     "注意と Feed Forward の重みを 0 にすると、出力も 0 になります。残差の和 (x + …) が抜けています。"
 )
-NORM_BEFORE_SUM = "LayerNormalization の場所が違います。論文では、残差を足したあとに掛けます (post-norm)。"
+NORM_BEFORE_SUM = "LayerNorm の場所が違います。論文では、残差を足したあとに掛けます (post-norm)。"
 NO_FEED_FORWARD = "Feed Forward は、Dense(d_ff) と Dense(d_model) の 2 層です。その形の重みが見つかりません。"
 NO_RELU = "Feed Forward に活性化関数がありません。1 つ目の Dense のあとに ReLU を掛けます。"
 RELU_TWICE = "2 つ目の Dense にも ReLU を掛けています。掛けるのは、1 つ目だけです。"
@@ -631,13 +635,13 @@ DOES_NOT_LEARN = "学習させても、印の付いた位置の種類を当て�
 
 
 def layer_norm(x: Array) -> Array:
-    """LayerNormalization as it is before training: mean 0 and variance 1 along the last axis."""
+    """LayerNorm as it is before training: mean 0 and variance 1 along the last axis."""
     centred = x - x.mean(axis=-1, keepdims=True)
     return np.asarray(centred / np.sqrt(centred.var(axis=-1, keepdims=True) + 1e-6))
 
 
 def block_parameters(d_model: int, d_ff: int) -> int:
-    """Parameters of four projections, two dense layers and two LayerNormalizations."""
+    """Parameters of four projections, two dense layers and two LayerNorms."""
     attention = 4 * (d_model**2 + d_model)
     return attention + d_model * d_ff + d_ff + d_ff * d_model + d_model + 4 * d_model
 

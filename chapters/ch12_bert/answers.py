@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grader.compare import expect_close
-from grader.exercise import Answer, Key, Mistake
+from grader.compare import expect_close, expect_shape
+from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
     BLIND_TO_ITSELF,
@@ -55,7 +55,6 @@ from .exercises import (
     check_embeddings_at,
     check_mask_tokens_at,
     check_perplexity_at,
-    differing,
     draw_attention,
     draw_causal,
     expect_encoded,
@@ -160,10 +159,10 @@ def hidden_attention(answer: Answer) -> None:
             NO_PADDING: softmax(scores),
             ZEROED_SCORES: softmax(scores * seen),
             NOT_RENORMALISED: softmax(scores) * seen,
-            SOFTMAX_OVER_QUERIES: softmax(scores, axis=1) * seen,
+            SOFTMAX_OVER_QUERIES: softmax(np.where(seen, scores, -1e9), axis=1),
             INVERTED_MASK: softmax(np.where(seen, -1e9, scores)),
         }
-        expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=differing(known, right))
+        expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=known)
         expect_close(output, right @ value, "出力", rtol=1e-3, atol=1e-3)
     check_attention_properties(answer, batch=4, length=6, dim=5)
 
@@ -269,9 +268,9 @@ def hidden_causal(answer: Answer) -> None:
         attended = softmax(np.where(seen, scores, -1e9)) @ value
         return np.asarray((np.einsum("bhlk,hkd->bld", attended, weights[6]) + weights[7])[real])
 
-    given = np.asarray(answer.call("causal_attend", layer, x, mask))
+    given = expect_shape(answer.call("causal_attend", layer, x, mask), shape, "出力")
     expect_close(
-        given[real] if given.shape == shape else given,
+        given[real],
         output(padding & triangle),
         "本物のトークンの出力",
         rtol=1e-3,
@@ -324,9 +323,10 @@ def hidden_classifier(answer: Answer) -> None:
     check_classifier_at(answer, classes=2, frozen=True, rate=0.03, hidden_dim=40, steps=100)
 
 
-ANSWERS: dict[str, Key] = {
-    "ch12.wordpiece": Key(
-        reference="""def wordpiece(word, vocabulary):
+# The references, of which known mistakes change one thing.
+
+
+WORDPIECE = """def wordpiece(word, vocabulary):
     pieces, rest = [], word
     while rest:
         for end in range(len(rest), 0, -1):
@@ -338,7 +338,85 @@ ANSWERS: dict[str, Key] = {
         pieces.append(piece)
         rest = rest[end:]
     return pieces
-""",
+"""
+
+EMBED = """import numpy as np
+
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+    length = token_ids.shape[1]
+    x = token_table[token_ids] + position_table[:length] + segment_table[segment_ids]
+    mean = x.mean(axis=-1, keepdims=True)
+    variance = x.var(axis=-1, keepdims=True)
+    return gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta
+"""
+
+ATTENTION = """import numpy as np
+
+def attention(query, key, value, padding_mask):
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    return weights @ value, weights
+"""
+
+MASK_TOKENS = """import numpy as np
+
+def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
+    rng = np.random.default_rng(seed)
+    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
+    labels = np.where(chosen, token_ids, -1)
+    fate = rng.random(token_ids.shape)
+    strange = rng.integers(0, vocabulary_size, token_ids.shape)
+    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
+    masked = np.where(chosen & (fate >= 0.9), strange, masked)
+    return masked, labels
+"""
+
+MAKE_PAIR = """def make_pair(first, second, length, cls_id, sep_id, pad_id):
+    a, b = list(first), list(second)
+    while len(a) + len(b) > length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    token_ids = [cls_id, *a, sep_id, *b, sep_id]
+    rest = length - len(token_ids)
+    return {
+        "token_ids": token_ids + [pad_id] * rest,
+        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
+        "padding_mask": [1] * len(token_ids) + [0] * rest,
+    }
+"""
+
+GENERATE = """import numpy as np
+
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = list(start)
+    for _ in range(count):
+        p = np.asarray(next_probabilities(ids), dtype="float64") ** (1 / temperature)
+        p = p / p.sum()
+        ids.append(int(rng.choice(len(p), p=p)))
+    return ids
+"""
+
+CLASSIFIER = """import keras
+
+def build_classifier(backbone, classes, frozen, learning_rate):
+    backbone.trainable = not frozen
+    pooled = backbone.output["pooled_output"]
+    outputs = keras.layers.Dense(classes, activation="softmax")(pooled)
+    model = keras.Model(backbone.input, outputs)
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+"""
+
+
+ANSWERS: dict[str, Key] = {
+    "ch12.wordpiece": Key(
+        reference=WORDPIECE,
         explanation="前から順に、いちばん長いピースを取ります。1 か所でも切れないところがあれば、その単語は全体が [UNK] になります。",
         alternatives={
             "再帰": """def wordpiece(word, vocabulary):
@@ -371,57 +449,23 @@ ANSWERS: dict[str, Key] = {
         },
         mistakes={
             "## を付けない": Mistake(
-                """def wordpiece(word, vocabulary):
-    pieces, rest = [], word
-    while rest:
-        end = next((e for e in range(len(rest), 0, -1) if rest[:e] in vocabulary), 0)
-        if not end:
-            return pieces + ["[UNK]"] if pieces else ["[UNK]"]
-        pieces.append(rest[:end])
-        rest = rest[end:]
-    return pieces
-""",
+                changed(WORDPIECE, '("##" if pieces else "") + rest[:end]', "rest[:end]"),
                 "頭に ## を付けて",
             ),
             "短いピースから": Mistake(
-                """def wordpiece(word, vocabulary):
-    pieces, rest = [], word
-    while rest:
-        before = "##" if pieces else ""
-        end = next((e for e in range(1, len(rest) + 1) if before + rest[:e] in vocabulary), 0)
-        if not end:
-            return ["[UNK]"]
-        pieces.append(before + rest[:end])
-        rest = rest[end:]
-    return pieces
-""",
+                changed(WORDPIECE, "range(len(rest), 0, -1)", "range(1, len(rest) + 1)"),
                 "短いピースから試して",
             ),
             "残りだけ [UNK]": Mistake(
-                """def wordpiece(word, vocabulary):
-    pieces, rest = [], word
-    while rest:
-        before = "##" if pieces else ""
-        end = next((e for e in range(len(rest), 0, -1) if before + rest[:e] in vocabulary), 0)
-        if not end:
-            return pieces + ["[UNK]"]
-        pieces.append(before + rest[:end])
-        rest = rest[end:]
-    return pieces
-""",
+                changed(WORDPIECE, 'return ["[UNK]"]', 'return pieces + ["[UNK]"]'),
                 "残りだけを [UNK]",
             ),
             "読み飛ばす": Mistake(
-                """def wordpiece(word, vocabulary):
-    pieces, rest = [], word
-    while rest:
-        before = "##" if pieces else ""
-        end = next((e for e in range(len(rest), 0, -1) if before + rest[:e] in vocabulary), 0)
-        if end:
-            pieces.append(before + rest[:end])
-        rest = rest[end or 1:]
-    return pieces
-""",
+                changed(
+                    WORDPIECE,
+                    '            return ["[UNK]"]\n',
+                    "            rest = rest[1:]\n            continue\n",
+                ),
                 "読み飛ばして",
             ),
             "やり直す": Mistake(
@@ -444,15 +488,7 @@ ANSWERS: dict[str, Key] = {
         hidden=hidden_wordpiece,
     ),
     "ch12.embeddings": Key(
-        reference="""import numpy as np
-
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    length = token_ids.shape[1]
-    x = token_table[token_ids] + position_table[:length] + segment_table[segment_ids]
-    mean = x.mean(axis=-1, keepdims=True)
-    variance = x.var(axis=-1, keepdims=True)
-    return gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta
-""",
+        reference=EMBED,
         explanation="埋め込みは表の行を引くだけです。3 つを足したあと、トークンごとに LayerNorm で大きさをそろえます。",
         alternatives={
             "Keras の層": """import keras
@@ -495,58 +531,34 @@ def embed(token_ids, segment_ids, token_table, position_table, segment_table, ga
                 "LayerNorm がありません",
             ),
             "gamma と beta がない": Mistake(
-                """import numpy as np
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
-    return (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
-""",
+                changed(
+                    EMBED,
+                    "gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta",
+                    "(x - mean) / np.sqrt(variance + 1e-12)",
+                ),
                 "gamma と beta がありません",
             ),
             "位置がない": Mistake(
-                """import numpy as np
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = token_table[token_ids] + segment_table[segment_ids]
-    return gamma * (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) + beta
-""",
+                changed(EMBED, " + position_table[:length]", ""),
                 "位置の埋め込みが足されていません",
             ),
             "セグメントがない": Mistake(
-                """import numpy as np
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = token_table[token_ids] + position_table[: token_ids.shape[1]]
-    return gamma * (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) + beta
-""",
+                changed(EMBED, " + segment_table[segment_ids]", ""),
                 "セグメントの埋め込みが足されていません",
             ),
             "軸が違う": Mistake(
-                """import numpy as np
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
-    return gamma * (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) + beta
-""",
+                EMBED.replace("axis=-1", "axis=1"),
                 "そろえる軸が違います",
             ),
             "分散で割る": Mistake(
-                """import numpy as np
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
-    return gamma * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + 1e-12) + beta
-""",
+                changed(EMBED, "np.sqrt(variance + 1e-12)", "(variance + 1e-12)"),
                 "分散で割っています",
             ),
         },
         hidden=hidden_embeddings,
     ),
     "ch12.attention": Key(
-        reference="""import numpy as np
-
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    return weights @ value, weights
-""",
+        reference=ATTENTION,
         explanation="softmax の前に -1e9 を入れると、exp がちょうど 0 になります。だから残りの重みの和は 1 のままです。",
         alternatives={
             "einsum とマスクの足し算": """import numpy as np
@@ -592,86 +604,47 @@ def attention(query, key, value, padding_mask):
         },
         mistakes={
             "平方根で割らない": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = np.where(padding_mask[:, None, :] == 1, query @ key.transpose(0, 2, 1), -1e9)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, " / np.sqrt(query.shape[-1])", ""),
                 "平方根で割っていません",
             ),
             "パディングを見る": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(
+                    ATTENTION, "    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)\n", ""
+                ),
                 "パディングも見ています",
             ),
             "スコアを 0 にする": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]) * padding_mask[:, None, :]
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(
+                    ATTENTION,
+                    "np.where(padding_mask[:, None, :] == 1, scores, -1e9)",
+                    "scores * padding_mask[:, None, :]",
+                ),
                 "スコアを 0 にしても",
             ),
             "softmax のあとで 0 にする": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights = weights / weights.sum(-1, keepdims=True) * padding_mask[:, None, :]
-    return weights @ value, weights
-""",
+                changed(
+                    changed(
+                        ATTENTION, "    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)\n", ""
+                    ),
+                    "weights / weights.sum(axis=-1, keepdims=True)",
+                    "weights / weights.sum(axis=-1, keepdims=True) * padding_mask[:, None, :]",
+                ),
                 "softmax のあとで 0 にした",
             ),
             "軸が違う": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
-    weights = np.exp(scores - scores.max(1, keepdims=True))
-    weights = weights / weights.sum(1, keepdims=True) * padding_mask[:, None, :]
-    return weights @ value, weights
-""",
+                ATTENTION.replace("axis=-1", "axis=1"),
                 "softmax の軸が違います",
             ),
             "マスクが逆": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    scores = np.where(padding_mask[:, None, :] == 1, -1e9, scores)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "scores, -1e9", "-1e9, scores"),
                 "マスクの向きが逆",
             ),
             "あふれる": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    weights = np.exp(scores) * padding_mask[:, None, :]
-    weights = weights / weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "scores - scores.max(axis=-1, keepdims=True)", "scores"),
                 "exp があふれて NaN",
             ),
             "マスクの値が小さすぎない": Mistake(
-                """import numpy as np
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-    scores = np.where(padding_mask[:, None, :] == 1, scores, -15.0)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    weights /= weights.sum(-1, keepdims=True)
-    return weights @ value, weights
-""",
+                changed(ATTENTION, "-1e9", "-15.0"),
                 "ちょうど 0 になっていません",
             ),
         },
@@ -755,18 +728,7 @@ def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_l
         hidden=hidden_parameters,
     ),
     "ch12.mask_tokens": Key(
-        reference="""import numpy as np
-
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    labels = np.where(chosen, token_ids, -1)
-    fate = rng.random(token_ids.shape)
-    strange = rng.integers(0, vocabulary_size, token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    masked = np.where(chosen & (fate >= 0.9), strange, masked)
-    return masked, labels
-""",
+        reference=MASK_TOKENS,
         explanation="[MASK] は、実際に使うときの文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
         alternatives={
             "1 つずつのループ": """import random
@@ -804,114 +766,54 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
         },
         mistakes={
             "すべて [MASK]": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    return np.where(chosen, mask_id, token_ids), np.where(chosen, token_ids, -1)
-""",
+                changed(
+                    MASK_TOKENS,
+                    "return masked, labels",
+                    "return np.where(chosen, mask_id, token_ids), labels",
+                ),
                 "すべて mask_id にしています",
             ),
             "特殊トークンも選ぶ": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = rng.random(token_ids.shape) < 0.15
-    fate = rng.random(token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    strange = rng.integers(0, vocabulary_size, token_ids.shape)
-    return np.where(chosen & (fate >= 0.9), strange, masked), np.where(chosen, token_ids, -1)
-""",
+                changed(
+                    MASK_TOKENS,
+                    "(rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)",
+                    "rng.random(token_ids.shape) < 0.15",
+                ),
                 "special_ids にある id も選んで",
             ),
             "ラベルがどこにもある": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    fate = rng.random(token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    strange = rng.integers(0, vocabulary_size, token_ids.shape)
-    return np.where(chosen & (fate >= 0.9), strange, masked), token_ids
-""",
+                changed(MASK_TOKENS, "np.where(chosen, token_ids, -1)", "token_ids"),
                 "選んでいないところにもラベル",
             ),
             "ラベルが置き換えたあと": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    fate = rng.random(token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size, token_ids.shape), masked)
-    return masked, np.where(chosen, masked, -1)
-""",
+                changed(MASK_TOKENS, "return masked, labels", "return masked, np.where(chosen, masked, -1)"),
                 "置き換えたあとの id になっています",
             ),
             "残りからもう一度引く": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    hidden = chosen & (rng.random(token_ids.shape) < 0.8)
-    strange = chosen & ~hidden & (rng.random(token_ids.shape) < 0.1)
-    masked = np.where(hidden, mask_id, token_ids)
-    masked = np.where(strange, rng.integers(0, vocabulary_size, token_ids.shape), masked)
-    return masked, np.where(chosen, token_ids, -1)
-""",
+                changed(MASK_TOKENS, "(fate >= 0.9)", "(fate >= 0.8) & (rng.random(fate.shape) < 0.1)"),
                 "もう一度 10 % を引いて",
             ),
             "元のままがない": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    strange = rng.integers(0, vocabulary_size, token_ids.shape)
-    masked = np.where(rng.random(token_ids.shape) < 0.8, mask_id, strange)
-    return np.where(chosen, masked, token_ids), np.where(chosen, token_ids, -1)
-""",
+                changed(MASK_TOKENS, "(fate >= 0.9)", "(fate >= 0.8)"),
                 "元のまま残すものがありません",
             ),
             "同じ id ばかり": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(seed)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    fate = rng.random(token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size), masked)
-    return masked, np.where(chosen, token_ids, -1)
-""",
+                changed(
+                    MASK_TOKENS,
+                    "rng.integers(0, vocabulary_size, token_ids.shape)",
+                    "rng.integers(0, vocabulary_size)",
+                ),
                 "でたらめな id が偏って",
             ),
             "seed を使わない": Mistake(
-                """import numpy as np
-def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
-    rng = np.random.default_rng(0)
-    chosen = (rng.random(token_ids.shape) < 0.15) & ~np.isin(token_ids, special_ids)
-    fate = rng.random(token_ids.shape)
-    masked = np.where(chosen & (fate < 0.8), mask_id, token_ids)
-    masked = np.where(chosen & (fate >= 0.9), rng.integers(0, vocabulary_size, token_ids.shape), masked)
-    return masked, np.where(chosen, token_ids, -1)
-""",
+                changed(MASK_TOKENS, "default_rng(seed)", "default_rng(0)"),
                 "seed を変えても結果が変わりません",
             ),
         },
         hidden=hidden_mask_tokens,
     ),
     "ch12.pair": Key(
-        reference="""def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a, b = list(first), list(second)
-    while len(a) + len(b) > length - 3:
-        (a if len(a) >= len(b) else b).pop()
-    token_ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(token_ids)
-    return {
-        "token_ids": token_ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
-        "padding_mask": [1] * len(token_ids) + [0] * rest,
-    }
-""",
+        reference=MAKE_PAIR,
         explanation="長いほうから捨てると、短い文を残したまま、2 つの文の釣り合いがとれます。",
         alternatives={
             "NumPy で長さを計算": """import numpy as np
@@ -938,60 +840,23 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
         },
         mistakes={
             "最後の [SEP] がない": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    ids = [cls_id, *first, sep_id, *second]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(first) + 2) + [1] * len(second) + [0] * rest,
-        "padding_mask": [1] * len(ids) + [0] * rest,
-    }
-""",
+                changed(changed(MAKE_PAIR, "*b, sep_id]", "*b]"), "(len(b) + 1)", "len(b)"),
                 "最後の [SEP] がありません",
             ),
             "1 つ目の [SEP] が 1": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a, b = list(first), list(second)
-    while len(a) + len(b) > length - 3:
-        (a if len(a) >= len(b) else b).pop()
-    ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 1) + [1] * (len(b) + 2) + [0] * rest,
-        "padding_mask": [1] * len(ids) + [0] * rest,
-    }
-""",
+                changed(
+                    MAKE_PAIR,
+                    "[0] * (len(a) + 2) + [1] * (len(b) + 1)",
+                    "[0] * (len(a) + 1) + [1] * (len(b) + 2)",
+                ),
                 "前の文のセグメント 0",
             ),
             "パディングも 1": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a, b = list(first), list(second)
-    while len(a) + len(b) > length - 3:
-        (a if len(a) >= len(b) else b).pop()
-    ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 2) + [1] * (length - len(a) - 2),
-        "padding_mask": [1] * len(ids) + [0] * rest,
-    }
-""",
+                changed(MAKE_PAIR, "[1] * (len(b) + 1) + [0] * rest", "[1] * (length - len(a) - 2)"),
                 "パディングのセグメントは 0",
             ),
             "padding_mask がすべて 1": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a, b = list(first), list(second)
-    while len(a) + len(b) > length - 3:
-        (a if len(a) >= len(b) else b).pop()
-    ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
-        "padding_mask": [1] * length,
-    }
-""",
+                changed(MAKE_PAIR, "[1] * len(token_ids) + [0] * rest", "[1] * length"),
                 "padding_mask がすべて 1",
             ),
             "末尾を切る": Mistake(
@@ -1008,32 +873,11 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
                 "末尾を切り落として",
             ),
             "2 つ目だけ短くする": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a = list(first)
-    b = list(second)[: max(0, length - 3 - len(a))]
-    ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
-        "padding_mask": [1] * len(ids) + [0] * rest,
-    }
-""",
+                changed(MAKE_PAIR, "(a if len(a) >= len(b) else b).pop()", "(b or a).pop()"),
                 "2 つ目の文ばかり",
             ),
             "先頭から捨てる": Mistake(
-                """def make_pair(first, second, length, cls_id, sep_id, pad_id):
-    a, b = list(first), list(second)
-    while len(a) + len(b) > length - 3:
-        (a if len(a) >= len(b) else b).pop(0)
-    ids = [cls_id, *a, sep_id, *b, sep_id]
-    rest = length - len(ids)
-    return {
-        "token_ids": ids + [pad_id] * rest,
-        "segment_ids": [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * rest,
-        "padding_mask": [1] * len(ids) + [0] * rest,
-    }
-""",
+                changed(MAKE_PAIR, ".pop()", ".pop(0)"),
                 "文の先頭から捨てて",
             ),
         },
@@ -1106,17 +950,7 @@ def causal_attend(attention, x, padding_mask):
         hidden=hidden_causal,
     ),
     "ch12.next_word": Key(
-        reference="""import numpy as np
-
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids = list(start)
-    for _ in range(count):
-        p = np.asarray(next_probabilities(ids), dtype="float64") ** (1 / temperature)
-        p = p / p.sum()
-        ids.append(int(rng.choice(len(p), p=p)))
-    return ids
-""",
+        reference=GENERATE,
         explanation="引いた語を文脈に加えてから、次を引きます。最後の 1 語しか渡さないと、モデルはその前に何を書いたかを知りません。",
         alternatives={
             "対数と Gumbel": """import numpy as np
@@ -1153,94 +987,39 @@ def generate(next_probabilities, start, count, temperature, seed):
         },
         mistakes={
             "最後の 1 語だけ渡す": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids, context = list(start), list(start)
-    for _ in range(count):
-        p = next_probabilities(context) ** (1 / temperature)
-        ids.append(int(rng.choice(len(p), p=p / p.sum())))
-        context = ids[-1:]
-    return ids
-""",
+                changed(GENERATE, "next_probabilities(ids)", "next_probabilities(ids[-1:])"),
+                "最後の 1 語だけを渡して",
+            ),
+            "start のあとは最後の 1 語だけ渡す": Mistake(
+                changed(GENERATE, "(ids)", "(ids if len(ids) == len(start) else ids[-1:])"),
                 "最後の 1 語だけを渡して",
             ),
             "start だけ渡す": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    p = next_probabilities(start) ** (1 / temperature)
-    return list(start) + rng.choice(len(p), count, p=p / p.sum()).tolist()
-""",
+                changed(GENERATE, "next_probabilities(ids)", "next_probabilities(start)"),
                 "いつも start だけ",
             ),
             "最大を選ぶ": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    ids = list(start)
-    for _ in range(count):
-        ids.append(int(np.argmax(next_probabilities(ids))))
-    return ids
-""",
+                changed(GENERATE, "rng.choice(len(p), p=p)", "np.argmax(p)"),
                 "いつも確率が最大の語",
             ),
             "乱数を作り直す": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    ids = list(start)
-    for _ in range(count):
-        p = next_probabilities(ids) ** (1 / temperature)
-        ids.append(int(np.random.default_rng(seed).choice(len(p), p=p / p.sum())))
-    return ids
-""",
+                changed(GENERATE, "rng.choice", "np.random.default_rng(seed).choice"),
                 "毎回同じ乱数",
             ),
             "temperature を使わない": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids = list(start)
-    for _ in range(count):
-        p = next_probabilities(ids)
-        ids.append(int(rng.choice(len(p), p=p)))
-    return ids
-""",
+                changed(GENERATE, " ** (1 / temperature)", ""),
                 "temperature を使っていません",
             ),
             "temperature が逆": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids = list(start)
-    for _ in range(count):
-        p = next_probabilities(ids) ** temperature
-        ids.append(int(rng.choice(len(p), p=p / p.sum())))
-    return ids
-""",
+                changed(GENERATE, "(1 / temperature)", "temperature"),
                 "temperature の向きが逆",
             ),
             "start を返さない": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids = list(start)
-    for _ in range(count):
-        p = next_probabilities(ids) ** (1 / temperature)
-        ids.append(int(rng.choice(len(p), p=p / p.sum())))
-    return ids[len(start):]
-""",
+                changed(GENERATE, "return ids", "return ids[len(start):]"),
                 "start のあとに新しい id",
             ),
             "seed を使わない": Mistake(
-                """import numpy as np
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(1)
-    ids = list(start)
-    for _ in range(count):
-        p = next_probabilities(ids) ** (1 / temperature)
-        ids.append(int(rng.choice(len(p), p=p / p.sum())))
-    return ids
-""",
+                changed(GENERATE, "default_rng(seed)", "default_rng(1)"),
                 "同じ文が出ます",
             ),
         },
@@ -1353,20 +1132,7 @@ def perplexity(logits, labels):
         hidden=hidden_perplexity,
     ),
     "ch12.classifier": Key(
-        reference="""import keras
-
-def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = not frozen
-    pooled = backbone.output["pooled_output"]
-    outputs = keras.layers.Dense(classes, activation="softmax")(pooled)
-    model = keras.Model(backbone.input, outputs)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
-""",
+        reference=CLASSIFIER,
         explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
         alternatives={
             "層として呼び、隠れ層と dropout を足す": """import keras
@@ -1398,69 +1164,35 @@ def build_classifier(backbone, classes, frozen, learning_rate):
         },
         mistakes={
             "レポートの学習率": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = not frozen
-    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
-    model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(1e-7), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(CLASSIFIER, "Adam(learning_rate)", "Adam(1e-7)"),
                 "learning_rate を使っていません",
             ),
             "凍結しない": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
-    model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(CLASSIFIER, "    backbone.trainable = not frozen\n", ""),
                 "frozen=True なのに",
             ),
             "いつも凍結する": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = False
-    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
-    model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(CLASSIFIER, "not frozen", "False"),
                 "frozen=False なのに",
             ),
             "softmax がない": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = not frozen
-    outputs = keras.layers.Dense(classes)(backbone.output["pooled_output"])
-    model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(CLASSIFIER, ', activation="softmax"', ""),
                 "出力が確率になっていません",
             ),
             "パディングごと平均する": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    backbone.trainable = not frozen
-    mean = keras.layers.GlobalAveragePooling1D()(backbone.output["sequence_output"])
-    outputs = keras.layers.Dense(classes, activation="softmax")(mean)
-    model = keras.Model(backbone.input, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(
+                    CLASSIFIER,
+                    'backbone.output["pooled_output"]',
+                    'keras.layers.GlobalAveragePooling1D()(backbone.output["sequence_output"])',
+                ),
                 "パディングの id を変えたら",
             ),
             "出力層まで凍結する": Mistake(
-                """import keras
-def build_classifier(backbone, classes, frozen, learning_rate):
-    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output["pooled_output"])
-    model = keras.Model(backbone.input, outputs)
-    model.trainable = not frozen
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
-    return model
-""",
+                changed(
+                    changed(CLASSIFIER, "    backbone.trainable = not frozen\n", ""),
+                    "    model.compile(",
+                    "    model.trainable = not frozen\n    model.compile(",
+                ),
                 "どの重みも動きません",
             ),
         },

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape
+from grader.compare import expect, expect_close, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Status
 
 Array = npt.NDArray[Any]
@@ -278,7 +278,7 @@ def check_label_propagation(answer: Answer) -> None:
         return np.array([ends[0], second, third, ends[1]])
 
     given = answer.call("propagate_labels", adjacency, labels, 2, 2)
-    expect(np.shape(given) != (4,), GIVES_CLASSES, Status.WRONG_SHAPE)
+    expect(shape_of(given, "2 回くり返した得点") != (4,), GIVES_CLASSES, Status.WRONG_SHAPE)
     expect_close(
         given,
         between([0.5, 0.375], [0.125, 0.75]),
@@ -479,8 +479,8 @@ def check_classification(answer: Answer, classes: int, size: int, known: int, ch
     given = answer.call("classify_nodes", graph.adjacency, graph.features, graph.labels, classes)
     unknown = graph.labels < 0
     count = graph.truth.size
-    expect(np.shape(given) != (count, classes), GIVES_PROBABILITIES, Status.WRONG_SHAPE)
-    expect(np.shape(given) != (int(unknown.sum()),), LEAVES_OUT_LABELLED, Status.WRONG_SHAPE)
+    expect(shape_of(given, "予測") != (count, classes), GIVES_PROBABILITIES, Status.WRONG_SHAPE)
+    expect(shape_of(given, "予測") != (int(unknown.sum()),), LEAVES_OUT_LABELLED, Status.WRONG_SHAPE)
     predicted = expect_shape(given, (count,), "予測")
     expect(bool(np.isin(predicted, np.arange(classes)).all()), NOT_A_CLASS)
     right = predicted == graph.truth

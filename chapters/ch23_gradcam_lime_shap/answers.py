@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape
+from grader.compare import expect, expect_close, expect_shape, shape_of
 from grader.exercise import Answer, Key, Mistake, Status, changed
 
 from .exercises import (
@@ -190,7 +190,11 @@ def check_deep_network_at(
         right = known.pop("right")
         given = answer.call("grad_cam", model, image, layer, class_index=class_index)
         if layer == "conv1":
-            expect(np.shape(given) != (size[0] // 2, size[1] // 2), IGNORES_LAYER, Status.WRONG_SHAPE)
+            expect(
+                shape_of(given, f"{layer} のマップ") != (size[0] // 2, size[1] // 2),
+                IGNORES_LAYER,
+                Status.WRONG_SHAPE,
+            )
         expect_map(given, right, f"{layer} のマップ", known)
 
 

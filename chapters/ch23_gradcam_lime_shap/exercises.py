@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape
+from grader.compare import expect, expect_close, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -60,7 +60,11 @@ def check_cam_weights(answer: Answer) -> None:
         },
     )
     single = answer.call("weighted_map", features[:1, :, :1], weights[:1])
-    expect(np.shape(single) not in [(2, 1), (2,)], LACKS_BATCH_AXIS, Status.WRONG_SHAPE)
+    expect(
+        shape_of(single, "1 枚だけのバッチの weighted_map") not in [(2, 1), (2,)],
+        LACKS_BATCH_AXIS,
+        Status.WRONG_SHAPE,
+    )
     expect_close(single, [[[2], [3]]], "1 枚だけのバッチの weighted_map")
 
 
@@ -118,8 +122,12 @@ def closest(array: Array, candidates: Sequence[Array]) -> Array:
 def check_heatmap_at(answer: Answer, cam: Array, size: tuple[int, int]) -> None:
     """Expects a map scaled and enlarged, in this order or the other, by any convention of bilinear."""
     given = answer.call("to_heatmap", cam, size)
-    expect(size[0] == size[1] or np.shape(given) != size[::-1], SWAPS_SIZE, Status.WRONG_SHAPE)
-    expect(np.shape(given) != cam.shape, KEEPS_SIZE, Status.WRONG_SHAPE)
+    expect(
+        size[0] == size[1] or shape_of(given, "to_heatmap(cam, size)") != size[::-1],
+        SWAPS_SIZE,
+        Status.WRONG_SHAPE,
+    )
+    expect(shape_of(given, "to_heatmap(cam, size)") != cam.shape, KEEPS_SIZE, Status.WRONG_SHAPE)
     array = expect_shape(given, size, "to_heatmap(cam, size)")
     conventions = [enlarged(cam, size, name) for name in ("edge", "mirror", "corners")]
     plain = conventions[0]
@@ -333,7 +341,7 @@ def model_of(answer: Answer, network: Network, image: Array) -> Handle:
 
 def expect_map(given: Any, right: Array, name: str, known: dict[str, Array]) -> None:
     """Expects a map of one image."""
-    expect(np.shape(given) != (1, *right.shape), KEEPS_BATCH_AXIS, Status.WRONG_SHAPE)
+    expect(shape_of(given, name) != (1, *right.shape), KEEPS_BATCH_AXIS, Status.WRONG_SHAPE)
     expect_close(given, right, name, rtol=1e-3, atol=1e-5, known=known)
 
 
@@ -413,7 +421,7 @@ SUMS_COLUMNS = "行ごとではなく、列ごとに数えています。提携�
 def check_kernel_weights(answer: Answer) -> None:
     masks = np.array([[1, 0, 0, 0], [0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 1]])
     given = answer.call("kernel_weights", masks)
-    expect(np.shape(given) != (4,), SUMS_COLUMNS, Status.WRONG_SHAPE)
+    expect(shape_of(given, "kernel_weights(masks)") != (4,), SUMS_COLUMNS, Status.WRONG_SHAPE)
     expect_close(
         given,
         [1 / 4, 1 / 8, 1 / 4, 1 / 4, 1 / 8],
@@ -515,7 +523,7 @@ def expect_curve(
     curve, area = right
     given = answer.call("insertion_curve", *case)
     expect(isinstance(given, (list, tuple)) and len(given) == 2, NOT_AN_AREA_PAIR, Status.WRONG_TYPE)
-    expect(np.shape(given[0]) != (steps,), LACKS_START, Status.WRONG_SHAPE)
+    expect(shape_of(given[0], "挿入曲線") != (steps,), LACKS_START, Status.WRONG_SHAPE)
     expect_close(given[0], curve, "挿入曲線", rtol=1e-3, atol=1e-4, known=known)
     expect_close(
         given[1],

@@ -76,6 +76,24 @@ def test_known_mistake_has_its_own_reason() -> None:
     assert wrong.reason == "Squared."
 
 
+def test_mistake_that_gives_the_right_value_here_tells_nothing() -> None:
+    """An answer just outside the tolerance may be within it of a wrong value that is hardly off."""
+    nearly = finding(compare.expect_close, 1.018, 1.0, "f", atol=0.01, known={"Halved.": 1.009})
+    assert "off" in nearly.reason
+    another_kind = finding(compare.expect_equal, True, 1, "f", known={"One.": 1})
+    assert another_kind.status is Status.WRONG_TYPE
+
+
+@pytest.mark.parametrize(("actual", "shape"), [(2, ()), ([[1, 2]], (1, 2)), (np.zeros((3, 0)), (3, 0))])
+def test_shape_is_that_of_numbers(actual: Any, shape: tuple[int, ...]) -> None:
+    assert compare.shape_of(actual, "f") == shape
+
+
+@pytest.mark.parametrize("actual", [None, "12", [[1, 2], [3]], {"a": 1}, np.array(["a"])])
+def test_what_is_not_numeric_has_no_shape(actual: Any) -> None:
+    assert finding(compare.shape_of, actual, "f").status is Status.WRONG_TYPE
+
+
 @pytest.mark.parametrize(
     ("actual", "expected", "status"),
     [
