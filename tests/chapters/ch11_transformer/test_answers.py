@@ -1,8 +1,7 @@
-"""Chapter 11's judge: answers that know only what is shown, and its own arithmetic against other people's."""
+"""Chapter 11's judge: its own arithmetic against other people's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -20,7 +19,6 @@ from chapters.ch11_transformer.answers import (
 )
 from chapters.ch11_transformer.exercises import (
     EARLY_END,
-    EXERCISES,
     FORK,
     THREE_STEPS,
     TIES,
@@ -29,120 +27,12 @@ from chapters.ch11_transformer.exercises import (
     draw_marked,
     layer_norm,
 )
-from grader.chapters import load_chapter
-from grader.exercise import Exercise, Status
-from grader.judge import Verdict, judge_exercise
-from grader.local import LocalAnswer
-from grader.notebook import probes_of
-from grader.workspace import run_cells
-
-CHAPTER = load_chapter(11)
-BY_ID = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-EXERCISE = {exercise.id: exercise for exercise in EXERCISES}
-
-
-def defined(code: str) -> dict[str, Any]:
-    """Names that a code defines."""
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    assert not run_cells([code], namespace)
-    return namespace
-
-
-def reference(exercise: Exercise) -> dict[str, Any]:
-    key = CHAPTER.key(exercise.id)
-    assert key is not None
-    return defined(key.reference)
-
-
-def judged(exercise: Exercise, namespace: dict[str, Any], seed: int) -> Verdict:
-    """Verdict of the visible and the hidden check, in this process."""
-    return judge_exercise(
-        LocalAnswer(namespace, probes_of(CHAPTER), seed), exercise, CHAPTER.key(exercise.id)
-    )
-
-
-@BY_ID
-def test_right_answers_pass_whatever_is_drawn(exercise: Exercise) -> None:
-    key = CHAPTER.key(exercise.id)
-    assert key is not None
-    for seed, code in enumerate((key.reference, *key.alternatives.values())):
-        verdict = judged(exercise, defined(code), seed)
-
-        assert verdict.status is Status.PASSED, verdict.detail
-
-
-@BY_ID
-def test_mistakes_are_told_their_reason_whatever_is_drawn(exercise: Exercise) -> None:
-    key = CHAPTER.key(exercise.id)
-    assert key is not None
-    for seed, (label, mistake) in enumerate(key.mistakes.items()):
-        verdict = judged(exercise, defined(mistake.code), seed)
-
-        assert verdict.status not in (Status.PASSED, Status.NOT_ATTEMPTED, Status.GRADER_FAULT), label
-        assert mistake.reason in verdict.detail, (label, verdict.detail)
-
-
-@pytest.mark.parametrize("seed", range(20, 32))
-@pytest.mark.parametrize(
-    "exercise", [e for e in EXERCISES if e.id != "ch11.transformer_block"], ids=lambda e: e.id
-)
-def test_reference_passes_with_many_seeds(exercise: Exercise, seed: int) -> None:
-    verdict = judged(exercise, reference(exercise), seed)
-
-    assert verdict.status is Status.PASSED, verdict.detail
-
-
-@BY_ID
-def test_answer_that_replays_the_visible_results_fails_the_hidden_check(exercise: Exercise) -> None:
-    namespace = reference(exercise)
-    results: dict[str, list[Any]] = {symbol: [] for symbol in exercise.symbols}
-
-    def recorded(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def record(*args: Any, **kwargs: Any) -> Any:
-            results[symbol].append(function(*args, **kwargs))
-            return results[symbol][-1]
-
-        return record
-
-    recording = {symbol: recorded(symbol, namespace[symbol]) for symbol in exercise.symbols}
-    visible = judge_exercise(LocalAnswer(recording, probes_of(CHAPTER), seed=7), exercise)
-    assert visible.status is Status.PASSED
-
-    def replayed(symbol: str) -> Callable[..., Any]:
-        calls = iter(results[symbol])
-        last = results[symbol][-1]
-        return lambda *args, **kwargs: next(calls, last)
-
-    verdict = judged(exercise, {symbol: replayed(symbol) for symbol in exercise.symbols}, seed=7)
-
-    # A model that is replayed has been trained already, which the visible check sees.
-    where = "visible" if exercise.id == "ch11.transformer_block" else "hidden"
-    assert (verdict.status is Status.PASSED, verdict.check) == (False, where)
-
-
-@BY_ID
-def test_constant_answer_fails_the_visible_check(exercise: Exercise) -> None:
-    constants: list[Any] = [
-        0,
-        1.0,
-        [],
-        {},
-        np.eye(4),
-        np.zeros((1, 3, 3)),
-        (64, 1),
-        ([2, 1], -1.6766),
-        (np.zeros((1, 2, 2)), np.zeros((1, 2, 3))),
-    ]
-    for constant in constants:
-        answer = dict.fromkeys(exercise.symbols, lambda *_, **__: constant)  # noqa: B023
-        verdict = judged(exercise, answer, seed=7)
-
-        assert (verdict.status is Status.PASSED, verdict.check) == (False, "visible")
+from tests.chapters.answering import reference
 
 
 def test_attention_of_the_reference_is_that_of_keras() -> None:
     """Keras has the heads behind the length."""
-    attention = reference(EXERCISE["ch11.attention"])["attention"]
+    attention = reference("ch11.attention")["attention"]
     query, key, value, mask = draw_attention(np.random.default_rng(1), (2, 3), 4, 5, 6, 6)
 
     output, _ = attention(query, key, value, mask)
@@ -153,7 +43,7 @@ def test_attention_of_the_reference_is_that_of_keras() -> None:
 
 
 def test_decoder_mask_of_the_reference_leaves_no_gradient_to_the_future_or_padding() -> None:
-    mask = reference(EXERCISE["ch11.causal_mask"])["decoder_mask"](np.array([[1, 1, 0, 1]]))
+    mask = reference("ch11.causal_mask")["decoder_mask"](np.array([[1, 1, 0, 1]]))
     layer = keras.layers.MultiHeadAttention(2, 3)
     x = np.random.default_rng(2).normal(0, 1, (1, 4, 5)).astype("float32")
     before = np.asarray(layer(x, x, attention_mask=mask))
@@ -168,8 +58,8 @@ def test_decoder_mask_of_the_reference_leaves_no_gradient_to_the_future_or_paddi
 
 
 def test_rotation_of_the_reference_shifts_the_encoding_of_the_reference() -> None:
-    rotate = reference(EXERCISE["ch11.rotation"])["rotation_matrix"]
-    encode = reference(EXERCISE["ch11.positional_encoding"])["positional_encoding"]
+    rotate = reference("ch11.rotation")["rotation_matrix"]
+    encode = reference("ch11.positional_encoding")["positional_encoding"]
     pe = encode(60, 8)
 
     np.testing.assert_allclose(pe[:-7] @ rotate(7, 8).T, pe[7:], atol=1e-12)
@@ -241,7 +131,7 @@ def test_model_of_the_next_word_gives_probabilities() -> None:
 
 def test_judge_knows_the_block_of_keras() -> None:
     """Its kernels are those of query, key, value, output and the two dense layers, in that order."""
-    block = reference(EXERCISE["ch11.transformer_block"])["encoder_block"](8, 2, 11)
+    block = reference("ch11.transformer_block")["encoder_block"](8, 2, 11)
     rng = np.random.default_rng(3)
     drawn = [rng.normal(0, 0.5, array.shape) if array.size > 20 else array for array in block.get_weights()]
     block.set_weights(drawn)

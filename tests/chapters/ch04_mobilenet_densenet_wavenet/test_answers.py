@@ -1,8 +1,7 @@
-"""Chapter 4's judge: its own arithmetic against Keras', and answers that know only what is shown."""
+"""Chapter 4's judge: its own arithmetic against Keras'."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -21,77 +20,7 @@ from chapters.ch04_mobilenet_densenet_wavenet.answers import (
     sampled,
     weight_count,
 )
-from chapters.ch04_mobilenet_densenet_wavenet.exercises import EXERCISES, LIMIT, WARM_UP, draw_signals
-from grader.chapters import load_chapter
-from grader.exercise import Exercise, Status
-from grader.judge import Verdict, judge_exercise
-from grader.local import LocalAnswer
-from grader.notebook import probes_of
-from grader.workspace import run_cells
-
-CHAPTER = load_chapter(4)
-BY_ID = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-TRAINS = "ch04.wavenet"
-SEEDS = [(exercise, seed) for exercise in EXERCISES for seed in range(1 if exercise.id == TRAINS else 4)]
-
-
-def reference(exercise: Exercise) -> dict[str, Any]:
-    """Names that the reference answer defines."""
-    key = CHAPTER.key(exercise.id)
-    assert key is not None
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    assert not run_cells([key.reference], namespace)
-    return namespace
-
-
-def judged(exercise: Exercise, namespace: dict[str, Any], seed: int) -> Verdict:
-    """Verdict of the visible and the hidden check, in this process."""
-    return judge_exercise(
-        LocalAnswer(namespace, probes_of(CHAPTER), seed), exercise, CHAPTER.key(exercise.id)
-    )
-
-
-@pytest.mark.parametrize(("exercise", "seed"), SEEDS, ids=lambda value: getattr(value, "id", str(value)))
-def test_reference_passes_whatever_is_drawn(exercise: Exercise, seed: int) -> None:
-    verdict = judged(exercise, reference(exercise), seed)
-
-    assert verdict.status is Status.PASSED, verdict.detail
-
-
-@BY_ID
-def test_answer_that_replays_the_visible_results_fails_the_hidden_check(exercise: Exercise) -> None:
-    namespace = reference(exercise)
-    results: dict[str, list[Any]] = {symbol: [] for symbol in exercise.symbols}
-
-    def recorded(symbol: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def record(*args: Any, **kwargs: Any) -> Any:
-            results[symbol].append(function(*args, **kwargs))
-            return results[symbol][-1]
-
-        return record
-
-    recording = {symbol: recorded(symbol, namespace[symbol]) for symbol in exercise.symbols}
-    visible = judge_exercise(LocalAnswer(recording, probes_of(CHAPTER), seed=7), exercise)
-    assert visible.status is Status.PASSED
-
-    def replayed(symbol: str) -> Callable[..., Any]:
-        left = list(results[symbol])
-        return lambda *args, **kwargs: left.pop(0) if len(left) > 1 else left[0]
-
-    verdict = judged(exercise, {symbol: replayed(symbol) for symbol in exercise.symbols}, seed=7)
-
-    assert (verdict.status is Status.PASSED, verdict.check) == (False, "hidden")
-
-
-@BY_ID
-def test_constant_answer_fails_the_visible_check(exercise: Exercise) -> None:
-    ragged = [[1, 2], [3]]
-    constants: list[Any] = [0, 1.0, [], ragged, "0", np.zeros((2, 2)), (0, 0, 0), np.zeros((1, 6, 1))]
-    for constant in constants:
-        verdict = judged(exercise, dict.fromkeys(exercise.symbols, lambda *_, **__: constant), seed=7)  # noqa: B023
-
-        assert (verdict.status is Status.PASSED, verdict.check) == (False, "visible")
-        assert verdict.status is not Status.GRADER_FAULT
+from chapters.ch04_mobilenet_densenet_wavenet.exercises import LIMIT, WARM_UP, draw_signals
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
