@@ -10,10 +10,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import matplotlib_fontja
 import numpy as np
+import numpy.typing as npt
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+Array = npt.NDArray[Any]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours, told apart by every kind of colour vision; their yellow is too pale for lines."""
@@ -211,6 +214,28 @@ def _describe_histories(
             values, label = history[key], METRIC_NAMES.get(metric, metric)
             parts.append(f"「{name}」の{label}は {len(values)} エポック目に {values[-1]:.3f}。")
     return "".join(parts)
+
+
+def draw_spread(
+    axis: Axes, x: Sequence[float] | Array, values: Any, index: int, label: str, *, band: bool = False
+) -> None:
+    """Draws what several seeds measured: the median as a line, and how far they reach.
+
+    Args:
+        axis: Where to draw.
+        x: ``(points,)``, what they were measured at.
+        values: ``(points, seeds)``; each point may have its own number of seeds.
+        index: Number of the line, which sets its colour, dashes and marker.
+        label: Its name in the legend.
+        band: Whether a shade reaches from the lowest to the highest seed, which suits many points, or bars.
+    """
+    low, middle, high = np.array([np.quantile(seeds, [0, 0.5, 1]) for seeds in values]).T
+    style = {"color": COLOURS[index], "linestyle": LINE_STYLES[index], "marker": MARKERS[index]}
+    if band:
+        axis.fill_between(x, low, high, color=COLOURS[index], alpha=0.15, linewidth=0)
+        axis.plot(x, middle, markevery=max(1, len(x) // 8), markersize=5, label=label, **style)
+    else:
+        axis.errorbar(x, middle, yerr=(middle - low, high - middle), capsize=3, label=label, **style)
 
 
 def plot_runs(

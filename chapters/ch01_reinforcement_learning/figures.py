@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from chapters.ch01_reinforcement_learning.cartpole import THRESHOLD
 from chapters.ch01_reinforcement_learning.tables import Band
-from course_utils.plots import COLOURS, LINE_STYLES, MARKERS, DescribedFigure, new_figure
+from course_utils.plots import COLOURS, LINE_STYLES, MARKERS, DescribedFigure, draw_spread, new_figure
 
 Array = npt.NDArray[Any]
 
@@ -167,18 +167,8 @@ def plot_bands(
     else:
         figure = cast("DescribedFigure", axis.get_figure())
     for index, (name, band) in enumerate(bands.items()):
-        thousands = band.steps / 1000
-        axis.fill_between(thousands, band.low, band.high, color=COLOURS[index], alpha=0.15, linewidth=0)
-        axis.plot(
-            thousands,
-            band.median,
-            color=COLOURS[index],
-            linestyle=LINE_STYLES[index],
-            marker=MARKERS[index],
-            markevery=max(1, len(thousands) // 8),
-            markersize=5,
-            label=name,
-        )
+        reached = np.stack([band.low, band.median, band.high], axis=1)
+        draw_spread(axis, band.steps / 1000, reached, index, name, band=True)
     if threshold is not None:
         axis.axhline(threshold, color="0.3", linewidth=1, linestyle=":", label=f"基準 {threshold:g}")
     if baseline is not None:

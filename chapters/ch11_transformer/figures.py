@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from chapters.ch11_transformer.experiment import Recalled
 from chapters.ch11_transformer.tables import readers_in
-from course_utils.plots import COLOURS, LINE_STYLES, MARKERS, DescribedFigure, new_figure
+from course_utils.plots import COLOURS, DescribedFigure, draw_spread, new_figure
 
 Array = npt.NDArray[Any]
 
@@ -107,23 +107,11 @@ def plot_distances(
     figure, axis = new_figure(alt, figsize=(7, 4))
     for i, reader in enumerate(readers_in(results)):
         distances = sorted({r.distance for r in results if r.reader == reader})
-        values = np.array(
-            [
-                [getattr(r, field) for r in results if r.reader == reader and r.distance == far]
-                for far in distances
-            ]
-        )
-        low, middle, high = np.quantile(values, [0, 0.5, 1], axis=1)
-        axis.errorbar(
-            np.array(distances) * (1 + 0.03 * (i - 1)),
-            middle,
-            yerr=(middle - low, high - middle),
-            color=COLOURS[i],
-            linestyle=LINE_STYLES[i],
-            marker=MARKERS[i],
-            capsize=3,
-            label=reader,
-        )
+        values = [
+            [getattr(r, field) for r in results if r.reader == reader and r.distance == far]
+            for far in distances
+        ]
+        draw_spread(axis, np.array(distances) * (1 + 0.03 * (i - 1)), values, i, reader)
     if chance is not None:
         axis.axhline(chance, color="0.4", linestyle=":", linewidth=1.5, label="でたらめ")
     axis.set_xscale("log")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from course_utils.plots import DescribedFigure, new_figure
+from course_utils.plots import DescribedFigure, draw_spread, new_figure
 
 Array = npt.NDArray[Any]
 
@@ -109,10 +109,8 @@ def plot_curves(
     )
     figure, axes = new_figure(alt, 1, len(panels), figsize=(4.6 * len(panels), 4), sharey=True, squeeze=False)
     for axis, (title, curves) in zip(axes.flat, panels.items(), strict=True):
-        for (name, curve), marker in zip(curves.items(), "os^", strict=False):
-            (line,) = axis.plot(shots, medians[title][name], marker=marker, label=name)
-            low, high = [min(values) for values in curve], [max(values) for values in curve]
-            axis.fill_between(shots, low, high, color=line.get_color(), alpha=0.15)
+        for index, (name, curve) in enumerate(curves.items()):
+            draw_spread(axis, shots, curve, index, name, band=True)
         axis.axhline(1 / 3, color="0.4", linestyle=":", linewidth=1.5)
         axis.set_xscale("log")
         axis.set_xticks(shots, [str(number) for number in shots])

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
 from chapters.ch22_gcn.graphs import ATOMS, Molecules
-from course_utils.plots import COLOURS, LINE_STYLES, MARKERS, DescribedFigure, new_figure
+from course_utils.plots import COLOURS, MARKERS, DescribedFigure, draw_spread, new_figure
 
 Array = npt.NDArray[Any]
 Positions = Mapping[int, Any]
@@ -222,19 +222,7 @@ def plot_bands(
     """
     figure, axis = new_figure(alt)
     for index, (name, by_x) in enumerate(runs.items()):
-        middle = np.array([np.median(values) for values in by_x.values()])
-        low = middle - [min(values) for values in by_x.values()]
-        high = np.array([max(values) for values in by_x.values()]) - middle
-        axis.errorbar(
-            list(by_x),
-            middle,
-            yerr=np.stack([low, high]),
-            color=COLOURS[index],
-            linestyle=LINE_STYLES[index],
-            marker=MARKERS[index],
-            capsize=3,
-            label=name,
-        )
+        draw_spread(axis, [*by_x], by_x.values(), index, name)
     if baseline is not None:
         axis.axhline(baseline, color="0.4", linestyle=":", linewidth=1.5, label=f"でたらめ {baseline:.2f}")
     if doubling:

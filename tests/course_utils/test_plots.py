@@ -112,6 +112,21 @@ def test_runs_show_every_seed_and_the_median() -> None:
     assert "「転移学習」は最小 0.300、中央値 0.400、最大 0.500。" in figure.alt
 
 
+@pytest.mark.parametrize("band", [False, True])
+def test_spread_is_the_median_with_the_lowest_and_the_highest(band: bool) -> None:
+    figure, axis = plots.new_figure("中央値と、最小から最大まで")
+    plots.draw_spread(axis, [1, 2], [[0.5, 0.1, 0.3], [0.4, 0.8]], 1, "方法", band=band)
+    render(figure)
+
+    (reach,) = axis.collections
+    corners = np.concatenate([path.vertices for path in reach.get_paths()])
+    for x, low, high in ((1, 0.1, 0.5), (2, 0.4, 0.8)):
+        heights = corners[corners[:, 0] == x][:, 1]
+        np.testing.assert_allclose([heights.min(), heights.max()], [low, high])
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), [0.3, 0.6])
+    assert axis.get_legend_handles_labels()[1] == ["方法"]
+
+
 def test_notebook_shows_a_figure_once_with_its_alternative_text() -> None:
     cells = [
         "import numpy as np\nfrom course_utils import plots\nplots.use_course_style()",
