@@ -19,6 +19,8 @@ Image = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]
 
 _CANVAS = 160
+_TURN = np.linspace(0, 2 * np.pi, 25)[:-1]
+_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _YELLOW, _WHITE, _PINK, _RED, _ORANGE, _PURPLE = (
     (245, 205, 40),
     (240, 238, 230),
@@ -89,8 +91,7 @@ def _polygon(canvas: npt.NDArray[np.float32], points: npt.NDArray[np.float64], c
 def _ellipse_points(
     centre: npt.NDArray[np.float64], axes: tuple[float, float], angle: float
 ) -> npt.NDArray[np.float64]:
-    t = np.linspace(0, 2 * np.pi, 25)[:-1]
-    local = np.stack([axes[0] * np.cos(t), axes[1] * np.sin(t)], axis=1)
+    local = _CIRCLE * np.array(axes)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return centre + local @ turn.T
 

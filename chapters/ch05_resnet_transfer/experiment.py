@@ -122,6 +122,8 @@ def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, learning_
     outputs = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer=initializer)(features)
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["acc"])
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
