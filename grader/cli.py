@@ -470,7 +470,7 @@ def _verify(chapter: Chapter, isolation: Isolation) -> list[str]:
         _("agree"),
         _("seconds"),
     ):
-        table.add_column(heading, justify="right", overflow="fold", min_width=7)
+        table.add_column(heading, justify="right", overflow="fold", min_width=6)
     for row in rows:
         table.add_row(
             row.id,
