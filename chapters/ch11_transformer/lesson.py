@@ -149,6 +149,7 @@ claim(
 #
 # 答えを書いたセルを実行してから、次の `check` のセルを実行してください。その場で採点されます。
 # 手がかりがほしいときは `hint("ch11.attention")` のように、問題の名前を渡して呼びます。`# EXERCISE …` の行は消さないでください。
+# 日を改めて続けるときは、いちばん上の `# SETUP` のセルとその次のセルだけを実行すれば、どの問題からでも始められます。
 #
 # `attention(query, key, value, mask)` を書きましょう。`query` は `(…, q, d_k)`、`key` は `(…, k, d_k)`、`value` は `(…, k, d_v)` です。
 # `…` の軸 (バッチやヘッド) はいくつあってもかまいません。`mask` は `(…, q, k)` に広がる真偽値で、見てよいところが `True` です。
@@ -530,6 +531,7 @@ check("ch11.rotation")
 #
 # 部品がそろいました。`transformer.py` の `EncoderLayer` は「自己注意、全結合の層」、`DecoderLayer` は
 # 「因果マスクの自己注意、**エンコーダへの注意 (cross-attention)**、全結合の層」です。どれも残差接続と LayerNorm に包まれます。
+# LayerNorm は、位置ごとに $d_{model}$ 個の数の平均を 0、分散を 1 にそろえ、学習する倍率と定数を当てる層です。
 # エンコーダへの注意では、Q をデコーダから、K と V をエンコーダの出力から作ります。
 #
 # 論文の base モデル ($d_{model} = 512$、8 ヘッド、6 層ずつ、全結合の中間 2,048、共有の語彙 37,000) を実際に組み立てて、数えましょう。
@@ -1194,8 +1196,8 @@ result_table(
 # `encoder_block(d_model, heads, d_ff)` を書きましょう。`[x, padding_mask]` を受け取る `keras.Model` を返します。
 # `x` は `(バッチ, 長さ, d_model)`、`padding_mask` は `(バッチ, 長さ)` (1 が本物)、出力は `(バッチ, 長さ, d_model)` で、長さは決めません。
 #
-# 論文 (Vaswani et al., 2017) のとおり、自己注意、残差の和、LayerNormalization、Feed Forward (Dense `d_ff` と ReLU、Dense `d_model`)、
-# 残差の和、LayerNormalization の順です。1 つのヘッドの次元は `d_model / heads`、全結合層にはバイアスを付け、dropout と位置符号は入れません。
+# 論文 (Vaswani et al., 2017) のとおり、自己注意、残差の和、LayerNorm (Keras では `LayerNormalization`)、Feed Forward (Dense `d_ff` と ReLU、Dense `d_model`)、
+# 残差の和、LayerNorm の順です。1 つのヘッドの次元は `d_model / heads`、全結合層にはバイアスを付け、dropout と位置符号は入れません。
 # 採点では、形、パラメータの数、並べ替えとパディングに対するふるまい、そして小さな課題を数秒で学べることを確かめます。
 
 # %%
