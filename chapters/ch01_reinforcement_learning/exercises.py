@@ -34,12 +34,11 @@ def expect_returns(
     answer: Answer, rewards: Sequence[float], gamma: float, right: Any, known: Mapping[str, Any] | None = None
 ) -> None:
     given = answer.call("discounted_returns", np.array(rewards, dtype="float64"), gamma)
-    expect(
-        shape_of(given, "discounted_returns(rewards, gamma)") != (), RETURNS_ONE_NUMBER, Status.WRONG_SHAPE
-    )
-    array = expect_shape(given, (len(rewards),), "discounted_returns(rewards, gamma)")
+    name = "discounted_returns(rewards, gamma)"
+    expect(shape_of(given, name) != (), RETURNS_ONE_NUMBER, Status.WRONG_SHAPE)
+    array = expect_shape(given, (len(rewards),), name)
     expect(bool(np.isfinite(array).all()), DIVIDES_BY_POWER)
-    expect_close(array, right, "discounted_returns(rewards, gamma)", known=known)
+    expect_close(array, right, name, known=known)
 
 
 def check_returns(answer: Answer) -> None:

@@ -1519,36 +1519,19 @@ def encoder_block(d_model, heads, d_ff):
                 "1 つの大きな注意",
             ),
             "ヘッドどうしで注意する": Mistake(
-                """import keras
-from keras import layers, ops
-
-class SelfAttention(layers.Layer):
-    def __init__(self, d_model, heads):
-        super().__init__()
-        self.heads, self.size = heads, d_model // heads
-        self.projections = [layers.Dense(d_model) for _ in range(4)]
-
-    def build(self, x_shape, padding_mask_shape):
-        for projection in self.projections:
-            projection.build(x_shape)
-
-    def call(self, x, padding_mask):
-        length = ops.shape(x)[1]
-        split = lambda y: ops.reshape(y, (-1, length, self.heads, self.size))
-        query, key, value = (split(projection(x)) for projection in self.projections[:3])
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / self.size**0.5
-        seen = ops.cast(padding_mask, "bool")[:, :, None, None]
-        weights = ops.softmax(ops.where(seen, scores, -1e9))
-        heads = ops.matmul(weights, value)
-        return self.projections[3](ops.reshape(heads, (-1, length, self.heads * self.size)))
-
-def encoder_block(d_model, heads, d_ff):
-    x = keras.Input((None, d_model))
-    mask = keras.Input((None,))
-    u = layers.LayerNormalization()(x + SelfAttention(d_model, heads)(x, mask))
-    y = layers.Dense(d_model)(layers.Dense(d_ff, activation="relu")(u))
-    return keras.Model([x, mask], layers.LayerNormalization()(u + y))
-""",
+                changed(
+                    changed(
+                        changed(
+                            OWN_BLOCK,
+                            "ops.transpose(ops.reshape(y, (-1, length, self.heads, self.size)), (0, 2, 1, 3))",
+                            "ops.reshape(y, (-1, length, self.heads, self.size))",
+                        ),
+                        "[:, None, None, :]",
+                        "[:, :, None, None]",
+                    ),
+                    "ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))",
+                    "ops.matmul(weights, value)",
+                ),
                 "ほかの位置の x を変えても",
             ),
             "バッチの軸で softmax": Mistake(

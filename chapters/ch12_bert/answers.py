@@ -43,6 +43,7 @@ from .exercises import (
     TWO_ROWS_SHORT,
     UNKNOWN_REST,
     WRONG_AXIS,
+    ZEROED_OVER_QUERIES,
     ZEROED_SCORES,
     Array,
     call_attention,
@@ -160,6 +161,7 @@ def hidden_attention(answer: Answer) -> None:
             ZEROED_SCORES: softmax(scores * seen),
             NOT_RENORMALISED: softmax(scores) * seen,
             SOFTMAX_OVER_QUERIES: softmax(np.where(seen, scores, -1e9), axis=1),
+            ZEROED_OVER_QUERIES: softmax(scores, axis=1) * seen,
             INVERTED_MASK: softmax(np.where(seen, -1e9, scores)),
         }
         expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=known)
@@ -633,7 +635,15 @@ def attention(query, key, value, padding_mask):
             ),
             "軸が違う": Mistake(
                 ATTENTION.replace("axis=-1", "axis=1"),
-                "softmax の軸が違います",
+                "和が 1 になるのは、見る先の軸",
+            ),
+            "軸が違い、あとで 0 にする": Mistake(
+                changed(
+                    ATTENTION.replace("axis=-1", "axis=1"),
+                    "return weights @ value, weights",
+                    "weights = weights * padding_mask[:, None, :]\n    return weights @ value, weights",
+                ),
+                "あとでパディングを 0 にしても",
             ),
             "マスクが逆": Mistake(
                 changed(ATTENTION, "scores, -1e9", "-1e9, scores"),

@@ -164,6 +164,9 @@ ZEROED_SCORES = (
 )
 NOT_RENORMALISED = "softmax のあとで 0 にしただけなので、行の和が 1 になりません。"
 SOFTMAX_OVER_QUERIES = "softmax の軸が違います。和が 1 になるのは、見る先の軸 (最後の軸) です。"
+ZEROED_OVER_QUERIES = (
+    "softmax の軸が違います。あとでパディングを 0 にしても、見る先の軸 (最後の軸) の和は 1 になりません。"
+)
 INVERTED_MASK = "マスクの向きが逆で、パディングだけを見ています。1 が本物のトークンです。"
 OVERFLOWS = "スコアが大きいと exp があふれて NaN になります。行ごとの最大値を引いてから exp に渡しましょう。"
 PADDING_NOT_ZERO = (
@@ -228,6 +231,7 @@ def check_attention(answer: Answer) -> None:
             SOFTMAX_OVER_QUERIES: [
                 [[0.6914, 0.0996, 1 / 3], [0.1543, 0.1643, 1 / 3], [0.1543, 0.7361, 1 / 3]]
             ],
+            ZEROED_OVER_QUERIES: [[[0.6914, 0.0996, 0], [0.1543, 0.1643, 0], [0.1543, 0.7361, 0]]],
             INVERTED_MASK: [[[0, 0, 1], [0, 0, 1], [0, 0, 1]]],
         },
     )
