@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.chapters import load_chapters
+from grader.course.chapters import load_chapters
 
 HERE = Path(__file__).resolve().parent
 SMALL_COURSE = HERE / "course"

@@ -33,14 +33,15 @@ from pathlib import Path
 
 import psutil
 
-from grader import notebooks
-from grader.chapters import Chapter, load_chapter
-from grader.demo import answered
+from grader.authoring.demo import answered
+from grader.course import notebooks
+from grader.course.chapters import Chapter, load_chapter
 from grader.exercise import Status
-from grader.gradebook import FILE, Gradebook
+from grader.records.gradebook import FILE, Gradebook
 
 DISK = 256 * 2**20
 PAGE = 4096
+WORKER = "grader.worker.server"
 
 
 @dataclass
@@ -218,7 +219,7 @@ def finished(exit_code: int, log: Log) -> bool:
 def kill_something(grader: psutil.Process, rng: random.Random, log: Log) -> None:
     """Kills the grader, a server, or the process of an answer."""
     with contextlib.suppress(psutil.Error):
-        workers = [each for each in grader.children(recursive=True) if "grader.worker" in each.cmdline()]
+        workers = [each for each in grader.children(recursive=True) if WORKER in each.cmdline()]
         servers = [each for each in workers if each.name() != "bwrap" and not _is_worker(each.parent())]
         answers = [each for each in workers if each.name() != "bwrap" and _is_worker(each.parent())]
         what, victims = rng.choice([("grader", [grader]), ("server", servers), ("answer", answers)])
@@ -228,7 +229,7 @@ def kill_something(grader: psutil.Process, rng: random.Random, log: Log) -> None
 
 
 def _is_worker(process: psutil.Process | None) -> bool:
-    return process is not None and process.name() != "bwrap" and "grader.worker" in process.cmdline()
+    return process is not None and process.name() != "bwrap" and WORKER in process.cmdline()
 
 
 def fill(ballast: Path) -> None:

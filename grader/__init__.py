@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grader.notebook import check, hint, require, score, solution
+    from grader.learner.notebook import check, hint, require, score, solution
 
 __all__ = ["check", "hint", "require", "score", "solution"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(importlib.import_module("grader.notebook"), name)
+        return getattr(importlib.import_module("grader.learner.notebook"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

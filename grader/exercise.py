@@ -137,6 +137,8 @@ class Key:
         alternatives: Other code that must pass, by what is different about it.
         mistakes: Code that must fail, by what is wrong with it.
         hidden: A check that the learner does not see; runs after the visible one.
+        results_used_up: Whether what the answer returns is of use once, as a model that is then trained. What
+            the visible check was given cannot pass it a second time then.
     """
 
     reference: str
@@ -144,6 +146,7 @@ class Key:
     alternatives: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     hidden: Check | None = None
+    results_used_up: bool = False
 
 
 def changed(code: str, old: str, new: str) -> str:

@@ -83,7 +83,7 @@ def run_away_from_the_checkout(code: str, installed: Path, folder: Path) -> str:
 def test_installed_course_finds_its_data_and_chapters(installed: Path, tmp_path: Path) -> None:
     code = """
 from course_utils.paths import shipped_data
-from grader.chapters import load_chapters
+from grader.course.chapters import load_chapters
 print(shipped_data())
 for chapter in load_chapters():
     print(chapter.folder, chapter.keys)
@@ -114,7 +114,7 @@ def test_notebook_side_needs_nothing_that_windows_lacks(installed: Path, tmp_pat
     code = """
 import sys
 sys.modules.update(dict.fromkeys(["fcntl", "grp", "pwd", "resource", "termios"]))
-from grader.notebook import check, hint, score, solution
+from grader.learner.notebook import check, hint, score, solution
 import course_utils
 """
     run_away_from_the_checkout(code, installed, tmp_path)

@@ -1084,6 +1084,7 @@ def dqn_targets(rewards, terminated, truncated, next_q_online, next_q_target, ga
         hidden=hidden_dqn_targets,
     ),
     "ch01.policy_gradient": Key(
+        results_used_up=True,
         reference=REINFORCE_LOSS,
         explanation="損失の値に意味はなく、その勾配が「良かった行動の確率を上げる向き」を指します。baselines を引いても勾配の期待値は変わらず、ばらつきだけが減ります。",
         alternatives={

@@ -488,6 +488,7 @@ def cache_features(backbone, images, batch_size):
         hidden=hidden_cache_features,
     ),
     "ch05.fine_tuning": Key(
+        results_used_up=True,
         reference="""import keras
 
 def prepare_fine_tuning(backbone, classes):

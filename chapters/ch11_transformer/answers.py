@@ -1396,6 +1396,7 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
         hidden=hidden_beam_search,
     ),
     "ch11.transformer_block": Key(
+        results_used_up=True,
         reference=BLOCK,
         explanation="位置の情報がないと、並べ替えた入力には並べ替えた出力が返ります。順序は、入力に足す位置符号だけが伝えます。",
         alternatives={

@@ -1142,6 +1142,7 @@ def perplexity(logits, labels):
         hidden=hidden_perplexity,
     ),
     "ch12.classifier": Key(
+        results_used_up=True,
         reference=CLASSIFIER,
         explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
         alternatives={

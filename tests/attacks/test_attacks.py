@@ -20,14 +20,15 @@ import numpy as np
 import pytest
 
 from grader import messages
-from grader.batch import Grading, Slot
-from grader.chapters import Chapter, load_chapter
+from grader.course.chapters import Chapter, load_chapter
 from grader.exercise import Handle, Status
-from grader.judge import judge_exercise
-from grader.protocol import MAX_REASON, ProtocolAnswer
-from grader.results import ExerciseResult, SubmissionResult
-from grader.sandbox import Limits, bubblewrap_available
-from grader.submission import answers_of
+from grader.judging.checks import judge_exercise
+from grader.judging.results import ExerciseResult, SubmissionResult
+from grader.protocol.exchange import MAX_REASON, ProtocolAnswer
+from grader.reading.submission import answers_of
+from grader.records.batch import Grading, Slot
+from grader.sandbox.limits import Limits
+from grader.sandbox.staging import bubblewrap_available
 from tests.attacks.attacks import (
     CORPUS,
     KINDS,

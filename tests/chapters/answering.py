@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.chapters import find_exercise
+from grader.course.chapters import find_exercise
 from grader.exercise import Key
-from grader.judge import Verdict, judge_exercise
-from grader.local import LocalAnswer
-from grader.notebook import probes_of
-from grader.submission import answer_for
-from grader.workspace import run_cells
+from grader.judging.checks import Verdict, judge_exercise
+from grader.learner.local import LocalAnswer
+from grader.learner.notebook import probes_of
+from grader.reading.submission import answer_for
+from grader.worker.workspace import run_cells
 
 
 def key(exercise_id: str) -> Key:

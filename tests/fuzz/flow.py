@@ -13,8 +13,8 @@ from typing import Protocol
 
 from hypothesis import strategies as st
 
-from grader import wire
-from grader.judge import Ending
+from grader.judging.connection import Ending
+from grader.protocol import wire
 from tests.fuzz.replies import Reply, encoded, messages, replies
 
 MIB = 2**20

@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from grader import wire
 from grader.exercise import Handle
-from grader.protocol import Failure
+from grader.protocol import wire
+from grader.protocol.exchange import Failure
 
 Mutation = Callable[[bytes], bytes]
 

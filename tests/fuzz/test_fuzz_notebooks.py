@@ -14,14 +14,15 @@ import pytest
 from hypothesis import event, example, given
 
 from grader import messages
-from grader.batch import Grading, Slot
 from grader.exercise import Status
-from grader.gradebook import FILE, Gradebook
-from grader.protocol import MAX_REASON
-from grader.report import grades_csv, grades_json
-from grader.results import SubmissionResult
-from grader.sandbox import Limits, bubblewrap_available
-from grader.submission import answers_of
+from grader.judging.results import SubmissionResult
+from grader.protocol.exchange import MAX_REASON
+from grader.reading.submission import answers_of
+from grader.records.batch import Grading, Slot
+from grader.records.gradebook import FILE, Gradebook
+from grader.reports.report import grades_csv, grades_json
+from grader.sandbox.limits import Limits
+from grader.sandbox.staging import bubblewrap_available
 from tests.fuzz.budget import SEED, fuzzed
 from tests.fuzz.mutations import mutated_bytes, mutated_trees
 from tests.grader.toy_course import EXERCISES, write_course

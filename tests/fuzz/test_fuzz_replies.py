@@ -15,12 +15,14 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from grader import messages
-from grader.chapters import Chapter
 from grader.compare import expect, expect_close, expect_equal, expect_model, expect_number, expect_shape
+from grader.course.chapters import Chapter
 from grader.exercise import Answer, Exercise, Key, Status
-from grader.judge import Budget, Ending, Judge, judge_exercise
-from grader.protocol import MAX_REASON, ProtocolAnswer
-from grader.submission import AnswerCode
+from grader.judging.checks import judge_exercise
+from grader.judging.connection import Ending
+from grader.judging.judge import Budget, Judge
+from grader.protocol.exchange import MAX_REASON, ProtocolAnswer
+from grader.reading.submission import AnswerCode
 from tests.fuzz.budget import fuzzed
 from tests.fuzz.flow import LATE, MIB, Close, ScriptedServer, Step, endings, scripts
 from tests.fuzz.replies import Reply, replies

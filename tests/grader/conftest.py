@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from toy_course import write_course
 
-from grader.chapters import Chapter
+from grader.course.chapters import Chapter
+from tests.grader.toy_course import write_course
 
 
 @pytest.fixture(autouse=True)
@@ -21,5 +21,5 @@ def chapter(tmp_path: Path) -> Chapter:
 @pytest.fixture
 def installed(chapter: Chapter, monkeypatch: pytest.MonkeyPatch) -> Chapter:
     """The toy chapter, as the only one that is installed."""
-    monkeypatch.setattr("grader.chapters._importable_chapters", lambda: [chapter.folder.parent])
+    monkeypatch.setattr("grader.course.chapters._importable_chapters", lambda: [chapter.folder.parent])
     return chapter

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from grader.chapters import Chapter, load_chapter
-from grader.submission import AnswerCode
+from grader.course.chapters import Chapter, load_chapter
+from grader.reading.submission import AnswerCode
 
 EXERCISES = """
 import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.exercise import Status
-from grader.results import ExerciseResult, SubmissionResult
+from grader.judging.results import ExerciseResult, SubmissionResult
 
 CHAPTER = "ch01_numbers"
 

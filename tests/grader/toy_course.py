@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from grader.chapters import Chapter, load_chapter
+from grader.course.chapters import Chapter, load_chapter
 
 LESSON = """\
 # %% [markdown]
@@ -100,7 +100,7 @@ NAME = "shape_name = 'circle'\\n\\n\\n"
 
 
 def hidden_double(answer):
-    expect_close(answer.call("double", 0.5), 1.0, "double(0.5)")
+    expect_close(answer.call("double", 0.375), 0.75, "double(0.375)")
 
 
 ANSWERS = {

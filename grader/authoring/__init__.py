@@ -1,0 +1,4 @@
+"""Trusted: what the people who write the course use: proving exercises, claims, releases, the demonstration.
+
+Imported by ``cli`` alone.
+"""

@@ -1,0 +1,280 @@
+"""Proves an exercise: what must pass passes, what must fail fails for its own reason, guesses earn nothing.
+
+Every code is judged twice, in the grader's sandbox and as a notebook would, and gets the same verdict in
+both. Right answers and known mistakes are judged under further seeds, here and with the hidden check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from grader.authoring import guesses
+from grader.course.chapters import Chapter
+from grader.exercise import Exercise, Key, Mistake, Status
+from grader.judging.checks import Verdict, judge_exercise
+from grader.judging.judge import Judge
+from grader.judging.results import ExerciseResult
+from grader.learner.local import LocalAnswer
+from grader.learner.notebook import probes_of
+from grader.reading.submission import AnswerCode, answer_for
+from grader.sandbox.limits import Isolation
+from grader.worker.workspace import run_cells
+
+SEED = 20240501
+SEEDS = 3
+_GUESSED_WITH = 7
+_ONLY_SEEN_FROM_OUTSIDE = {Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.WORKER_DIED}
+
+
+class Outcome(Protocol):
+    """What a verdict and a result have in common."""
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+
+Expectation = Callable[[Outcome], str]
+"""Says what is wrong with an outcome; nothing where it is as expected."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a proof, the least that is done in one go.
+
+    Attributes:
+        chapter: Name of the chapter's folder.
+        exercise: Id of the exercise.
+        kind: ``reference``, ``template``, ``alternatives``, ``mistakes`` or ``guesses``.
+        label: Which of its kind; empty where there is one alone.
+    """
+
+    chapter: str
+    exercise: str
+    kind: str
+    label: str = ""
+
+    def __str__(self) -> str:
+        """Names it in a message."""
+        one = {"alternatives": "alternative", "mistakes": "mistake"}
+        return (
+            f"{self.exercise}, {one[self.kind]} {self.label!r}"
+            if self.label
+            else f"{self.exercise}, {self.kind}"
+        )
+
+
+@dataclass
+class Proof:
+    """What became of a part.
+
+    Attributes:
+        part: The part.
+        held: How many things were as they must be, of how many.
+        agreed: How many codes got one verdict in both places, of how many.
+        seconds: Wall-clock time.
+        faults: One line for each thing that is wrong.
+    """
+
+    part: Part
+    held: tuple[int, int] = (0, 1)
+    agreed: tuple[int, int] = (0, 0)
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+def parts_of(chapter: Chapter, exercise: Exercise) -> list[Part]:
+    """Lists the parts of an exercise's proof; none where there are no answers.
+
+    Args:
+        chapter: The chapter.
+        exercise: One of its exercises.
+    """
+    key = chapter.key(exercise.id)
+    if key is None:
+        return []
+    kinds = [("reference", ""), ("template", ""), ("guesses", "")]
+    kinds += [("alternatives", label) for label in key.alternatives]
+    kinds += [("mistakes", label) for label in key.mistakes]
+    return [Part(chapter.name, exercise.id, kind, label) for kind, label in kinds]
+
+
+class Verifier:
+    """Proves the exercises of one chapter, part by part. Use it in a ``with`` statement."""
+
+    def __init__(self, chapter: Chapter, isolation: Isolation, seeds: int = SEEDS) -> None:
+        """Creates a verifier.
+
+        Args:
+            chapter: The chapter, with its answers.
+            isolation: Where the grader's verdict is made.
+            seeds: Under how many seeds right answers are judged beside the grader's.
+        """
+        self.chapter = chapter
+        self._judge = Judge(chapter, isolation=isolation, seed=SEED)
+        self._seeds = range(seeds)
+
+    def __enter__(self) -> Self:
+        """Prepares the sandbox.
+
+        Raises:
+            IsolationUnavailable: If the isolation does not work on this machine.
+        """
+        self._judge.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Removes the sandbox."""
+        self._judge.__exit__(kind, error, trace)
+
+    def prove(self, part: Part) -> Proof:
+        """Proves one part. Reasons are compared in the language of messages, so that must be Japanese.
+
+        Args:
+            part: One of the chapter's.
+
+        Returns:
+            What became of it.
+        """
+        proof = Proof(part)
+        started = time.monotonic()
+        exercise, key = self.chapter.exercises[part.exercise], (self.chapter.keys or {})[part.exercise]
+        match part.kind:
+            case "reference":
+                self._prove_code(proof, exercise, key.reference, _passes, self._seeds)
+            case "template":
+                self._prove_code(proof, exercise, exercise.template, _is_not_attempted, ())
+            case "alternatives":
+                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, self._seeds)
+            case "mistakes":
+                mistake = key.mistakes[part.label]
+                seed = [*key.mistakes].index(part.label)
+                self._prove_code(proof, exercise, mistake.code, _fails_as(mistake, key), [seed])
+            case _guesses:
+                self._prove_guesses(proof, exercise, key)
+        proof.seconds = time.monotonic() - started
+        return proof
+
+    def _prove_code(
+        self, proof: Proof, exercise: Exercise, answer: str, expected: Expectation, seeds: Iterable[int]
+    ) -> None:
+        """Judges one code in the sandbox and as a notebook would; here under further seeds too."""
+        code = self._code(exercise, answer)
+        (result,) = self._judge.grade({exercise.id: code}, [exercise.id])
+        problems = [expected(result)]
+        if result.status not in _ONLY_SEEN_FROM_OUTSIDE:
+            difference = self._difference(exercise, code, result)
+            proof.agreed = (int(not difference), 1)
+            proof.faults += [f"{proof.part}: {difference}"] if difference else []
+            for seed in seeds:
+                names, failed = _names_after(code)
+                verdict = self._judged_here(exercise, names, seed, hidden=True)
+                problems.append("its cell fails" if failed else expected(verdict))
+        found = [problem for problem in problems if problem]
+        proof.held = (int(not found), 1)
+        proof.faults += [f"{proof.part}: {problem}" for problem in found]
+
+    def _difference(self, exercise: Exercise, code: AnswerCode, result: ExerciseResult) -> str:
+        """Compares the visible check's verdict in the notebook with the grader's; ``""`` when they agree."""
+        names, cell_failed = _names_after(code)
+        here = self._judged_here(exercise, names, SEED).status
+        there = Status.PASSED if result.check == "hidden" else result.status
+        if here == there or (cell_failed and here == Status.NOT_ATTEMPTED):
+            return ""
+        return f"the notebook says {here}, the grader says {there}"
+
+    def _prove_guesses(self, proof: Proof, exercise: Exercise, key: Key) -> None:
+        """Judges answers that know nothing; none may pass."""
+        names, _failed = _names_after(self._code(exercise, key.reference))
+        recorder = guesses.Recorder({symbol: names.get(symbol) for symbol in exercise.symbols})
+        problems = {
+            "the reference, noted": _passes(self._judged_here(exercise, recorder.names, _GUESSED_WITH))
+        }
+        if key.hidden is not None and not problems["the reference, noted"]:
+            once = key.results_used_up
+            for label, answer in recorder.replays(with_constants=not once):
+                verdict = self._judged_here(exercise, answer, _GUESSED_WITH, hidden=True)
+                problems[label] = _fails_in("visible" if once else "hidden", verdict)
+        for label, answer in guesses.constant_answers(exercise.symbols):
+            verdict = self._judged_here(exercise, answer, _GUESSED_WITH, hidden=True)
+            problems[label] = _fails_in("visible", verdict)
+        found = {label: problem for label, problem in problems.items() if problem}
+        proof.held = (len(problems) - len(found), len(problems))
+        proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
+
+    def _code(self, exercise: Exercise, answer: str) -> AnswerCode:
+        references = {name: key.reference for name, key in (self.chapter.keys or {}).items()}
+        return answer_for(self.chapter, exercise, answer, references)
+
+    def _judged_here(
+        self, exercise: Exercise, names: dict[str, Any], seed: int, *, hidden: bool = False
+    ) -> Verdict:
+        """Judges names as ``check`` in a notebook would, with the hidden check or without."""
+        answer = LocalAnswer(names, probes_of(self.chapter), seed)
+        key = self.chapter.key(exercise.id) if hidden else None
+        with _silence():
+            return judge_exercise(answer, exercise, key)
+
+
+def _names_after(code: AnswerCode) -> tuple[dict[str, Any], bool]:
+    """Runs a code as a notebook would; returns its names, and whether a cell raised."""
+    names: dict[str, Any] = {"__name__": "__main__", "display": print}
+    with _silence():
+        failures = run_cells(code.cells, names)
+    return names, bool(failures)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _passes(outcome: Outcome) -> str:
+    right = outcome.status == Status.PASSED
+    return "" if right else f"must pass, but is {outcome.status}: {outcome.detail or outcome.reason}"
+
+
+def _is_not_attempted(outcome: Outcome) -> str:
+    right = outcome.status == Status.NOT_ATTEMPTED
+    return "" if right else f"must be not attempted, but is {outcome.status}: {outcome.reason}"
+
+
+def _fails_as(mistake: Mistake, key: Key) -> Expectation:
+    others = {other.reason for other in key.mistakes.values()} - {mistake.reason}
+
+    def expected(outcome: Outcome) -> str:
+        if outcome.status in (Status.PASSED, Status.NOT_ATTEMPTED, Status.GRADER_FAULT):
+            return f"must fail, but is {outcome.status}: {outcome.detail or outcome.reason}"
+        if mistake.reason not in outcome.detail:
+            return f"must be told {mistake.reason!r}, but is told {outcome.detail!r}"
+        confused = [reason for reason in sorted(others) if reason in outcome.detail]
+        return f"is told the reason of another mistake too: {confused[0]!r}" if confused else ""
+
+    return expected
+
+
+def _fails_in(check: str, verdict: Verdict) -> str:
+    if verdict.status is Status.GRADER_FAULT:
+        return f"must fail, but the check itself fails: {verdict.detail}"
+    if verdict.status is Status.PASSED:
+        return "must fail, but passes"
+    if verdict.check != check:
+        return f"must fail in the {check} check, but fails in the {verdict.check} one: {verdict.detail}"
+    return ""

@@ -1,0 +1,4 @@
+"""Trusted, over hostile text: pages and tables of results for learners and instructors.
+
+Imported by ``exchange`` and ``cli``.
+"""
