@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
@@ -22,6 +23,21 @@ PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 OLDEST_PYTHON = "3.11.2"  # of Debian 12
+# Packages of the grader, and which others each may import: one way, and the judge nothing of the worker.
+ROOMS = {
+    "protocol": set[str](),
+    "worker": {"protocol"},
+    "sandbox": {"protocol"},
+    "course": set[str](),
+    "reading": {"course"},
+    "judging": {"protocol", "sandbox", "course", "reading"},
+    "learner": {"protocol", "worker", "course", "judging"},
+    "records": {"sandbox", "course", "reading", "judging"},
+    "reports": {"judging"},
+    "exchange": {"course", "judging", "reports"},
+    "authoring": {"worker", "sandbox", "course", "reading", "judging", "learner"},
+    "cli": {"sandbox", "course", "judging", "records", "reports", "exchange", "authoring"},
+}
 OWN_PACKAGES = {"benchmarks", "chapters", "course_utils", "grader"}
 
 
@@ -41,6 +57,13 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             modules.add(node.module or "")
     return modules
+
+
+def imported_names(path: Path) -> set[str]:
+    """Full names of what a file imports from modules, which may be modules themselves."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    return {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
 
 
 def top(module: str) -> str:
@@ -91,6 +114,57 @@ def test_grader_names_no_chapter(path: Path) -> None:
         node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
     }
     assert not constants & {chapter.name for chapter in CHAPTERS}
+
+
+def modules_of(room: str) -> list[Path]:
+    return sorted((ROOT / "grader" / room).glob("*.py"))
+
+
+def rooms_imported(paths: Iterable[Path]) -> set[str]:
+    """Packages of the grader that files import, whether to run or for types."""
+    modules = {module for path in paths for module in imported_modules(path) | imported_names(path)}
+    return {room for room in ROOMS if any(f"{module}.".startswith(f"grader.{room}.") for module in modules)}
+
+
+def test_every_module_of_the_grader_is_in_a_room_or_for_all() -> None:
+    folders = {path.name for path in (ROOT / "grader").iterdir() if (path / "__init__.py").is_file()}
+    assert folders == ROOMS.keys()
+    for_all = {"__init__", "__main__", "compare", "container", "exercise", "messages", "probes"}
+    assert {path.stem for path in (ROOT / "grader").glob("*.py")} == for_all
+    for name in ("compare", "exercise", "messages", "probes"):
+        assert not rooms_imported([ROOT / "grader" / f"{name}.py"]), name
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_one_way(room: str) -> None:
+    assert rooms_imported(modules_of(room)) - {room} == ROOMS[room]
+    assert [*TopologicalSorter(ROOMS).static_order()]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_modules_of_a_room_import_each_other_one_way(room: str) -> None:
+    prefix = f"grader.{room}."
+    graph = {}
+    for path in modules_of(room):
+        named = imported_modules(path) | imported_names(path)
+        graph[path.stem] = {name.removeprefix(prefix) for name in named if name.startswith(prefix)} - {
+            path.stem
+        }
+    if room == "cli":
+        graph.pop("__init__")  # gathers the verbs, which take the application from "common"
+    assert [*TopologicalSorter(graph).static_order()]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_says_what_lives_there_and_tests_mirror_it(room: str) -> None:
+    docstring = ast.get_docstring(ast.parse((ROOT / "grader" / room / "__init__.py").read_text("utf-8")))
+    assert docstring is not None
+    assert re.search(r"^Trusted|untrusted|Both sides of the trust boundary|prove nothing", docstring)
+    assert re.search(r"Imported\s+by|import\s+it", docstring)
+    tests = {path.stem for path in (ROOT / "tests" / "grader" / room).glob("test_*.py")}
+    modules = {f"test_{path.stem}" for path in modules_of(room) if path.stem != "__init__"}
+    assert tests
+    assert tests <= modules
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)

@@ -1,45 +1,29 @@
-"""The wheel: all that a notebook needs away from the checkout, and no answers."""
+"""The wheel: all that a notebook needs away from the checkout, and no answers; tests.notebooks runs it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from tests.notebooks import unpacked_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds the wheel as ``pip install .`` does, without the network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
-    finished = subprocess.run(command, capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr
-    [path] = folder.glob("*.whl")
-    return path
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's files, in an otherwise empty folder."""
+    return unpacked_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
-def names(wheel: Path) -> set[str]:
+def names(installed: Path) -> set[str]:
     """Names of the wheel's files."""
-    with zipfile.ZipFile(wheel) as archive:
-        return set(archive.namelist())
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Unpacks the wheel into an otherwise empty folder."""
-    folder = tmp_path_factory.mktemp("installed")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)
-    return folder
+    return {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
 
 
 def test_wheel_holds_no_answers(names: set[str]) -> None:
@@ -72,7 +56,7 @@ def run_away_from_the_checkout(code: str, installed: Path, folder: Path) -> str:
     finished = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
     )
@@ -95,19 +79,6 @@ for chapter in load_chapters():
     for chapter in chapters:
         assert chapter.startswith(str(installed / "chapters"))
         assert chapter.endswith(" None")
-
-
-@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
-def test_notebook_runs_on_the_installed_course(
-    notebook: Path, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(installed))
-    node = nbformat.read(notebook, as_version=4)
-    node.cells.append(nbformat.v4.new_code_cell("import course_utils; print(course_utils.__file__)"))
-    NotebookClient(
-        node, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
-    assert str(installed) in node.cells[-1].outputs[0].text
 
 
 def test_notebook_side_needs_nothing_that_windows_lacks(installed: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command ``grader``: a module for each verb, and what they share in :mod:`grader.cli.common`.
+"""Trusted: the command ``grader``, a module for each verb, and what they share in :mod:`grader.cli.common`.
 
 Imported by ``grader.__main__`` alone. The verbs are listed in the order in which they are imported here.
 """

@@ -9,7 +9,7 @@ import pytest
 from grader.authoring.proofs import Row, verify
 from grader.course.chapters import load_chapter
 from grader.messages import language
-from tests.grader.toy_course import ANSWERS, EXERCISES, write_course
+from tests.grader.toy_course import ANSWERS, EXERCISES, LESSON, write_course
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -21,6 +21,7 @@ def test_rows_gather_the_parts_of_every_chapter(tmp_path: Path, monkeypatch: pyt
         write_course(
             tmp_path / name,
             name,
+            lesson=LESSON.replace("ch01.", prefix),
             exercises=EXERCISES.replace("ch01.", prefix),
             answers=ANSWERS.replace("ch01.", prefix),
         )
