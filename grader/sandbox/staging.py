@@ -40,6 +40,8 @@ _SETTINGS = (
 )
 _INSIDE_COURSE = Path(container.INSIDE_COURSE)
 _INSIDE_HOME = Path(container.INSIDE_HOME)
+_COVERED = (_INSIDE_HOME, Path("/tmp"), Path("/dev/shm"))
+"""Where each exercise gets a scratch folder of its own."""
 _PYTHON = os.path.abspath(sys.executable)  # noqa: PTH100 - as it was called, but without ".."
 _ORDINARY_USER = 65534
 """Whom the worker becomes when root grades, and whom its children become in a container: nobody."""
@@ -118,7 +120,9 @@ class Sandbox:
         if self.isolation in container.ENGINES:
             return ["--child-user", str(_ORDINARY_USER), "--readable", "/"]
         user = ["--user", str(_ORDINARY_USER)] if _is_root() else []
-        return [*user, "--namespaces", "--scratch", str(limits.scratch), "--readable", "/"]
+        kept = [str(prefix) for prefix in _python_prefixes() if any(map(prefix.is_relative_to, _COVERED))]
+        scratch = ["--namespaces", "--scratch", str(limits.scratch), "--keep", *kept]
+        return [*user, *scratch, "--readable", "/"]
 
     def _readable(self) -> list[Path]:
         """Returns what a child may read where nothing else limits what it sees."""
@@ -151,12 +155,12 @@ class Sandbox:
         for name, value in self.environment().items():
             options += ["--setenv", name, value]
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+        options += ["--perms", "1777", "--tmpfs", str(_INSIDE_HOME)]
         options += _system_mounts() + _python_mounts()
         options += ["--ro-bind", str(self.staged), str(_INSIDE_COURSE)]
         for name, folder in self.linked.items():
             options += ["--ro-bind", str(folder), str(_INSIDE_COURSE / name)]
-        options += ["--perms", "1777", "--tmpfs", str(_INSIDE_HOME), "--chdir", str(_INSIDE_HOME)]
-        return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
+        return [*options, "--chdir", str(_INSIDE_HOME), "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
 def public_files(chapter_folder: Path) -> list[Path]:

@@ -97,17 +97,20 @@ def enter_namespaces() -> None:
     _enter_with_user(_NEW_NS | _NEW_IPC | _NEW_UTS | _NEW_NET)
 
 
-def mount_privately(home: Path, size: int) -> None:
+def mount_privately(home: Path, size: int, kept: Iterable[Path] = ()) -> None:
     """Gives this mount namespace a scratch folder of its own, and a ``/proc`` that shows this process alone.
 
     Args:
         home: Home of the learner; its contents, and those of ``/tmp`` and ``/dev/shm``, are covered.
         size: Bytes that all files in them may take together.
+        kept: Folders below these that stay where they are, as they are: an environment from which more may be
+            imported.
 
     Raises:
         ConfinementError: If the kernel does not allow it.
     """
     _mount("none", Path("/"), "", _REC | _PRIVATE)
+    seen = {folder: os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for folder in kept}
     own = Path("/proc/self").readlink()
     top = Path("/tmp")
     options = f"size={size},nr_inodes={MAX_SCRATCH_FILES},mode=0700"
@@ -125,6 +128,10 @@ def mount_privately(home: Path, size: int) -> None:
             _bind(f"/proc/{name}", top / "proc" / name)
     _mount(str(top / "proc"), Path("/proc"), "", _MOVE)
     _bind(_made(top / "tmp"), top)
+    for folder, descriptor in seen.items():
+        folder.mkdir(parents=True)
+        _bind(f"/proc/self/fd/{descriptor}", folder)
+        os.close(descriptor)
     os.chdir(home)
 
 

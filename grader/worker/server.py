@@ -64,12 +64,14 @@ class Confinement:
         namespaces: Whether each enters namespaces of its own and gets a private scratch folder.
         readable: Folders that it may read, where the kernel has Landlock.
         scratch: Bytes of the private scratch folder.
+        kept: Folders that this scratch folder would cover, and that stay as they are.
         user: User and group that each becomes, where the server is root and there are no namespaces.
     """
 
     namespaces: bool
     readable: tuple[Path, ...]
     scratch: int
+    kept: tuple[Path, ...] = ()
     user: int | None = None
 
 
@@ -131,6 +133,7 @@ def main() -> None:
     parser.add_argument("--namespaces", action="store_true", help="namespaces of its own for each child")
     parser.add_argument("--readable", nargs="*", default=[], type=Path, help="folders that a child may read")
     parser.add_argument("--scratch", type=int, default=0, help="bytes of a child's scratch folder")
+    parser.add_argument("--keep", nargs="*", default=[], type=Path, help="folders below it that stay")
     arguments = parser.parse_args()
     if sys.platform == "linux":
         if arguments.user is not None:
@@ -154,7 +157,11 @@ def main() -> None:
     gc.freeze()
     wire.send(judge, wire.encode("ready"))
     confinement = Confinement(
-        arguments.namespaces, tuple(arguments.readable), arguments.scratch, arguments.child_user
+        arguments.namespaces,
+        tuple(arguments.readable),
+        arguments.scratch,
+        tuple(arguments.keep),
+        arguments.child_user,
     )
     _Server(judge, probes, confinement).serve()
 
@@ -278,7 +285,7 @@ def _confine(confinement: Confinement, limits: dict[str, int]) -> None:
     if confinement.namespaces:
         confine.hide_memory(False)
         confine.enter_namespaces()
-        confine.mount_privately(Path.home(), confinement.scratch)
+        confine.mount_privately(Path.home(), confinement.scratch, confinement.kept)
         confine.drop_capabilities()
     elif confinement.user is not None:
         confine.die_first()

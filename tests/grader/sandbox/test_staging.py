@@ -1,10 +1,14 @@
 import ast
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
+import venv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from grader.exercise import Status
@@ -89,6 +93,36 @@ class TestBubblewrap:
         assert {"chapters", "course_utils", "grader"} <= set(listing)
         assert refused == [True] * 4
         assert home == ["written"]
+
+    def test_environment_below_a_covered_folder_can_be_imported_from(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with tempfile.TemporaryDirectory(dir="/tmp") as covered:
+            environment = Path(covered, "course", ".venv")
+            venv.create(environment, symlinks=True)
+            (packages,) = environment.glob("lib/python*/site-packages")
+            installed = Path(np.__file__).parent.parent
+            for name in ("numpy", "numpy.libs"):
+                if (installed / name).is_dir():
+                    shutil.copytree(installed / name, packages / name)
+            (packages / "late.py").write_text("two = 2")
+            monkeypatch.setattr(sys, "prefix", str(environment))
+            monkeypatch.setattr(sandbox, "_PYTHON", str(environment / "bin" / "python"))
+            answer = """
+                import sys
+                from pathlib import Path
+
+                def double(x):
+                    import late, numpy.polynomial
+                    Path("/tmp/scratch").touch()
+                    try:
+                        Path(late.__file__).write_text("two = 3")
+                    except OSError:
+                        return late.two * x if sys.prefix == str(Path(late.__file__).parents[3]) else x
+            """
+            with Judge(toy_chapter(tmp_path), isolation="bubblewrap") as judge:
+                (result,) = judge.grade({"ch98.double": code(answer)}, ["ch98.double"])
+        assert (result.status, result.detail) == (Status.PASSED, "")
 
     def test_there_is_no_network_and_no_other_process(self, box: Sandbox) -> None:
         script = """
