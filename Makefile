@@ -10,11 +10,13 @@ TESTS  = $(if $(CHAPTERS),tests/test_house.py $(wildcard $(foreach each,$(CHAPTE
 TIMED  := $(BIN)/python -m tests.seconds
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 NOTES  := build/seconds
+# The newest Python here that TensorFlow has wheels for; to choose: make newest NEWEST=python3.13
+NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print("python3.$(each)")' 2> /dev/null)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint harness soak nbgrader notebooks image constraints badge clean
+.PHONY: help demo lab test lint harness soak nbgrader newest notebooks image constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +60,12 @@ notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the 
 image: $(VENV)/learner.stamp ## Build the image for "grader grade --isolation docker" (or podman)
 	$(BIN)/python -m grader.container
 
+newest: ## Exercises and notebooks with the newest of everything that requirements.txt allows
+	rm -rf build/newest && $(NEWEST) -m venv build/newest
+	build/newest/bin/python -m pip --disable-pip-version-check install -e '.[grader,dev]'
+	build/newest/bin/grader verify $(CHAPTERS)
+	build/newest/bin/python -m tests.notebooks $(CHAPTERS)
+
 badge: $(VENV)/maintainer.stamp ## Follow a change of [project.urls] Repository: README, docs, notebooks
 	REPOSITORY=$$(sed -n 's|^Repository = "https://github.com/\(.*\)"|\1|p' pyproject.toml) \
 	  perl -pi -e 's{(github\.com/|google\.com/github/)[\w.-]+/[\w.-]+}{$$1$$ENV{REPOSITORY}}g' \
@@ -69,7 +77,8 @@ constraints: ## Resolve requirements.txt and the extras anew, and pin what comes
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/pip --disable-pip-version-check install '.[grader,dev]'
-	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --all --exclude pip --exclude deep-learning-day4; } > build/constraints.txt
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/pip freeze --all --exclude pip --exclude deep-learning-day4; } \
+	  | sed 's/^\(opencv-python\)-headless\(==.*\)/\1\2\n&/' > build/constraints.txt  # two names of one release
 	mv build/constraints.txt constraints.txt
 	rm -rf build/constraints
 

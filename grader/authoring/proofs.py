@@ -16,7 +16,10 @@ from grader.learner.notebook import probes_of
 from grader.messages import language, set_language
 from grader.sandbox.limits import Isolation
 
-_ONE_THREAD = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3"} | dict.fromkeys(
+    ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+)
+"""What each of several processes is to keep to: one core, and no chatter."""
 
 
 KINDS = ("reference", "template", "alternatives", "mistakes", "guesses")
@@ -157,8 +160,8 @@ def _in_turn(schedule: _Schedule, isolation: Isolation, seeds: int) -> Iterator[
 
 def _side_by_side(schedule: _Schedule, isolation: Isolation, seeds: int, jobs: int) -> Iterator[Proof]:
     """Gives each of some forked processes its next part; this one runs no TensorFlow operation."""
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     for chapter in schedule.chapters.values():
         probes_of(chapter)
     slots = dict[Connection, _Slot]()
