@@ -196,7 +196,7 @@ class _Plain:
 
     def _numpy(self, value: Any, depth: int) -> Any:
         """Converts a NumPy scalar to Python's, a tensor to an array."""
-        array = np.asarray(value if isinstance(value, np.generic) else value.numpy())
+        array = _real(np.asarray(value if isinstance(value, np.generic) else value.numpy()))
         if isinstance(value, np.generic) and array.dtype.kind not in "biufU":
             return self._keep(value)
         plain = self._array(array, depth)
@@ -204,6 +204,7 @@ class _Plain:
 
     def _array(self, array: npt.NDArray[Any], depth: int) -> Any:
         """Returns an array that may be sent; one of texts or objects becomes nested lists."""
+        array = _real(array)
         if array.dtype.kind in "OU":
             return self.convert(array.tolist(), depth + 1)
         if array.dtype.name == "bfloat16":
@@ -211,6 +212,11 @@ class _Plain:
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             return array.astype("float64")
         return array if array.dtype.kind in "biuf" else self._keep(array)
+
+
+def _real(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Returns complex numbers that are real as real ones: NumPy 2.5's ``eig`` always gives complex ones."""
+    return array.real if array.dtype.kind == "c" and not array.imag.any() else array
 
 
 _LIMIT_OF_ERRNO = {

@@ -88,6 +88,12 @@ def test_results_become_plain_data(result: Any, plain: Any) -> None:
     assert type(converted) is type(plain)
 
 
+@pytest.mark.parametrize(("result", "sent"), [(np.complex128(2.0), 2.0), (np.complex128(2 + 1j), None)])
+def test_complex_number_is_sent_where_it_is_real(result: Any, sent: float | None) -> None:
+    reply = ask({"f": lambda: result}, "call", "f")
+    assert (reply["result"] == sent) == (sent is not None)
+
+
 @pytest.mark.parametrize(
     ("result", "dtype"),
     [
@@ -96,6 +102,8 @@ def test_results_become_plain_data(result: Any, plain: Any) -> None:
         (Tensor(np.array([[1, 2]], "float16")), "float16"),
         (np.array([[1, 2]], "longdouble"), "float64"),
         (np.array([[1, 2]], ml_dtypes.bfloat16), "float32"),
+        (np.array([[1, 2]], "complex64"), "float32"),
+        (Tensor(np.array([[1, 2]], "complex128")), "float64"),
     ],
 )
 def test_arrays_and_tensors_become_plain_arrays(result: Any, dtype: str) -> None:
