@@ -102,6 +102,7 @@ class Exercise:
         check: The visible check.
         hints: From a nudge to almost the answer, in Japanese.
         time_limit: Seconds for the answer and all its checks.
+        may_change_arguments: Whether the answer may change what it is given in place, as its text says.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Exercise:
     check: Check
     hints: tuple[str, ...] = ()
     time_limit: float = 30.0
+    may_change_arguments: bool = False
 
 
 @dataclass(frozen=True)

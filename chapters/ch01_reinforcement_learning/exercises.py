@@ -818,6 +818,7 @@ def epsilon_greedy(action_values, epsilon):
         title="Q 学習の更新",
         points=1,
         symbols=("q_learning_update",),
+        may_change_arguments=True,
         template='''import numpy as np
 
 def q_learning_update(q, state, action, reward, next_state, terminated, alpha, gamma):
@@ -836,6 +837,7 @@ def q_learning_update(q, state, action, reward, next_state, terminated, alpha, g
         title="SARSA の更新",
         points=1,
         symbols=("sarsa_update",),
+        may_change_arguments=True,
         template='''import numpy as np
 
 def sarsa_update(q, state, action, reward, next_state, next_action, terminated, alpha, gamma):

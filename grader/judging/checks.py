@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from grader.compare import Finding, comparisons_held
 from grader.exercise import Check, Exercise, Key, Status
 from grader.messages import _
-from grader.protocol.exchange import AnswerFault, ProtocolAnswer, not_attempted_reason, one_line
+from grader.protocol.exchange import (
+    AnswerFault,
+    ProtocolAnswer,
+    changed_reason,
+    not_attempted_reason,
+    one_line,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -57,9 +63,13 @@ def judge_exercise(
         checks["hidden"] = key.hidden
     for name, check in checks.items():
         answer.begin(exercise.id, name)
-        verdict = replace(_run_check(check, answer), check=name)
+        verdict = _run_check(check, answer)
+        if verdict.status is Status.PASSED and answer.changed and not exercise.may_change_arguments:
+            verdict = Verdict(Status.WRONG_VALUE, changed_reason(answer.changed))
+        verdict = replace(verdict, check=name)
         if verdict.status is not Status.PASSED:
-            return _hiding(verdict, sentences) if name == "hidden" else verdict
+            harmless = {*sentences, changed_reason(answer.changed)}
+            return _hiding(verdict, harmless) if name == "hidden" else verdict
     return verdict
 
 

@@ -3,14 +3,15 @@
 A request is a dict with ``op`` (``call``, ``value`` or ``probe``), ``name``, ``args`` and ``kwargs``. A reply
 is a dict with one key: ``result``; ``missing`` (the symbol is not defined, is ``None``, or raised
 ``NotImplementedError``); ``raised`` (a :class:`Failure`); ``refused`` (the result is not plain data); or
-``misused`` (the check asked for something that does not exist; believed in the notebook alone).
+``misused`` (the check asked for something that does not exist; believed in the notebook alone). Beside a
+``result``, ``changed`` says which argument a call has changed in place.
 """
 
 from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,6 +101,8 @@ class ProtocolAnswer:
 
     Attributes:
         rng: Source of the inputs of the check that runs.
+        changed: The first argument that a call of this check changed in place: its number, from 1, or its
+            keyword; empty for none.
         trusted: Whether the other side is believed when it says that the check asked for something that does
             not exist. A learner's process is not: it could say so to have a wrong answer excused.
     """
@@ -116,6 +119,7 @@ class ProtocolAnswer:
         self._exchange = exchange
         self._seed = secrets.randbits(128) if seed is None else seed
         self.rng = np.random.default_rng(self._seed)
+        self.changed = ""
 
     def begin(self, exercise_id: str, check: str) -> None:
         """Gives a check its own random stream.
@@ -126,6 +130,7 @@ class ProtocolAnswer:
         """
         names = [zlib.crc32(name.encode()) for name in (exercise_id, check)]
         self.rng = np.random.default_rng([self._seed, *names])
+        self.changed = ""
 
     def call(self, symbol: str, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the learner's function; see :meth:`grader.exercise.Answer.call`."""
@@ -145,6 +150,7 @@ class ProtocolAnswer:
             reply = wire.decode(self._exchange(request))
             if self.trusted and isinstance(reply, dict) and "misused" in reply:
                 raise LookupError(reply["misused"])
+            self.changed = self.changed or _changed_argument(reply, args, kwargs)
             return _result(reply)
         except wire.WireError as error:
             raise AnswerFault(Status.REFUSED, refused_reason(str(error))) from error
@@ -189,6 +195,18 @@ def limit_reason(limit: str) -> str:
     return _("Your code went beyond what an exercise may use: {limit}. Use less of it.").format(limit=limit)
 
 
+def changed_reason(argument: str) -> str:
+    """Tells the learner that a function changed what it was given.
+
+    Args:
+        argument: The argument's number, from 1, or its keyword.
+    """
+    return _(
+        "Your function changes its argument ({argument}) in place. Leave what it is given as it is: copy it, "
+        "or compute something new."
+    ).format(argument=argument)
+
+
 def refused_reason(problem: str) -> str:
     """Tells the learner that a result cannot be judged."""
     return _("Your result cannot be judged: {problem}.").format(problem=problem)
@@ -200,9 +218,17 @@ def one_line(text: str, limit: int = MAX_REASON) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def _changed_argument(reply: Any, args: Collection[Any], kwargs: Mapping[str, Any]) -> str:
+    """Returns which argument the other side says that a call changed: one that there is, and nothing else."""
+    changed = reply.get("changed", "") if isinstance(reply, dict) else ""
+    if not isinstance(changed, str) or changed not in ("", *map(str, range(1, len(args) + 1)), *kwargs):
+        raise malformed()
+    return changed
+
+
 def _result(reply: Any) -> Any:
     match list(reply.items()) if isinstance(reply, dict) else None:
-        case [("result", result)]:
+        case [("result", result)] | [("result", result), ("changed", _)]:
             return result
         case [("missing", str())]:
             raise AnswerFault(Status.NOT_ATTEMPTED, not_attempted_reason())

@@ -72,6 +72,7 @@ def checks_digest(chapter: Chapter, exercise_id: str) -> str:
             exercise.points,
             exercise.symbols,
             exercise.time_limit,
+            exercise.may_change_arguments,
             exercise.hints[:1],
         ],
         mistakes,

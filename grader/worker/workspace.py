@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 import linecache
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -102,7 +103,10 @@ class Workspace:
         try:
             function = self._function(request["op"], request["name"])
             args, kwargs = self._revived(request["args"]), self._revived(request["kwargs"])
-            return wire.encode({"result": self._plain(function(*args, **kwargs))})
+            reply = {"result": self._plain(function(*args, **kwargs))}
+            if request["op"] == "call" and (changed := _changed(wire.decode(payload), args, kwargs)):
+                reply["changed"] = changed
+            return wire.encode(reply)
         except (Missing, NotImplementedError):
             return wire.encode({"missing": request["name"]})
         except wire.WireError as error:
@@ -150,6 +154,29 @@ class Workspace:
         self._objects.append(value)
         names = [one_line(cls.__name__, 100) for cls in type(value).__mro__]
         return Handle(len(self._objects) - 1, tuple(names[: wire.MAX_HANDLE_CLASSES]))
+
+
+def _changed(request: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Names the first argument that is no longer what was sent: by number, from 1, or by keyword."""
+    numbered = enumerate(zip(request["args"], args, strict=True), 1)
+    named = ((name, (value, kwargs[name])) for name, value in request["kwargs"].items())
+    pairs = itertools.chain(numbered, named)
+    return next((str(which) for which, (sent, now) in pairs if not _is_same(sent, now)), "")
+
+
+def _is_same(sent: Any, now: Any) -> bool:
+    """Tells whether plain data is what was sent; an object behind a handle may change."""
+    if isinstance(sent, Handle):
+        return True
+    if type(sent) is not type(now):
+        return False
+    if isinstance(sent, np.ndarray):
+        return (sent.dtype, sent.shape, sent.tobytes()) == (now.dtype, now.shape, now.tobytes())
+    if isinstance(sent, dict):
+        return sent.keys() == now.keys() and all(_is_same(sent[key], now[key]) for key in sent)
+    if isinstance(sent, (list, tuple)):
+        return len(sent) == len(now) and all(map(_is_same, sent, now))
+    return bool(sent == now or now != now)  # or NaN
 
 
 class _Plain:

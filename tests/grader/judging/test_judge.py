@@ -1,3 +1,5 @@
+import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -11,11 +13,12 @@ import pytest
 
 from grader import compare, messages
 from grader.course.chapters import Chapter
-from grader.exercise import Answer, Check, Exercise, Key, Status
+from grader.exercise import Answer, Check, Exercise, Handle, Key, Status
 from grader.judging.checks import Verdict, judge_exercise
 from grader.judging.judge import Judge
 from grader.judging.results import ExerciseResult
 from grader.learner.local import LocalAnswer
+from grader.protocol.exchange import changed_reason
 from grader.sandbox.limits import Isolation, Limits
 from grader.sandbox.staging import bubblewrap_available
 from tests.grader.engine_course import code, keras_chapter, toy_chapter
@@ -403,7 +406,86 @@ def test_arguments_are_copies() -> None:
         x[:] = 0
         return x
 
-    assert judge_exercise(LocalAnswer({"spoil": spoil}), _exercise(check)).status is Status.PASSED
+    verdict = judge_exercise(LocalAnswer({"spoil": spoil}), _exercise(check))
+    assert verdict.status is Status.WRONG_VALUE
+    assert verdict.reason == changed_reason("1")
+
+
+def _doubled(x: Any) -> Any:
+    return 2 * x
+
+
+def _sorted_in_place(values: Any) -> Any:
+    values.sort()
+    return values[0]
+
+
+def _added_to(table: Any) -> Any:
+    table["new"] = 1
+    return len(table) - 1
+
+
+def _nested(pair: Any) -> Any:
+    pair[0][1][0, 0] += 1
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "changed"),
+    [
+        (_doubled, (np.ones(2),), {}, ""),
+        (_sorted_in_place, ([3, 1],), {}, "1"),
+        (_sorted_in_place, ([1, 3],), {}, ""),
+        (_sorted_in_place, (np.array([3.0, np.nan]),), {}, ""),
+        (_sorted_in_place, ([3.0, math.nan],), {}, ""),
+        (_added_to, (), {"table": {"old": 1}}, "table"),
+        (_nested, (([1, np.eye(2)],),), {}, "1"),
+        (lambda x, y: y.fill(2), (1, np.ones(1)), {}, "2"),
+        (lambda x: x.clear(), ({1: 2},), {}, "1"),
+        (lambda x: setattr(x, "shape", (1, 4)), (np.ones((2, 2)),), {}, "1"),
+        (lambda model: model.update(fitted=True), (Handle(0),), {}, ""),
+    ],
+)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_argument_changed_in_place_is_told(
+    function: Any, args: Any, kwargs: Any, changed: str, hidden: bool
+) -> None:
+    def use(answer: Answer) -> None:
+        given = [answer.call("model") if isinstance(each, Handle) else each for each in args]
+        answer.call("f", *given, **kwargs)
+        compare.expect(True, "")
+
+    def look(_answer: Answer) -> None:
+        compare.expect(True, "")
+
+    answer = LocalAnswer({"f": function, "model": Fitted})
+    exercise, key = _exercise(look if hidden else use), Key(reference="", hidden=use)
+    verdict = judge_exercise(answer, exercise, key if hidden else None)
+    assert (verdict.status is Status.PASSED) == (not changed)
+    assert verdict.reason == (changed_reason(changed) if changed else "")
+
+
+class Fitted:
+    """Stays behind a handle, and may change."""
+
+    def update(self, *, fitted: bool) -> None:
+        self.fitted = fitted
+
+
+def test_argument_may_change_where_the_exercise_says_so() -> None:
+    def check(answer: Answer) -> None:
+        compare.expect_equal(answer.call("f", [2, 1]), 1, "f")
+
+    exercise = dataclasses.replace(_exercise(check), may_change_arguments=True)
+    assert judge_exercise(LocalAnswer({"f": _sorted_in_place}), exercise).status is Status.PASSED
+
+
+def test_known_mistake_comes_before_a_changed_argument() -> None:
+    def check(answer: Answer) -> None:
+        compare.expect_equal(answer.call("f", [2, 1]), [1, 2], "f", known={"逆順です。": [2, 1]})
+
+    verdict = judge_exercise(LocalAnswer({"f": lambda x: x.sort(reverse=True) or x}), _exercise(check))
+    assert verdict.reason == "逆順です。"
 
 
 def test_folders_of_killed_graders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

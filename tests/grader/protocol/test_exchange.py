@@ -58,6 +58,23 @@ def test_every_reply_but_a_result_is_a_fault(reply: Any, status: Status) -> None
     assert caught.value.reason
 
 
+@pytest.mark.parametrize("changed", ["0", "2", "y", "the hidden input is 0.5", 1, None, ["1"]])
+def test_only_an_argument_that_was_sent_can_be_said_to_have_changed(changed: Any) -> None:
+    answer = answer_that_replies({"result": 1, "changed": changed})
+    with pytest.raises(AnswerFault) as caught:
+        answer.call("f", 0.5, x=1)
+    assert (caught.value.status, answer.changed) == (Status.REFUSED, "")
+
+
+@pytest.mark.parametrize("changed", ["1", "x"])
+def test_first_argument_that_changed_is_kept_until_the_next_check(changed: str) -> None:
+    answer = answer_that_replies({"result": 1, "changed": changed})
+    assert answer.call("f", 0.5, x=1) == 1
+    assert answer.changed == changed
+    answer.begin("ch98.x", "hidden")
+    assert answer.changed == ""
+
+
 def test_reply_that_is_no_payload_is_refused() -> None:
     with pytest.raises(AnswerFault) as caught:
         ProtocolAnswer(lambda _request: b"garbage").call("f")
