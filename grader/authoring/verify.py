@@ -27,7 +27,9 @@ from grader.sandbox.limits import Isolation
 from grader.worker.workspace import run_cells
 
 SEED = 20240501
-SEEDS = 3
+SEEDS = 10
+SLOW = 30.0
+"""Seconds of time limit above which an answer trains, and right answers are judged under fewer seeds."""
 _GUESSED_WITH = 7
 _ONLY_SEEN_FROM_OUTSIDE = {Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.WORKER_DIED}
 
@@ -119,11 +121,12 @@ class Verifier:
         Args:
             chapter: The chapter, with its answers.
             isolation: Where the grader's verdict is made.
-            seeds: Under how many seeds right answers are judged beside the grader's.
+            seeds: Under how many seeds right answers are judged: the grader's own and 1, 2, …; under a tenth,
+                but 3 at least, where an exercise's time limit says that it is slow.
         """
         self.chapter = chapter
         self._judge = Judge(chapter, isolation=isolation, seed=SEED)
-        self._seeds = range(seeds)
+        self._seeds = seeds
 
     def __enter__(self) -> Self:
         """Prepares the sandbox.
@@ -155,16 +158,17 @@ class Verifier:
         proof = Proof(part)
         started = time.monotonic()
         exercise, key = self.chapter.exercises[part.exercise], (self.chapter.keys or {})[part.exercise]
+        seeds = self._seeds if exercise.time_limit <= SLOW else min(self._seeds, max(self._seeds // 10, 3))
         match part.kind:
             case "reference":
-                self._prove_code(proof, exercise, key.reference, _passes, self._seeds)
+                self._prove_code(proof, exercise, key.reference, _passes, range(1, seeds))
             case "template":
                 self._prove_code(proof, exercise, exercise.template, _is_not_attempted, ())
             case "alternatives":
-                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, self._seeds)
+                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, range(1, seeds))
             case "mistakes":
                 mistake = key.mistakes[part.label]
-                seed = [*key.mistakes].index(part.label)
+                seed = 1 + [*key.mistakes].index(part.label)
                 self._prove_code(proof, exercise, mistake.code, _fails_as(mistake, key), [seed])
             case _guesses:
                 self._prove_guesses(proof, exercise, key)
@@ -174,7 +178,7 @@ class Verifier:
     def _prove_code(
         self, proof: Proof, exercise: Exercise, answer: str, expected: Expectation, seeds: Iterable[int]
     ) -> None:
-        """Judges one code in the sandbox and as a notebook would; here under further seeds too."""
+        """Judges one code in the sandbox and as a notebook would; as the latter under further seeds too."""
         code = self._code(exercise, answer)
         (result,) = self._judge.grade({exercise.id: code}, [exercise.id])
         problems = [expected(result)]

@@ -41,7 +41,9 @@ from grader.sandbox.staging import require
 @app.command(help=_("Prove every exercise: right answers pass, known mistakes fail for their own reason."))
 def verify(
     chapters: ChaptersArgument = None,
-    seeds: Annotated[int, typer.Option(min=1, help=_("Under how many further seeds."))] = SEEDS,
+    seeds: Annotated[
+        int, typer.Option(min=1, help=_("Seeds for right answers; a tenth where they train."))
+    ] = SEEDS,
     jobs: JobsOption = None,
     isolation: Annotated[Isolation | None, typer.Option(help=_("Default: the best that works here."))] = None,
     table: Annotated[
@@ -68,7 +70,7 @@ def verify_all(
     Args:
         chapters: The chapters.
         isolation: Where the grader's verdicts are made.
-        seeds: Under how many seeds right answers are judged beside the grader's.
+        seeds: Under how many seeds right answers are judged.
         jobs: How many exercises at a time; by default one per processor core.
         table: File for the rows as JSON.
     """
