@@ -45,7 +45,9 @@ VOCABULARY = 8000
 STAGES = ((32, 128, 0.75), (128, 32, 0.25))
 """Pieces of a row, rows of a batch and share of the steps: what is near is learnt sooner from short rows."""
 LENGTH = max(length for length, _batch, _share in STAGES)
+LAYERS, HEADS, WIDTH, HIDDEN = 4, 4, 128, 512
 HELD_OUT = 0.05
+TEST_BATCHES = 60
 SENTENCE_END = re.compile(r"(?<=[。！？])(?![」』）。！？])|\n+")
 
 
@@ -180,7 +182,7 @@ def compile_for(model: keras.Model, steps: int, rate: float) -> None:
 
 def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordPiece) -> dict[str, float]:
     """Measures both tasks on the works kept for the test, beside guessing by frequency alone."""
-    data = Pairs(test, tokenizer, LENGTH, 32, 60, seed=1)
+    data = Pairs(test, tokenizer, LENGTH, 32, TEST_BATCHES, seed=1)
     measured = model.evaluate(data, return_dict=True, verbose=0)
     counts = np.bincount(np.concatenate(training.sentences), minlength=len(tokenizer.vocabulary))
     share = (counts + 1) / (counts + 1).sum()
@@ -221,7 +223,7 @@ def main() -> dict[str, float]:
     test = encode([works[name] for name in held_out], tokenizer)
     print(f"{len(learnt)} + {len(held_out)} works, {len(training):,} + {len(test):,} pieces", flush=True)
 
-    config = BertConfig(len(tokenizer.vocabulary), 4, 4, 128, 512, LENGTH, dropout=0.0)
+    config = BertConfig(len(tokenizer.vocabulary), LAYERS, HEADS, WIDTH, HIDDEN, LENGTH, dropout=0.0)
     model = train(training, tokenizer, config, chosen)
     measured = measure(model, test, training, tokenizer)
     print(measured)

@@ -99,12 +99,12 @@ class Workspace:
         Returns:
             The reply.
         """
-        request = wire.decode(payload)
+        request, sent = wire.decode(payload), wire.decode(payload)
         try:
             function = self._function(request["op"], request["name"])
             args, kwargs = self._revived(request["args"]), self._revived(request["kwargs"])
             reply = {"result": self._plain(function(*args, **kwargs))}
-            if request["op"] == "call" and (changed := _changed(wire.decode(payload), args, kwargs)):
+            if request["op"] == "call" and (changed := _changed(sent, args, kwargs)):
                 reply["changed"] = changed
             return wire.encode(reply)
         except (Missing, NotImplementedError):
@@ -156,12 +156,12 @@ class Workspace:
         return Handle(len(self._objects) - 1, tuple(names[: wire.MAX_HANDLE_CLASSES]))
 
 
-def _changed(request: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def _changed(sent: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Names the first argument that is no longer what was sent: by number, from 1, or by keyword."""
-    numbered = enumerate(zip(request["args"], args, strict=True), 1)
-    named = ((name, (value, kwargs[name])) for name, value in request["kwargs"].items())
+    numbered = enumerate(zip(sent["args"], args, strict=True), 1)
+    named = ((name, (value, kwargs[name])) for name, value in sent["kwargs"].items())
     pairs = itertools.chain(numbered, named)
-    return next((str(which) for which, (sent, now) in pairs if not _is_same(sent, now)), "")
+    return next((str(which) for which, (before, now) in pairs if not _is_same(before, now)), "")
 
 
 def _is_same(sent: Any, now: Any) -> bool:

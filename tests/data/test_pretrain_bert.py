@@ -84,7 +84,9 @@ def test_pretraining_learns_and_writes_what_loads_and_goes_on_from(
     archive_of(tmp_path / "aozora.tar.xz", {f"work{n}": MODERN * 40 for n in range(20)})
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     stages = ((16, 16, 0.5), (32, 8, 0.5))
-    for name, value in (("VOCABULARY", 120), ("STAGES", stages), ("LENGTH", 32)):
+    small = {"VOCABULARY": 120, "STAGES": stages, "LENGTH": 32}
+    small |= {"LAYERS": 2, "HEADS": 2, "WIDTH": 32, "HIDDEN": 64, "TEST_BATCHES": 6}
+    for name, value in small.items():
         monkeypatch.setattr(pretrain, name, value)
     arguments = ["--steps", "60", "--epochs", "2", "--rate", "2e-3", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["pretrain_bert.py", *arguments])
