@@ -16,7 +16,7 @@ NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print(
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint harness soak nbgrader newest notebooks image constraints badge clean
+.PHONY: help demo lab test lint harness soak nbgrader newest notebooks image containers constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -59,6 +59,9 @@ notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the 
 
 image: $(VENV)/learner.stamp ## Build the image for "grader grade --isolation docker" (or podman)
 	$(BIN)/python -m grader.container
+
+containers: $(VENV)/maintainer.stamp ## Build the image from nothing, grade attacks and samples in it (Debian, as root)
+	$(BIN)/python -m tests.containers $(if $(BASE),--base $(BASE))
 
 newest: ## Exercises and notebooks with the newest of everything that requirements.txt allows
 	rm -rf build/newest && $(NEWEST) -m venv build/newest

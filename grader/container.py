@@ -1,4 +1,4 @@
-"""``python -m grader.container [docker|podman]`` builds the image for grading in containers."""
+"""``python -m grader.container [docker|podman] [--base IMAGE]`` builds the image for grading."""
 
 from grader.sandbox.container import main
 

@@ -4,7 +4,7 @@ The image holds packages alone (``Containerfile``). What a worker needs of the c
 when it starts, over its standard input, so nothing of this machine is shared with it. After that, standard
 input and output carry the worker's sockets (:mod:`grader.worker.bridge`, :mod:`grader.protocol.multiplex`).
 
-    python -m grader.container [docker|podman]
+    python -m grader.container [docker|podman] [--base IMAGE]
 
 builds the image. Nothing here needs more than Python has on Windows.
 """
@@ -104,17 +104,19 @@ def problem(engine: str) -> str:
     return ""
 
 
-def build(engine: str) -> int:
+def build(engine: str, base: str | None = None) -> int:
     """Builds the image.
 
     Args:
         engine: One of :data:`ENGINES`.
+        base: The image with Python to build on; ``None`` for the one that the recipe names.
 
     Returns:
         The exit code of the engine.
     """
     recipe = COURSE / _RECIPE[0]
-    command = [engine, "build", "--file", str(recipe), "--tag", image(), str(COURSE)]
+    arguments = [f"--build-arg=BASE={base}"] if base else []
+    command = [engine, "build", "--file", str(recipe), "--tag", image(), *arguments, str(COURSE)]
     return subprocess.run(command, check=False).returncode
 
 
@@ -197,7 +199,7 @@ class ContainerWorker:
         control: The judge's end of the worker's socket.
     """
 
-    def __init__(self, engine: str, command: list[str], name: str, course: bytes) -> None:
+    def __init__(self, engine: str, command: list[str], name: str, course: bytes, folder: Path) -> None:
         """Starts the container.
 
         Args:
@@ -205,6 +207,7 @@ class ContainerWorker:
             command: What :func:`command` gave.
             name: What the container is called.
             course: What :func:`pack` gave.
+            folder: Where the engine's client runs: Podman's leaves a file there when memory runs out.
         """
         self._engine, self._name = engine, name
         self._log: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
@@ -213,6 +216,7 @@ class ContainerWorker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            cwd=folder,
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -292,8 +296,9 @@ def main() -> None:
     """Builds the image with the engine that is named, or with the one that is there."""
     parser = argparse.ArgumentParser(prog="python -m grader.container", description="Builds the image.")
     parser.add_argument("engine", nargs="?", choices=ENGINES, help="default: the one that is installed")
-    engine = parser.parse_args().engine or next(filter(shutil.which, ENGINES), "docker")
-    sys.exit(build(engine))
+    parser.add_argument("--base", help="an image with Python 3.11 or newer and pip, instead of the recipe's")
+    arguments = parser.parse_args()
+    sys.exit(build(arguments.engine or next(filter(shutil.which, ENGINES), "docker"), arguments.base))
 
 
 if __name__ == "__main__":

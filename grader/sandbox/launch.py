@@ -55,7 +55,7 @@ def launch(sandbox: Sandbox, arguments: Sequence[str], limits: Limits) -> Worker
         engine, environment = sandbox.isolation, sandbox.environment()
         command = container.command(engine, name, limits, environment, arguments)
         course = container.pack(sandbox.staged, sandbox.linked)
-        return container.ContainerWorker(engine, command, name, course)
+        return container.ContainerWorker(engine, command, name, course, sandbox.home)
     return LocalWorker(sandbox, arguments)
 
 

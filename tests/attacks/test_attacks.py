@@ -1,4 +1,7 @@
-"""Grades every attack: none gains a point, harms another submission, tells a secret or leaves a trace."""
+"""Grades every attack: none gains a point, harms another submission, tells a secret or leaves a trace.
+
+With ``COURSE_ISOLATION=podman`` (or ``docker``) in the environment, in a real container, not in bubblewrap.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -27,8 +30,8 @@ from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.protocol.exchange import MAX_REASON, ProtocolAnswer
 from grader.reading.submission import answers_of
 from grader.records.batch import Grading, Slot
-from grader.sandbox.limits import Limits
-from grader.sandbox.staging import bubblewrap_available
+from grader.sandbox.limits import Isolation, Limits
+from grader.sandbox.staging import bubblewrap_available, require
 from tests.attacks.attacks import (
     CORPUS,
     KINDS,
@@ -46,12 +49,28 @@ COURSE = Path(__file__).resolve().parents[2]
 FOLDERS = ["chapters", "course_utils", "data", "grader", "tests/attacks/target"]
 SEED, OTHER_SEED = 2024, 1989
 LIMITS = Limits(memory=2**30)
+ISOLATION = cast(Isolation, os.environ.get("COURSE_ISOLATION", "bubblewrap"))
 READING_SECONDS = 10.0
 """Processor time that a submission may cost the grader itself, beside what its exercises take."""
 EVERY = 10
 """How many attacks lie between two gradings of all right answers; after each attack one is graded."""
 
-CORPUS_ATTACKS = load_corpus()
+IN_A_CONTAINER: dict[str, tuple[str, ...]] = {
+    "covers_unmounted_in_a_new_namespace": ("raised",),  # of the container's /proc/1 its root is not readable
+    "many_tiny_files": ("wrong value",),  # memory alone bounds the number of files
+    "stopped_by_itself": ("time limit",),  # what is not the first process of a namespace can be stopped
+}
+"""Other statuses that are right where a container isolates: attacks that fail there in another way."""
+
+
+def here(attack: Attack) -> Attack:
+    """Returns an attack with the statuses that are right under this isolation."""
+    if ISOLATION == "bubblewrap" or attack.name not in IN_A_CONTAINER:
+        return attack
+    return dataclasses.replace(attack, expect=dict.fromkeys(attack.expect, IN_A_CONTAINER[attack.name]))
+
+
+CORPUS_ATTACKS = [*map(here, load_corpus())]
 ATTACKS = [*CORPUS_ATTACKS, *MADE_ON_THE_SPOT]
 BOMBS = (
     "fork_bomb",
@@ -254,8 +273,9 @@ def target() -> Chapter:
 @pytest.fixture(scope="module")
 def sandbox() -> None:
     """Skips what runs attacks on a machine that cannot hold them."""
-    if sys.platform != "linux" or not bubblewrap_available():
+    if sys.platform != "linux" or (ISOLATION == "bubblewrap" and not bubblewrap_available()):
         pytest.skip("attacks run in the sandbox alone, and bubblewrap (bwrap) does not work on this machine")
+    require(ISOLATION)
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +285,7 @@ def examiner(target: Chapter, tmp_path_factory: pytest.TempPathFactory, sandbox:
     one = {"ch90.collatz_steps": right["ch90.collatz_steps"]}
     honest = write(folder / "one_right.ipynb", notebook(*answers_of(target, one)))
     all_right = write(folder / "all_right.ipynb", notebook(*answers_of(target, right)))
-    grading = Grading([target], "bubblewrap", SEED, limits=LIMITS)
+    grading = Grading([target], ISOLATION, SEED, limits=LIMITS)
     colleague = Colleague()
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -295,7 +315,7 @@ def test_right_answers_earn_full_marks_after_all_attacks(examiner: Examiner) -> 
 def test_learner_is_told_the_same_whatever_the_hidden_inputs_are(target: Chapter, examiner: Examiner) -> None:
     other_hidden = hidden_numbers(target, OTHER_SEED)
     assert len({*other_hidden} & {*examiner.hidden}) < len(other_hidden) / 10
-    other = Grading([target], "bubblewrap", OTHER_SEED, limits=LIMITS)
+    other = Grading([target], ISOLATION, OTHER_SEED, limits=LIMITS)
     with Slot(other) as other_slot:
         for attack in LEAKS:
             path = attack.file(CORPUS)
@@ -315,7 +335,7 @@ def test_attacks_on_resources_leave_other_slots_alone(target: Chapter, examiner:
     mixed: dict[str, Path] = {}
     for name in BOMBS:
         mixed |= {name: CORPUS / f"{name}.ipynb", f"honest beside {name}": examiner.honest}
-    grading = Grading([target], "bubblewrap", SEED, limits=LIMITS)
+    grading = Grading([target], ISOLATION, SEED, limits=LIMITS)
     scores = {result.submission: result.score for result in grading.grade_all(mixed, jobs=2)}
     assert scores == {name: 3 if name.startswith("honest") else 0 for name in mixed}
 

@@ -147,6 +147,10 @@ class TestOverTheStreamsOfAStandIn:
         assert not [*(tmp_path / "temporary").iterdir()]
         assert not [line for line in engine.read_text("utf-8").splitlines() if line.startswith("rm ")]
 
+    def test_client_runs_where_what_it_leaves_is_removed(self, judge: Judge) -> None:
+        folder = Path(f"/proc/{client_of(judge).pid}/cwd").resolve()
+        assert folder == judge._sandbox.home.resolve() != Path.cwd()
+
     def test_worker_that_does_not_start_says_why(
         self, engine: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -281,16 +285,19 @@ def test_image_changes_its_name_with_what_it_is_made_of(
     assert container.image().startswith("deep-learning-day4-grader:")
 
 
-def test_image_is_built_with_the_engine_that_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("arguments", "told"), [([], ""), (["podman", "--base", "debian:12"], "--build-arg=BASE=debian:12 ")]
+)
+def test_image_is_built_with_the_engine_that_is_there_on_the_base_that_is_named(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = write_engine(tmp_path / "bin", "podman", build=3)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(sys, "argv", ["container"])
+    monkeypatch.setattr(sys, "argv", ["container", *arguments])
     with pytest.raises(SystemExit, match="3"):
         container.main()
     recipe = COURSE / "grader" / "sandbox" / "Containerfile"
-    assert log.read_text("utf-8") == f"build --file {recipe} --tag {container.image()} {COURSE}\n"
+    assert log.read_text("utf-8") == f"build --file {recipe} --tag {container.image()} {told}{COURSE}\n"
 
 
 def instructions() -> list[tuple[str, list[str]]]:
@@ -302,11 +309,12 @@ def instructions() -> list[tuple[str, list[str]]]:
 
 def test_image_is_made_of_packages_alone() -> None:
     recipe = instructions()
-    assert [name for name, _words in recipe] == ["FROM", "COPY", "RUN"]
-    assert recipe[0][1][0].startswith("docker.io/library/python:3.11-slim-")
-    *copied, target = recipe[1][1]
+    assert [name for name, _words in recipe] == ["ARG", "FROM", "COPY", "RUN"]
+    assert recipe[0][1][0].startswith("BASE=docker.io/library/python:3.11-slim-")
+    assert recipe[1][1] == ["${BASE}"]
+    *copied, target = recipe[2][1]
     assert (copied, target) == (["requirements.txt", "constraints.txt"], "/build/")
-    run = " ".join(recipe[2][1])
+    run = " ".join(recipe[3][1])
     assert "-r /build/requirements.txt -c /build/constraints.txt" in run
     assert "--no-cache-dir" in run
 
