@@ -35,7 +35,7 @@ ROOMS = {
     "records": {"sandbox", "course", "reading", "judging"},
     "reports": {"judging"},
     "exchange": {"course", "judging", "reports"},
-    "authoring": {"worker", "sandbox", "course", "reading", "judging", "learner"},
+    "authoring": {"protocol", "worker", "sandbox", "course", "reading", "judging", "learner"},
     "cli": {"sandbox", "course", "judging", "records", "reports", "exchange", "authoring"},
 }
 OWN_PACKAGES = {"benchmarks", "chapters", "course_utils", "grader"}

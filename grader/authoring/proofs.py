@@ -64,7 +64,7 @@ def verify(
     Args:
         chapters: The chapters.
         isolation: Where the grader's verdicts are made.
-        seeds: Under how many seeds right answers are judged, as :class:`~grader.authoring.verify.Verifier` says.
+        seeds: Under how many seeds right answers are judged; see :class:`~grader.authoring.verify.Verifier`.
         jobs: How many parts at a time; more than one where processes can be forked.
 
     Yields:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from grader.authoring import guesses
+from grader.authoring import guesses, impostors
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Key, Mistake, Status
 from grader.judging.checks import Verdict, judge_exercise
@@ -22,9 +22,10 @@ from grader.judging.judge import Judge
 from grader.judging.results import ExerciseResult
 from grader.learner.local import LocalAnswer
 from grader.learner.notebook import probes_of
+from grader.protocol.exchange import ProtocolAnswer
 from grader.reading.submission import AnswerCode, answer_for
 from grader.sandbox.limits import Isolation
-from grader.worker.workspace import run_cells
+from grader.worker.workspace import Workspace, run_cells
 
 SEED = 20240501
 SEEDS = 10
@@ -218,9 +219,24 @@ class Verifier:
         for label, answer in guesses.constant_answers(exercise.symbols):
             verdict = self._judged_here(exercise, answer, _GUESSED_WITH, hidden=True)
             problems[label] = _fails_in("visible", verdict)
+        problems |= self._lied(exercise, key)
         found = {label: problem for label, problem in problems.items() if problem}
         proof.held = (len(problems) - len(found), len(problems))
         proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
+
+    def _lied(self, exercise: Exercise, key: Key) -> dict[str, str]:
+        """Judges workers whose claims agree with each other, where a check asks for claims."""
+        names, _failed = _names_after(self._code(exercise, key.reference))
+        workspace = Workspace(names, probes_of(self.chapter))
+        transcript = impostors.Transcript(workspace.answer)
+        with _silence():
+            judge_exercise(ProtocolAnswer(transcript.exchange, _GUESSED_WITH), exercise, key)
+            if not transcript.has_probes:
+                return {}
+            return {
+                label: _fails(judge_exercise(ProtocolAnswer(impostor.exchange, _GUESSED_WITH), exercise, key))
+                for label, impostor in impostors.impostors(transcript)
+            }
 
     def _code(self, exercise: Exercise, answer: str) -> AnswerCode:
         references = {name: key.reference for name, key in (self.chapter.keys or {}).items()}
@@ -274,11 +290,15 @@ def _fails_as(mistake: Mistake, key: Key) -> Expectation:
     return expected
 
 
-def _fails_in(check: str, verdict: Verdict) -> str:
+def _fails(verdict: Verdict) -> str:
     if verdict.status is Status.GRADER_FAULT:
         return f"must fail, but the check itself fails: {verdict.detail}"
-    if verdict.status is Status.PASSED:
-        return "must fail, but passes"
+    return "must fail, but passes" if verdict.status is Status.PASSED else ""
+
+
+def _fails_in(check: str, verdict: Verdict) -> str:
+    if problem := _fails(verdict):
+        return problem
     if verdict.check != check:
         return f"must fail in the {check} check, but fails in the {verdict.check} one: {verdict.detail}"
     return ""
