@@ -6,7 +6,7 @@ Each function returns quietly when the expectation holds and raises :class:`Find
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -157,8 +157,8 @@ def expect_close(
         name: What it is called in the message.
         rtol: Relative tolerance.
         atol: Absolute tolerance.
-        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here
-            tell nothing.
+        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here,
+            or that several mistakes give, tell nothing.
         show: Whether the message may show the first wrong number beside the right one.
 
     Raises:
@@ -170,11 +170,16 @@ def expect_close(
         _hold()
         return
     values = (_numbers(array), _numbers(right)) if show else (_numbers(array), "")
-    for reason, wrong in (known or {}).items():
-        if np.shape(wrong) != array.shape or np.allclose(wrong, right, rtol=rtol, atol=atol):
-            continue
-        if np.allclose(array, wrong, rtol=rtol, atol=atol):
-            raise Finding(Status.WRONG_VALUE, reason, *values)
+    same_shape = {reason: wrong for reason, wrong in (known or {}).items() if np.shape(wrong) == array.shape}
+    _tell_cause(
+        [
+            reason
+            for reason, wrong in same_shape.items()
+            if np.allclose(array, wrong, rtol=rtol, atol=atol)
+            and not np.allclose(wrong, right, rtol=rtol, atol=atol)
+        ],
+        values,
+    )
     if not np.isfinite(array).all():
         raise Finding(Status.WRONG_VALUE, _("{name} contains NaN or infinity.").format(name=name), *values)
     reason = _("{name} is off: its largest error is {error:.3g} (rtol {rtol:g}, atol {atol:g}).").format(
@@ -197,8 +202,8 @@ def expect_equal(
         actual: What the answer returned.
         expected: The right value: a bool, int, str, None, or lists, tuples and dicts of these.
         name: What it is called in the message.
-        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here
-            tell nothing.
+        known: Wrong values that a known mistake gives, by the reason to tell then. Those that are right here,
+            or that several mistakes give, tell nothing.
         show: Whether the message may show both values.
 
     Raises:
@@ -215,9 +220,9 @@ def expect_equal(
         _hold()
         return
     values = (_short(plain), _short(right)) if show else (_short(plain), "")
-    for reason, wrong in (known or {}).items():
-        if plain == _to_plain(wrong) != right:
-            raise Finding(Status.WRONG_VALUE, reason, *values)
+    _tell_cause(
+        [reason for reason, wrong in (known or {}).items() if plain == _to_plain(wrong) != right], values
+    )
     if type(plain) is not type(right):
         raise Finding(
             Status.WRONG_TYPE,
@@ -232,6 +237,16 @@ def expect_equal(
             actual=_short(plain), expected=_short(right)
         )
     raise Finding(Status.WRONG_VALUE, reason, *values)
+
+
+def _tell_cause(reasons: Sequence[str], values: tuple[str, str]) -> None:
+    """Tells why a value is wrong, where just one known mistake gives it: of several, one would be a guess.
+
+    Raises:
+        Finding: If there is just one.
+    """
+    if len(reasons) == 1:
+        raise Finding(Status.WRONG_VALUE, reasons[0], *values)
 
 
 def kind_of(value: Any) -> str:

@@ -16,8 +16,13 @@ from .exercises import (
     CHOOSES_QUICKEST,
     COUNTS_BIASES,
     COUNTS_MOVING_AVERAGES,
+    COUNTS_TIES,
     LACKS_PROJECTION,
     NEEDS_NO_PROJECTION,
+    NEVER_RESETS,
+    RELATIVE_MARGIN,
+    STARTS_AT_ZERO,
+    STOPS_LATE,
     check_cache_features_at,
     check_fine_tuning_at,
     check_preprocess,
@@ -71,34 +76,40 @@ def hidden_cache_features(answer: Answer) -> None:
 
 
 def hidden_fine_tuning(answer: Answer) -> None:
-    check_fine_tuning_at(answer, channels=8, classes=3)
+    check_fine_tuning_at(answer, channels=8, classes=3, frozen=False)
 
 
-def stopped(scores: Sequence[float], patience: int, *, ties_are_better: bool = False) -> tuple[int, int]:
-    """Epochs run and the index of the best one, as Keras' EarlyStopping decides."""
-    best, waited = 0, 0
-    for epoch, score in enumerate(scores[1:], start=1):
-        if score > scores[best] or (ties_are_better and score == scores[best]):
-            best, waited = epoch, 0
+def stopped(
+    scores: Sequence[float],
+    patience: int,
+    *,
+    ties_are_better: bool = False,
+    resets: bool = True,
+    from_zero: bool = False,
+) -> tuple[int, int]:
+    """Epochs run and the index of the best one, as Keras' EarlyStopping decides, or with a known mistake."""
+    best, best_epoch, waited = 0.0 if from_zero else -np.inf, 0, 0
+    for epoch, score in enumerate(scores):
+        if score > best or (ties_are_better and score == best):
+            best, best_epoch, waited = score, epoch, 0 if resets else waited
         else:
             waited += 1
             if waited >= patience:
-                return epoch + 1, best
-    return len(scores), best
+                return epoch + 1, best_epoch
+    return len(scores), best_epoch
 
 
 def hidden_early_stopping(answer: Answer) -> None:
     for patience in (1, 2, 3):
         for _ in range(4):
             scores = np.round(answer.rng.uniform(0, 1, int(answer.rng.integers(1, 9))), 1).tolist()
-            expect_early_stopping(
-                answer,
-                scores,
-                patience,
-                stopped(scores, patience),
-                tied=stopped(scores, patience, ties_are_better=True),
-                late=stopped(scores, patience + 1)[0],
-            )
+            known = {
+                COUNTS_TIES: stopped(scores, patience, ties_are_better=True),
+                STOPS_LATE: (stopped(scores, patience + 1)[0], stopped(scores, patience)[1]),
+                NEVER_RESETS: stopped(scores, patience, resets=False),
+                STARTS_AT_ZERO: stopped(scores, patience, from_zero=True),
+            }
+            expect_early_stopping(answer, scores, patience, stopped(scores, patience), known)
 
 
 def chosen(rows: Sequence[dict[str, Any]], margin: float, column: str = "validation") -> str:
@@ -116,6 +127,7 @@ def hidden_choose_run(answer: Answer) -> None:
             CHOOSES_BY_TEST: chosen(rows, margin, "test"),
             CHOOSES_BEST: chosen(rows, 0.0),
             CHOOSES_QUICKEST: chosen(rows, 1.0),
+            RELATIVE_MARGIN: chosen(rows, margin * max(row["validation"] for row in rows)),
         }
         expect_choice(answer, rows, margin, chosen(rows, margin), known)
 
@@ -235,6 +247,15 @@ def block_parameters(channels_in, channels_out, stride):
 """,
                 "素通り",
             ),
+            "チャネルが減るときを忘れる": Mistake(
+                """def block_parameters(channels_in, channels_out, stride):
+    count = 9 * channels_in * channels_out + 9 * channels_out**2 + 4 * channels_out
+    if stride != 1 or channels_in < channels_out:
+        count += channels_in * channels_out + 2 * channels_out
+    return count
+""",
+                "ショートカットには 1×1 の畳み込み",
+            ),
         },
         hidden=hidden_block_parameters,
     ),
@@ -274,8 +295,8 @@ class Block(keras.Model):
     def __init__(self, channels):
         super().__init__()
         self.conv1 = layers.Conv2D(channels, 3, padding="same", use_bias=False)
-        self.norm1 = layers.BatchNormalization()
         self.conv2 = layers.Conv2D(channels, 3, padding="same", use_bias=False)
+        self.norm1 = layers.BatchNormalization()
         self.norm2 = layers.BatchNormalization()
 
     def call(self, inputs, training=None):
@@ -284,9 +305,7 @@ class Block(keras.Model):
         return ops.relu(inputs + x)
 
 def build_residual_block(channels):
-    block = Block(channels)
-    block(ops.zeros((1, 4, 4, channels)))
-    return block
+    return Block(channels)
 """,
         },
         mistakes={
@@ -384,6 +403,21 @@ def add_head(backbone, classes):
         layer.trainable = False
     return keras.Sequential([backbone, keras.layers.Dense(classes, activation="softmax")])
 """,
+            "Model のサブクラス": """import keras
+
+class Headed(keras.Model):
+    def __init__(self, backbone, classes):
+        super().__init__()
+        self.head = keras.layers.Dense(classes, activation="softmax")
+        self.backbone = backbone
+        self.backbone.trainable = False
+
+    def call(self, images):
+        return self.head(self.backbone(images))
+
+def add_head(backbone, classes):
+    return Headed(backbone, classes)
+""",
         },
         mistakes={
             "凍結しない": Mistake(
@@ -430,7 +464,7 @@ def add_head(backbone, classes):
     outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output)
     return keras.Model(backbone.input, outputs)
 """,
-                "移動平均が動いて",
+                "backbone 全体を凍結しましょう",
             ),
             "クラス数が固定": Mistake(
                 """import keras
@@ -475,7 +509,23 @@ def cache_features(backbone, images, batch_size):
 def cache_features(backbone, images, batch_size):
     return np.asarray(backbone(images, training=True))
 """,
-                "BatchNormalization が学習モードです",
+                "全部の画像を一度に、学習モードで",
+            ),
+            "学習モードで batch_size 枚ずつ計算する": Mistake(
+                """import numpy as np
+def cache_features(backbone, images, batch_size):
+    starts = range(0, len(images), batch_size)
+    return np.concatenate([backbone(images[i:i + batch_size], training=True) for i in starts])
+""",
+                "特徴は推論モード (training=False)",
+            ),
+            "いったん学習モードで呼ぶ": Mistake(
+                """def cache_features(backbone, images, batch_size):
+    features = backbone.predict(images, batch_size=batch_size, verbose=0)
+    backbone(images, training=True)
+    return features
+""",
+                "特徴を計算しただけで",
             ),
             "順番を変える": Mistake(
                 """import numpy as np
@@ -488,7 +538,6 @@ def cache_features(backbone, images, batch_size):
         hidden=hidden_cache_features,
     ),
     "ch05.fine_tuning": Key(
-        results_used_up=True,
         reference="""import keras
 
 def prepare_fine_tuning(backbone, classes):
@@ -504,6 +553,7 @@ def prepare_fine_tuning(backbone, classes):
             "層として呼ぶ": """import keras
 
 def prepare_fine_tuning(backbone, classes):
+    backbone.trainable = True
     for layer in backbone.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     inputs = keras.Input((8, 8, 3))
@@ -520,7 +570,7 @@ def prepare_fine_tuning(backbone, classes):
     outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output)
     return keras.Model(backbone.input, outputs)
 """,
-                "BatchNormalization が動いて",
+                "BatchNormalization の移動平均が動いて",
             ),
             "凍結したまま": Mistake(
                 """import keras
@@ -531,6 +581,37 @@ def prepare_fine_tuning(backbone, classes):
 """,
                 "畳み込みの重みが動きません",
             ),
+            "凍結を解かない": Mistake(
+                """import keras
+def prepare_fine_tuning(backbone, classes):
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    outputs = keras.layers.Dense(classes, activation="softmax")(backbone.output)
+    return keras.Model(backbone.input, outputs)
+""",
+                "畳み込みの重みが動きません",
+            ),
+            "gamma と beta は学習する": Mistake(
+                """import keras
+class FineTuned(keras.Model):
+    def __init__(self, backbone, classes):
+        super().__init__()
+        backbone.trainable = True
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 1.0
+        self.backbone = backbone
+        self.head = keras.layers.Dense(classes, activation="softmax")
+
+    def call(self, x):
+        return self.head(self.backbone(x))
+
+def prepare_fine_tuning(backbone, classes):
+    return FineTuned(backbone, classes)
+""",
+                "gamma と beta が動いて",
+            ),
             "推論モードで呼ぶだけ": Mistake(
                 """import keras
 def prepare_fine_tuning(backbone, classes):
@@ -540,7 +621,7 @@ def prepare_fine_tuning(backbone, classes):
     outputs = keras.layers.Dense(classes, activation="softmax")(features)
     return keras.Model(inputs, outputs)
 """,
-                "BatchNormalization が動いて",
+                "BatchNormalization の移動平均が動いて",
             ),
         },
         hidden=hidden_fine_tuning,
@@ -598,6 +679,34 @@ def early_stopping(scores, snapshots, patience):
 """,
                 "1 エポック遅すぎます",
             ),
+            "待ち数を戻さない": Mistake(
+                """def early_stopping(scores, snapshots, patience):
+    best, best_epoch, waited = float("-inf"), 0, 0
+    for epoch, score in enumerate(scores):
+        if score > best:
+            best, best_epoch = score, epoch
+        else:
+            waited += 1
+            if waited >= patience:
+                return epoch + 1, snapshots[best_epoch]
+    return len(scores), snapshots[best_epoch]
+""",
+                "待ち数が 0 に戻っていません",
+            ),
+            "最高を 0 から始める": Mistake(
+                """def early_stopping(scores, snapshots, patience):
+    best, best_epoch, waited = 0, 0, 0
+    for epoch, score in enumerate(scores):
+        if score > best:
+            best, best_epoch, waited = score, epoch, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                return epoch + 1, snapshots[best_epoch]
+    return len(scores), snapshots[best_epoch]
+""",
+                "-∞ から始めましょう",
+            ),
             "同点を改善に数える": Mistake(
                 """def early_stopping(scores, snapshots, patience):
     best, best_epoch, waited = float("-inf"), 0, 0
@@ -654,6 +763,14 @@ def early_stopping(scores, snapshots, patience):
     return min(rows, key=lambda row: row["seconds"])["run"]
 """,
                 "速さだけで選んで",
+            ),
+            "margin を割合にする": Mistake(
+                """def choose_run(rows, margin):
+    best = max(row["validation"] for row in rows)
+    good = [row for row in rows if row["validation"] >= best * (1 - margin)]
+    return min(good, key=lambda row: row["seconds"])["run"]
+""",
+                "割合として使っています",
             ),
         },
         hidden=hidden_choose_run,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_equal, expect_model, expect_shape, shape_of
+from grader.compare import expect, expect_close, expect_equal, expect_model, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -85,16 +85,23 @@ def check_block_parameters(answer: Answer) -> None:
         78208,
         {COUNTS_MOVING_AVERAGES: 78592, COUNTS_BIASES: 78400, LACKS_PROJECTION: 73984},
     )
+    expect_block_parameters(
+        answer,
+        (32, 16, 1),
+        7520,
+        {COUNTS_MOVING_AVERAGES: 7616, COUNTS_BIASES: 7568, LACKS_PROJECTION: 6976},
+    )
 
 
 # ch05.residual_block
 
 
-def convolve(x: Array, kernel: Array) -> Array:
-    """3x3 convolution, stride 1, zero padding, in NumPy."""
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+def convolve(x: Array, kernel: Array, stride: int = 1) -> Array:
+    """3x3 convolution of images with even sides or stride 1, zero padding, in NumPy."""
+    before = 1 if stride == 1 else 0  # as "same" pads: with stride 2, at the end alone
+    padded = np.pad(x, ((0, 0), (before, 1), (before, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.einsum("nhwcij,ijco->nhwo", windows, kernel)
+    return np.einsum("nhwcij,ijco->nhwo", windows[:, ::stride, ::stride], kernel)
 
 
 def batch_normalise(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
@@ -102,11 +109,11 @@ def batch_normalise(x: Array, gamma: Array, beta: Array, mean: Array, variance: 
     return gamma * (x - mean) / np.sqrt(variance + BATCH_NORM_EPSILON) + beta
 
 
-def draw_block_weights(rng: np.random.Generator, channels: int) -> dict[str, Array]:
-    """Draws the weights of a basic block without projection, by name."""
+def draw_weights(rng: np.random.Generator, channels: int, channels_in: int) -> dict[str, Array]:
+    """Draws the weights of two 3x3 convolutions, each with BatchNormalization, by name."""
     weights: dict[str, Array] = {}
-    for n in (1, 2):
-        weights[f"kernel{n}"] = rng.normal(0, 0.25, (3, 3, channels, channels))
+    for n, inputs in ((1, channels_in), (2, channels)):
+        weights[f"kernel{n}"] = rng.normal(0, 0.25, (3, 3, inputs, channels))
         weights[f"gamma{n}"] = rng.uniform(0.5, 1.5, channels)
         weights[f"beta{n}"] = rng.normal(0, 0.5, channels)
         weights[f"mean{n}"] = rng.normal(0, 0.5, channels)
@@ -135,16 +142,20 @@ def block_outputs(x: Array, w: dict[str, Array]) -> dict[str, Array]:
 KEYS = ("kernel", "gamma", "beta", "mean", "variance")
 LAYER_ORDER = [f"{key}{n}" for n in (1, 2) for key in KEYS]
 TRAINABLE_FIRST = [f"{key}{n}" for keys in (KEYS[:3], KEYS[3:]) for n in (1, 2) for key in keys]
+KERNELS_FIRST = ["kernel1", "kernel2", *(f"{key}{n}" for n in (1, 2) for key in KEYS[1:])]
+KERNELS_LAST = [*KERNELS_FIRST[2:], *KERNELS_FIRST[:2]]
 
 
 def check_residual_block_at(answer: Answer, channels: int, size: int) -> None:
     block = expect_model(answer.call("build_residual_block", channels), f"build_residual_block({channels})")
-    drawn = draw_block_weights(answer.rng, channels)
+    drawn = draw_weights(answer.rng, channels, channels)
+    x = answer.rng.normal(0, 1, (2, size, size + 1, channels))
+    answer.probe("predict", block, x)  # a model of one's own class is built by its first call
     shapes = [list(np.shape(w)) for w in answer.probe("weights", block)]
     order = next(
         (
             order
-            for order in (LAYER_ORDER, TRAINABLE_FIRST)
+            for order in (LAYER_ORDER, TRAINABLE_FIRST, KERNELS_FIRST, KERNELS_LAST)
             if shapes == [list(drawn[name].shape) for name in order]
         ),
         None,
@@ -156,7 +167,6 @@ def check_residual_block_at(answer: Answer, channels: int, size: int) -> None:
         Status.WRONG_SHAPE,
     )
     answer.probe("set_weights", block, [drawn[name] for name in order or []])
-    x = answer.rng.normal(0, 1, (2, size, size, channels))
     outputs = block_outputs(x, drawn)
     expect_close(
         answer.probe("predict", block, x),
@@ -177,7 +187,11 @@ def check_residual_block(answer: Answer) -> None:
     check_residual_block_at(answer, channels=4, size=6)
 
 
-# ch05.transfer_head
+# A tiny backbone and a head on it: ch05.transfer_head, ch05.cache_features, ch05.fine_tuning
+
+
+RATE = 0.1
+SMALL = 1e-6
 
 
 def softmax(z: Array) -> Array:
@@ -185,72 +199,139 @@ def softmax(z: Array) -> Array:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def set_head(answer: Answer, model: Handle, channels: int, classes: int) -> tuple[list[Array], Array, Array]:
-    """Gives the head weights of the judge's choice; returns all weights, the kernel and the bias."""
-    weights = [np.asarray(w) for w in answer.probe("weights", model)]
-    expect(
-        [list(w.shape) for w in weights[-2:]] == [[channels, classes], [classes]],
-        f"最後の層は、特徴 {channels} 個から {classes} クラスへの Dense (バイアスあり) にしましょう。",
-        Status.WRONG_SHAPE,
-    )
-    kernel = answer.rng.normal(0, 1, (channels, classes))
-    bias = answer.rng.normal(0, 1, classes)
-    weights[-2:] = [kernel, bias]
-    answer.probe("set_weights", model, weights)
-    return weights, kernel, bias
+def features_of(x: Array, w: dict[str, Array], *, training: bool = False) -> Array:
+    """Features of the probes' tiny backbone, in NumPy; in training mode with the batch's own statistics."""
+    for n, stride in ((1, 1), (2, 2)):
+        x = convolve(x, w[f"kernel{n}"], stride)
+        axes = (0, 1, 2)
+        mean, variance = (x.mean(axes), x.var(axes)) if training else (w[f"mean{n}"], w[f"variance{n}"])
+        x = np.maximum(batch_normalise(x, w[f"gamma{n}"], w[f"beta{n}"], mean, variance), 0)
+    return np.asarray(x.mean((1, 2)))
 
 
-def train_a_little(answer: Answer, model: Handle, images: Array, labels: Array) -> list[Array]:
-    """Trains a few steps with SGD and returns the weights afterwards."""
-    answer.probe("compile", model, "sgd", 0.1, "sparse_categorical_crossentropy")
-    answer.probe("train_steps", model, images, labels, 3, 8)
-    return [np.asarray(w) for w in answer.probe("weights", model)]
+def loss_of(images: Array, labels: Array, w: dict[str, Array]) -> float:
+    """Mean cross entropy of backbone and head, in NumPy."""
+    p = softmax(features_of(images, w) @ w["head"] + w["bias"])
+    return float(-np.log(p[np.arange(len(labels)), labels]).mean())
 
 
-def moved(before: Sequence[Array], after: Sequence[Array]) -> list[bool]:
-    """Says of each array whether training has changed it."""
-    return [
-        np.shape(b) != np.shape(a) or not np.allclose(b, a, rtol=1e-5, atol=1e-6)
-        for b, a in zip(before, after, strict=True)
-    ]
+def tiny_backbone(answer: Answer, channels: int, *, frozen: bool = False) -> tuple[Handle, dict[str, Array]]:
+    """Makes a backbone and gives it weights of the judge's choice; returns these by name, too."""
+    backbone = answer.probe("tiny_backbone", channels, frozen)
+    drawn = draw_weights(answer.rng, channels, 3)
+    answer.probe("set_weights", backbone, [drawn[name] for name in LAYER_ORDER])
+    return backbone, drawn
 
 
-def check_transfer_head_at(answer: Answer, channels: int, classes: int) -> None:
-    seed = int(answer.rng.integers(1_000_000))
-    backbone = answer.probe("tiny_backbone", channels, seed)
-    model = expect_model(answer.call("add_head", backbone, classes), "add_head(backbone, classes)")
-    before, kernel, bias = set_head(answer, model, channels, classes)
-    images = answer.rng.normal(0, 1, (24, 8, 8, 3))
-    labels = answer.rng.integers(0, classes, 24)
-    features = expect_shape(answer.probe("predict", backbone, images), (24, channels), "backbone の出力")
-    logits = features @ kernel + bias
-    expect_close(
-        answer.probe("predict", model, images),
-        softmax(logits),
-        "モデルの出力",
-        rtol=1e-3,
-        atol=1e-4,
-        known={
+class Headed:
+    """A model of backbone and head, of which the judge chose every weight.
+
+    Attributes:
+        weights: What the judge set, by name.
+    """
+
+    def __init__(
+        self, answer: Answer, symbol: str, channels: int, classes: int, *, frozen: bool = False
+    ) -> None:
+        self._answer = answer
+        backbone, self.weights = tiny_backbone(answer, channels, frozen=frozen)
+        self._model = expect_model(answer.call(symbol, backbone, classes), f"{symbol}(backbone, classes)")
+        self._images = answer.rng.normal(1, 2, (24, 8, 8, 3))
+        self._labels = answer.rng.integers(0, classes, 24)
+        answer.probe(
+            "predict", self._model, self._images
+        )  # a model of one's own class is built by its first call
+        self._order = self._names(channels, classes)
+        self.weights |= {
+            "head": answer.rng.normal(0, 1, (channels, classes)),
+            "bias": answer.rng.normal(0, 1, classes),
+        }
+        answer.probe("set_weights", self._model, [self.weights[name] for name in self._order])
+
+    def _names(self, channels: int, classes: int) -> list[str]:
+        """Says which weight stands where: backbone and head in either order, each layer by layer or not."""
+        shapes = [np.shape(array) for array in self._answer.probe("weights", self._model)]
+        known = {name: np.shape(array) for name, array in self.weights.items()}
+        known |= {"head": (channels, classes), "bias": (classes,)}
+        orders = [[*LAYER_ORDER, "head", "bias"], ["head", "bias", *LAYER_ORDER]]
+        orders.append([*TRAINABLE_FIRST[:6], "head", "bias", *TRAINABLE_FIRST[6:]])
+        fitting = [order for order in orders if [known[name] for name in order] == shapes]
+        expect(
+            bool(fitting),
+            f"モデルの重みは、backbone の重みと、特徴 {channels} 個から {classes} クラスへの Dense (バイアスあり) だけにしましょう。",
+            Status.WRONG_SHAPE,
+        )
+        return fitting[0]
+
+    def expect_predictions(self, w: dict[str, Array], name: str, known: bool = False) -> None:
+        """Expects what the weights give for images that were never sent before."""
+        images = self._answer.rng.normal(1, 2, (12, 8, 8, 3))
+        logits = features_of(images, w) @ w["head"] + w["bias"]
+        wrong = {
             "softmax がありません。出力は各行の和が 1 の確率にしましょう。": logits,
             "softmax ではなく sigmoid です。5 つから 1 つを選ぶので、和が 1 になる softmax を使います。": 1
             / (1 + np.exp(-logits)),
-        },
-    )
-    after = train_a_little(answer, model, images, labels)
-    changed = moved(before, after)
+        }
+        given = self._answer.probe("predict", self._model, images)
+        right = softmax(logits)
+        expect_close(given, right, name, rtol=1e-3, atol=1e-4, known=wrong if known else None, show=known)
+
+    def trained(self) -> dict[str, Array]:
+        """Takes one step of gradient descent on all images; returns what the weights are said to be then."""
+        self._answer.probe("compile", self._model, "sgd", RATE, "sparse_categorical_crossentropy")
+        self._answer.probe("train_steps", self._model, self._images, self._labels, 1, len(self._images))
+        after = self._answer.probe("weights", self._model)
+        return {name: np.asarray(array, "float64") for name, array in zip(self._order, after, strict=True)}
+
+    def expect_step(self, after: dict[str, Array], learnt: Sequence[str]) -> None:
+        """Expects that the step followed the gradient of the loss, which is measured along a drawn direction."""
+        for name in learnt:
+            step = self.weights[name] - after[name]
+            direction = self._answer.rng.normal(size=step.shape) / np.sqrt(step.size) + step / np.linalg.norm(
+                step
+            )
+            losses = [
+                loss_of(self._images, self._labels, self.weights | {name: self.weights[name] + e * direction})
+                for e in (SMALL, -SMALL)
+            ]
+            expect_close(
+                float(np.sum(step * direction)) / RATE,
+                (losses[0] - losses[1]) / (2 * SMALL),
+                f"学習 1 回での {name} の動き",
+                rtol=2e-2,
+                atol=1e-4,
+                show=False,
+            )
+
+
+def moved(before: dict[str, Array], after: dict[str, Array]) -> set[str]:
+    """Names the weights that training has changed."""
+    return {name for name in before if not np.allclose(before[name], after[name], rtol=1e-5, atol=1e-6)}
+
+
+KERNELS = {"kernel1", "kernel2"}
+HEAD = {"head", "bias"}
+
+
+def check_transfer_head_at(answer: Answer, channels: int, classes: int) -> None:
+    model = Headed(answer, "add_head", channels, classes)
+    model.expect_predictions(model.weights, "モデルの出力", known=True)
+    after = model.trained()
+    changed = moved(model.weights, after)
     expect(
-        changed[-2] and changed[-1],
+        changed >= HEAD,
         "学習しても出力層の重みが動きません。凍結するのは backbone だけで、出力層は学習させます。",
     )
-    kernels = [bool(m) for m, w in zip(changed[:-2], before[:-2], strict=True) if w.ndim == 4]
     expect(
-        not any(kernels),
+        not changed & KERNELS,
         "学習すると backbone の畳み込みの重みが動いてしまいました。backbone.trainable = False で凍結しましょう。",
     )
     expect(
-        not any(changed[:-2]),
-        "backbone の BatchNormalization の移動平均が動いてしまいました。backbone は推論モードで呼びましょう。",
+        changed == HEAD,
+        "学習すると backbone の BatchNormalization が動いてしまいました。畳み込みだけでなく、backbone 全体を凍結しましょう。",
     )
+    model.expect_step(after, ["head", "bias"])
+    model.expect_predictions(after, "学習したあとのモデルの出力")
 
 
 def check_transfer_head(answer: Answer) -> None:
@@ -260,17 +341,16 @@ def check_transfer_head(answer: Answer) -> None:
 # ch05.cache_features
 
 
+TRAINING_MODE = "BatchNormalization が学習モードです。特徴は推論モード (training=False) で計算しましょう。"
+WHOLE_IN_TRAINING_MODE = "全部の画像を一度に、学習モードで計算しています。推論モード (training=False) で batch_size 枚ずつ計算しましょう。"
+MOVES_AVERAGES = "特徴を計算しただけで、backbone の重みか移動平均が変わりました。推論モードで計算し、backbone には触れないようにしましょう。"
+
+
 def check_cache_features_at(answer: Answer, count: int, batch_size: int) -> None:
-    seed = int(answer.rng.integers(1_000_000))
-    backbone = answer.probe("tiny_backbone", 5, seed)
-    weights = [np.asarray(w) for w in answer.probe("weights", backbone)]
+    backbone, weights = tiny_backbone(answer, 5)
     images = answer.rng.normal(1, 2, (count, 8, 8, 3))
-    right = expect_shape(answer.probe("predict", backbone, images), (count, 5), "backbone の出力")
-    in_training_mode = expect_shape(
-        answer.probe("predict", backbone, images, training=True), (count, 5), "backbone の出力"
-    )
-    # Predicting in training mode moves the moving averages of BatchNormalization.
-    answer.probe("set_weights", backbone, weights)
+    right = features_of(images, weights)
+    batches = [images[start : start + batch_size] for start in range(0, count, batch_size)]
     given = answer.call("cache_features", backbone, images, batch_size)
     full_batches = count // batch_size * batch_size
     expect(
@@ -285,14 +365,15 @@ def check_cache_features_at(answer: Answer, count: int, batch_size: int) -> None
         rtol=1e-3,
         atol=1e-4,
         known={
-            "BatchNormalization が学習モードです。特徴は推論モード (training=False) で計算しましょう。": in_training_mode,
+            TRAINING_MODE: np.concatenate([features_of(batch, weights, training=True) for batch in batches]),
+            WHOLE_IN_TRAINING_MODE: features_of(images, weights, training=True),
             "行の順番が変わっています。特徴は画像と同じ順に並べましょう。": right[::-1],
         },
     )
     after = [np.asarray(w) for w in answer.probe("weights", backbone)]
     expect(
-        not any(moved(weights, after)),
-        "BatchNormalization が学習モードです。特徴を計算しただけで backbone の移動平均が変わりました。",
+        len(after) == len(LAYER_ORDER) and not moved(weights, dict(zip(LAYER_ORDER, after, strict=True))),
+        MOVES_AVERAGES,
     )
 
 
@@ -303,42 +384,31 @@ def check_cache_features(answer: Answer) -> None:
 # ch05.fine_tuning
 
 
-def check_fine_tuning_at(answer: Answer, channels: int, classes: int) -> None:
-    seed = int(answer.rng.integers(1_000_000))
-    backbone = answer.probe("tiny_backbone", channels, seed)
-    model = expect_model(
-        answer.call("prepare_fine_tuning", backbone, classes), "prepare_fine_tuning(backbone, classes)"
-    )
-    before, kernel, bias = set_head(answer, model, channels, classes)
-    images = answer.rng.normal(1, 2, (24, 8, 8, 3))
-    labels = answer.rng.integers(0, classes, 24)
-    features = expect_shape(answer.probe("predict", backbone, images), (24, channels), "backbone の出力")
-    expect_close(
-        answer.probe("predict", model, images),
-        softmax(features @ kernel + bias),
-        "モデルの出力",
-        rtol=1e-3,
-        atol=1e-4,
-    )
-    changed = moved(before, train_a_little(answer, model, images, labels))
-    kernels = [m for m, w in zip(changed, before, strict=True) if w.ndim == 4]
-    vectors = [m for m, w in zip(changed[:-2], before[:-2], strict=True) if w.ndim == 1]
+def check_fine_tuning_at(answer: Answer, channels: int, classes: int, *, frozen: bool) -> None:
+    model = Headed(answer, "prepare_fine_tuning", channels, classes, frozen=frozen)
+    model.expect_predictions(model.weights, "モデルの出力", known=True)
+    after = model.trained()
+    changed = moved(model.weights, after)
     expect(
-        len(kernels) == 2 and all(kernels),
+        changed >= KERNELS,
         "畳み込みの重みが動きません。ファインチューニングでは backbone.trainable = True にします。",
     )
+    expect(changed >= HEAD, "出力層の重みが動きません。出力層も一緒に学習させましょう。")
+    statistics = {name for name in changed if name.startswith(("mean", "variance"))}
     expect(
-        changed[-2] and changed[-1],
-        "出力層の重みが動きません。出力層も一緒に学習させましょう。",
+        changed == KERNELS | HEAD or bool(statistics),
+        "BatchNormalization の gamma と beta が動いてしまいました。BatchNormalization の層は trainable = False に戻しましょう。",
     )
     expect(
-        not any(vectors),
-        "BatchNormalization が動いてしまいました。BatchNormalization の層だけは trainable = False に戻しましょう。",
+        changed == KERNELS | HEAD,
+        "BatchNormalization の移動平均が動いてしまいました。BatchNormalization の層だけは trainable = False に戻しましょう。",
     )
+    model.expect_step(after, ["kernel1", "kernel2", "head", "bias"])
+    model.expect_predictions(after, "学習したあとのモデルの出力")
 
 
 def check_fine_tuning(answer: Answer) -> None:
-    check_fine_tuning_at(answer, channels=6, classes=5)
+    check_fine_tuning_at(answer, channels=6, classes=5, frozen=True)
 
 
 # ch05.early_stopping
@@ -347,6 +417,10 @@ def check_fine_tuning(answer: Answer) -> None:
 COUNTS_TIES = "同点は「改善」に数えません。これまでの最高を上回ったときだけ待ち数を 0 に戻します。"
 STOPS_LATE = "止まるのが 1 エポック遅すぎます。改善しないエポックが patience 回続いたら、そこで止めます。"
 KEEPS_LAST = "最後の重みが返っています。最高点のエポックの重みに戻しましょう。"
+NEVER_RESETS = "最高点を更新しても、待ち数が 0 に戻っていません。"
+STARTS_AT_ZERO = (
+    "最初のエポックの精度が 0 のとき、これまでの最高になっていません。最高は -∞ から始めましょう。"
+)
 
 
 def expect_early_stopping(
@@ -354,9 +428,7 @@ def expect_early_stopping(
     scores: Sequence[float],
     patience: int,
     right: tuple[int, int],
-    *,
-    tied: tuple[int, int],
-    late: int,
+    known: dict[str, tuple[int, int]],
 ) -> None:
     """Expects the number of epochs and the best epoch's weights.
 
@@ -365,8 +437,7 @@ def expect_early_stopping(
         scores: Validation accuracies.
         patience: As given to the answer.
         right: Epochs run, and the index of the best one.
-        tied: The same if ties counted as better.
-        late: Epochs run if it stopped one epoch later.
+        known: What known mistakes give instead, by reason.
     """
     snapshots = [answer.rng.normal(0, 1, (2, 3)) for _ in scores]
     given = answer.call("early_stopping", list(scores), snapshots, patience)
@@ -375,27 +446,24 @@ def expect_early_stopping(
         "(実行したエポック数, 復元した重み) の 2 つ組を返しましょう。",
         Status.WRONG_TYPE,
     )
-    epochs, best = right
-    wrong_epochs = {COUNTS_TIES: tied[0], STOPS_LATE: late}
     expect_equal(
         given[0],
-        epochs,
+        right[0],
         f"scores={list(scores)}, patience={patience} のときのエポック数",
-        known={reason: wrong for reason, wrong in wrong_epochs.items() if wrong != epochs},
+        known={reason: epochs for reason, (epochs, _best) in known.items()},
     )
-    wrong_weights = {KEEPS_LAST: epochs - 1, COUNTS_TIES: tied[1]}
+    wrong = {reason: snapshots[best] for reason, (epochs, best) in known.items() if epochs == right[0]}
     expect_close(
-        given[1],
-        snapshots[best],
-        "復元した重み",
-        known={reason: snapshots[wrong] for reason, wrong in wrong_weights.items() if wrong != best},
+        given[1], snapshots[right[1]], "復元した重み", known={KEEPS_LAST: snapshots[right[0] - 1]} | wrong
     )
 
 
 def check_early_stopping(answer: Answer) -> None:
-    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.55, 0.7], 2, (4, 1), tied=(4, 1), late=5)
-    expect_early_stopping(answer, [0.3, 0.5, 0.5, 0.5, 0.9], 2, (4, 1), tied=(5, 4), late=5)
-    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), tied=(3, 2), late=3)
+    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.55, 0.7], 2, (4, 1), {STOPS_LATE: (5, 4)})
+    expect_early_stopping(answer, [0.3, 0.5, 0.5, 0.5, 0.9], 2, (4, 1), {COUNTS_TIES: (5, 4)})
+    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.7, 0.65, 0.6, 0.9], 2, (6, 3), {NEVER_RESETS: (5, 3)})
+    expect_early_stopping(answer, [0.0, 0.0, 0.5], 2, (3, 2), {STARTS_AT_ZERO: (2, 0)})
+    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), {})
 
 
 # ch05.choose_run
@@ -404,6 +472,9 @@ def check_early_stopping(answer: Answer) -> None:
 CHOOSES_BY_TEST = "テスト精度で選んでいます。選ぶときに見てよいのは検証精度だけです。"
 CHOOSES_BEST = "検証精度が最高のものを選んでいます。margin 以内の差なら、いちばん速いものを選びましょう。"
 CHOOSES_QUICKEST = "速さだけで選んでいます。まず検証精度で候補を絞りましょう。"
+RELATIVE_MARGIN = (
+    "margin を割合として使っています。最高の検証精度から margin を引いた値以上の行を残しましょう。"
+)
 
 
 def expect_choice(
@@ -426,14 +497,14 @@ def check_choose_run(answer: Answer) -> None:
     rows = table(
         ("a", 60.0, 0.42, 0.41),
         ("b", 10.0, 0.80, 0.84),
-        ("c", 60.0, 0.89, 0.87),
-        ("2", 20.0, 0.875, 0.88),
+        ("c", 60.0, 0.89, 0.84),
+        ("2", 20.0, 0.875, 0.84),
         ("3", 200.0, 0.88, 0.95),
     )
     wrong = {CHOOSES_BY_TEST: "3", CHOOSES_BEST: "c", CHOOSES_QUICKEST: "b"}
     expect_choice(answer, rows, 0.02, "2", wrong)
-    expect_choice(answer, rows, 0.1, "b", wrong | {CHOOSES_BY_TEST: "2"})
-    expect_choice(answer, rows, 0.0, "c", wrong)
+    expect_choice(answer, rows, 0.1, "b", {CHOOSES_BY_TEST: "3", CHOOSES_BEST: "c", RELATIVE_MARGIN: "2"})
+    expect_choice(answer, rows, 0.0, "c", {CHOOSES_BY_TEST: "3", CHOOSES_QUICKEST: "b"})
 
 
 EXERCISES: list[Exercise] = [
@@ -479,7 +550,7 @@ def preprocess_caffe(images):
         template='''import keras
 
 def build_residual_block(channels):
-    """(高さ, 幅, channels) を同じ形に写す残差ブロックを keras.Model で返します。"""
+    """(高さ, 幅, channels) を同じ形に写す残差ブロックを keras.Model で返します。どの高さと幅にも使えます。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_residual_block,
@@ -533,7 +604,10 @@ def cache_features(backbone, images, batch_size):
         template='''import keras
 
 def prepare_fine_tuning(backbone, classes):
-    """畳み込みと出力層だけを学習し、BatchNormalization は推論モードのままのモデルを返します。"""
+    """畳み込みと出力層だけを学習し、BatchNormalization は推論モードのままのモデルを返します。
+
+    backbone は、凍結されて渡されることもあります。
+    """
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_fine_tuning,
@@ -549,7 +623,7 @@ def prepare_fine_tuning(backbone, classes):
         points=2,
         symbols=("early_stopping",),
         template='''def early_stopping(scores, snapshots, patience):
-    """検証精度の列から、(実行したエポック数, 復元した重み) を返します。"""
+    """検証精度の列から、(実行したエポック数, 復元した重み) を返します。止まらなければ、最後まで実行します。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_early_stopping,

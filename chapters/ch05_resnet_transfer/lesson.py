@@ -752,6 +752,7 @@ check("ch05.block_parameters")
 # ### 問題 3 残差ブロックを組み立てる (2 点)
 #
 # `build_residual_block(channels)` を書きましょう。`(高さ, 幅, channels)` の特徴マップを同じ形に写す `keras.Model` を返します。
+# 高さと幅は決めず、どの大きさにも使えるようにします。
 # 枝は「3×3 の畳み込み → BatchNormalization → ReLU → 3×3 の畳み込み → BatchNormalization」で、
 # 入力を足してから ReLU を掛けます。畳み込みは `padding="same"`、`use_bias=False`、BatchNormalization は既定のままにします。
 
@@ -766,7 +767,7 @@ check("ch05.residual_block")
 #
 # `add_head(backbone, classes)` を書きましょう。`backbone` (画像から特徴への `keras.Model`) を凍結し、
 # softmax の出力層 `Dense` をつないで、画像から確率への `keras.Model` を返します。
-# 採点では実際に数歩学習して、出力層だけが動き、backbone の重みも移動平均も動かないことを確かめます。
+# 採点では実際に 1 ステップ学習して、出力層だけが動き、backbone の重みも移動平均も動かないことを確かめます。
 
 # %%
 # EXERCISE ch05.transfer_head
@@ -790,7 +791,7 @@ check("ch05.cache_features")
 # ### 問題 6 BatchNormalization を止めたファインチューニング (2 点)
 #
 # `prepare_fine_tuning(backbone, classes)` を書きましょう。backbone の畳み込みと softmax の出力層は学習し、
-# BatchNormalization は $\gamma$、$\beta$ も移動平均も動かない `keras.Model` を返します。
+# BatchNormalization は $\gamma$、$\beta$ も移動平均も動かない `keras.Model` を返します。渡される `backbone` は、凍結されていることもあります。
 
 # %%
 # EXERCISE ch05.fine_tuning
@@ -802,7 +803,7 @@ check("ch05.fine_tuning")
 # ### 問題 7 早期終了と最良の重みの復元 (2 点)
 #
 # `early_stopping(scores, snapshots, patience)` を書きましょう。`scores[i]` は $i+1$ エポック目の検証精度、
-# `snapshots[i]` はそのときの重み (配列) です。これまでの最高を**上回らない**エポックが `patience` 回続いたら、そのエポックで止まります。
+# `snapshots[i]` はそのときの重み (配列) です。これまでの最高を**上回らない**エポックが `patience` 回続いたら、そのエポックで止まります。止まらなければ、最後のエポックまで実行します。
 # `(実行したエポック数, 最高点のエポックの重み)` の組を返します。
 
 # %%

@@ -6,18 +6,16 @@ import keras
 from keras import layers
 
 
-def tiny_backbone(channels: int, seed: int, name: str = "tiny_backbone") -> keras.Model:
+def tiny_backbone(channels: int, frozen: bool = False) -> keras.Model:
     """Builds a small network with BatchNormalization, to put a head on.
 
     Args:
         channels: Number of features.
-        seed: Seed of the weights.
-        name: Name of the model.
+        frozen: Whether nothing in it is to be trained.
 
     Returns:
         Model from ``(batch, 8, 8, 3)`` to ``(batch, channels)``.
     """
-    keras.utils.set_random_seed(seed)
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(inputs)
     x = layers.BatchNormalization(momentum=0.5)(x)
@@ -25,4 +23,6 @@ def tiny_backbone(channels: int, seed: int, name: str = "tiny_backbone") -> kera
     x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.5)(x)
     x = layers.ReLU()(x)
-    return keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name=name)
+    backbone = keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name="tiny_backbone")
+    backbone.trainable = not frozen
+    return backbone
