@@ -124,3 +124,17 @@ def test_model_is_known_by_its_classes() -> None:
 )
 def test_arrays_are_shown_short(array: Any, shown: str) -> None:
     assert finding(compare.expect_close, array, array + 1, "f").given == shown
+
+
+@pytest.mark.parametrize(("given", "reason"), [(3, "3 倍です。"), (4, "is not right")])
+def test_value_that_two_known_mistakes_give_is_told_neither(given: int, reason: str) -> None:
+    messages.set_language("en")
+    known = {"3 倍です。": 3, "2 乗です。": 4, "2 を足しています。": 4}
+    for expecting in (
+        lambda: compare.expect_equal(given, 2, "y", known=known),
+        lambda: compare.expect_close(given, 2, "y", known=known),
+    ):
+        with pytest.raises(compare.Finding) as caught:
+            expecting()
+        assert reason.replace("is not right", "y") in caught.value.reason
+        assert caught.value.reason not in {"2 乗です。", "2 を足しています。"}
