@@ -17,7 +17,9 @@ from grader.exercise import Handle, Status
 from grader.messages import _
 
 _MAX_EQUAL = 1_000_000
-"""Elements of an array that are compared one by one."""
+"""Elements that are compared one by one."""
+_MAX_NUMBERS = 4_000_000
+"""Numbers in lists that are made an array of; no exercise asks for so many."""
 
 _held: ContextVar[int] = ContextVar("comparisons that held", default=0)
 
@@ -209,11 +211,7 @@ def expect_equal(
     Raises:
         Finding: If the type or the value is wrong.
     """
-    if isinstance(actual, np.ndarray) and actual.size > _MAX_EQUAL:
-        raise Finding(
-            Status.WRONG_SHAPE,
-            _("{name} is far too large: its shape is {shape}.").format(name=name, shape=actual.shape),
-        )
+    _expect_at_most(_MAX_EQUAL, actual, name)
     plain = _to_plain(actual)
     right = _to_plain(expected)
     if plain == right and type(plain) is type(right):
@@ -258,7 +256,27 @@ def kind_of(value: Any) -> str:
     return type(value).__name__
 
 
+def _expect_at_most(most: int, actual: Any, name: str) -> None:
+    """Expects no more elements than may be looked at, before anything is made of them."""
+    if (count := _elements(actual)) > most:
+        raise Finding(
+            Status.WRONG_SHAPE,
+            _("{name} is far too large: it has {count} elements.").format(name=name, count=count),
+        )
+
+
+def _elements(value: Any) -> int:
+    """Counts the elements of plain data, those of arrays in it too."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    if isinstance(value, dict):
+        return sum(map(_elements, value.values()))
+    return sum(map(_elements, value)) if isinstance(value, (list, tuple)) else 1
+
+
 def _numeric(actual: Any, name: str) -> npt.NDArray[Any]:
+    if not isinstance(actual, np.ndarray):
+        _expect_at_most(_MAX_NUMBERS, actual, name)
     if isinstance(actual, (bool, int, float, np.ndarray, list, tuple)):
         try:
             array = np.asarray(actual)

@@ -26,6 +26,7 @@ from grader.cli.common import (
     best_isolation,
     chosen_chapters,
     console,
+    errors,
     print_faults,
     progress_bar,
     said_plainly,
@@ -83,6 +84,8 @@ def verify_all(
         for row in verify_exercises(chapters, isolation, seeds=seeds, jobs=jobs or os.cpu_count() or 1):
             rows.append(row)
             progress.update(task, advance=1, description=row.id, refresh=True)
+            if not errors.is_terminal:
+                errors.print(f"{row.id}  {row.seconds:.1f} s", highlight=False)
     order = [exercise for chapter in chapters for exercise in chapter.exercises]
     rows.sort(key=lambda row: order.index(row.id))
     console.print(_table(rows, isolation, time.monotonic() - started))

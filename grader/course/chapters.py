@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -119,7 +120,7 @@ def load_chapter(which: int | str, root: Path | None = None) -> Chapter:
 
 
 def find_exercise(exercise_id: str, root: Path | None = None) -> tuple[Chapter, Exercise]:
-    """Finds an exercise by its id.
+    """Finds an exercise by its id, in any case and with blanks or full-width characters.
 
     Args:
         exercise_id: Such as ``ch05.head``.
@@ -132,6 +133,7 @@ def find_exercise(exercise_id: str, root: Path | None = None) -> tuple[Chapter, 
         ChapterError: If there is none; the message lists the known ids.
     """
     folders = _chapter_folders(root)
+    exercise_id = "".join(unicodedata.normalize("NFKC", exercise_id).lower().split())
     prefix = exercise_id.partition(".")[0]
     nearest = [folder for folder in folders if f"ch{_number(folder):02d}" == prefix] or folders
     chapters = [_load_folder(folder) for folder in nearest]

@@ -17,7 +17,6 @@ from grader.protocol.exchange import (
     AnswerFault,
     ProtocolAnswer,
     changed_reason,
-    not_attempted_reason,
     one_line,
 )
 
@@ -104,10 +103,11 @@ def _hiding(verdict: Verdict, sentences: Collection[str]) -> Verdict:
             "Your code raised an error for an input that is not shown. Try inputs of other kinds."
         ),
         Status.REFUSED: _("For an input that is not shown, your result is nothing that can be judged."),
-        Status.NOT_ATTEMPTED: not_attempted_reason(),
     }
     always_told = {Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.RESOURCE_LIMIT, Status.WORKER_DIED}
     reason = verdict.reason
+    if verdict.status is Status.NOT_ATTEMPTED:  # the visible check has passed, so something is there
+        verdict = replace(verdict, status=Status.RAISED)
     if verdict.status in said:
         reason = said[verdict.status]
     elif verdict.status not in always_told | {Status.GRADER_FAULT} and reason not in sentences:

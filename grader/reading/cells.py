@@ -190,7 +190,7 @@ def _parse(code: str) -> ast.Module | None:
 def _fingerprint(code: str, tree: ast.Module | None) -> str:
     try:
         return ast.dump(tree) if tree is not None else " ".join(code.split())
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or an integer too long to be written
         return " ".join(code.split())
 
 

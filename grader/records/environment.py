@@ -23,6 +23,7 @@ from grader.sandbox.limits import Isolation, Limits
 
 _Statement = tuple[str, frozenset[str], frozenset[str]]
 _PACKAGES = ("tensorflow", "keras", "numpy")
+"""What the reports name."""
 _ENGINE = ("*.py", "judging/*.py", "protocol/*.py", "sandbox/*.py", "worker/*.py")
 """What takes part in a verdict, below ``grader/``."""
 
@@ -44,7 +45,7 @@ def environment_of(isolation: Isolation, limits: Limits, seed: int | None) -> En
     words = sorted((COURSE / "grader" / "locale").rglob("*.mo"))
     contents = _contents([*engine, *course, *words])
     image = container.image() if isolation in container.ENGINES else ""
-    key = digest(image, isolation, asdict(limits), seed, language(), versions, contents)
+    key = digest(image, isolation, asdict(limits), seed, language(), versions, _installed(), contents)
     return Environment(key, isolation, versions)
 
 
@@ -118,6 +119,13 @@ def _reachable(statements: Iterable[_Statement], roots: Iterable[str]) -> set[st
 
 def _contents(paths: Iterable[Path]) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
+
+
+@cache
+def _installed() -> list[str]:
+    """Lists all that is installed here with its version: an answer may import any of it."""
+    found = importlib.metadata.distributions()
+    return sorted({f"{each.metadata['Name']}=={each.version}" for each in found})
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,8 @@ import errno
 import importlib
 import itertools
 import linecache
+import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, ModuleType
@@ -39,17 +41,16 @@ def run_cells(cells: Iterable[str], namespace: dict[str, Any]) -> list[tuple[int
         namespace: Where they run.
 
     Returns:
-        Index and failure of each cell that failed. A cell that raised ``NotImplementedError`` did not fail:
-        it is an exercise not yet done.
+        Index and failure of each cell that failed. A cell that raised ``NotImplementedError`` itself did not
+        fail: it is an exercise not yet done.
     """
     failures = []
     for number, code in enumerate(cells):
         try:
             exec(_compile(code, number), namespace)
-        except NotImplementedError:
-            continue
         except (Exception, SystemExit) as error:  # noqa: BLE001 - learners' code raises anything
-            failures.append((number, failure_of(error)))
+            if not _says_that_nothing_is_there(error):
+                failures.append((number, failure_of(error)))
     return failures
 
 
@@ -107,13 +108,15 @@ class Workspace:
             if request["op"] == "call" and (changed := _changed(sent, args, kwargs)):
                 reply["changed"] = changed
             return wire.encode(reply)
-        except (Missing, NotImplementedError):
+        except Missing:
             return wire.encode({"missing": request["name"]})
         except wire.WireError as error:
             return wire.encode({"refused": one_line(str(error), 200)})
         except Misuse as error:
             return wire.encode({"misused": str(error)})
         except (Exception, SystemExit) as error:  # noqa: BLE001 - learners' code raises anything
+            if _says_that_nothing_is_there(error):
+                return wire.encode({"missing": request["name"]})
             return wire.encode({"raised": failure_of(error).to_dict()})
 
     def _function(self, op: str, name: str) -> Callable[..., Any]:
@@ -277,6 +280,14 @@ def _place(error: BaseException) -> tuple[int, str]:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_learners(frame.filename)]
     return (own[-1].lineno or 0, own[-1].line or "") if own else (0, "")
+
+
+def _says_that_nothing_is_there(error: BaseException) -> bool:
+    """Tells a template's ``NotImplementedError`` from one that a library raises when the answer calls it."""
+    if not isinstance(error, NotImplementedError):
+        return False
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    return not raised_in.startswith(("<frozen ", sys.prefix + os.sep, sys.base_prefix + os.sep))
 
 
 def _is_learners(filename: str) -> bool:

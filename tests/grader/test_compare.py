@@ -1,3 +1,4 @@
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -138,3 +139,24 @@ def test_value_that_two_known_mistakes_give_is_told_neither(given: int, reason: 
             expecting()
         assert reason.replace("is not right", "y") in caught.value.reason
         assert caught.value.reason not in {"2 乗です。", "2 を足しています。"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [np.zeros(2**24, "uint8")] * 15,
+        ([np.zeros(2**24, "uint8")], {"a": [np.zeros(2**24, "uint8")]}),
+        np.zeros(2**24, "uint8"),
+    ],
+)
+def test_large_results_are_turned_away_before_anything_is_made_of_them(given: Any) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for expecting in (
+        lambda: compare.expect_equal(given, [1, 2], "y"),
+        lambda: compare.expect_close(given, [1, 2], "y"),
+        lambda: compare.expect_number(given, "y"),
+    ):
+        with pytest.raises(compare.Finding):
+            expecting()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 300_000  # kilobytes; the lists would take gigabytes

@@ -34,8 +34,9 @@ def test_unknown_exercise_lists_the_known_ones(chapter: Chapter) -> None:
         find_exercise("ch01.doubel", chapter.folder.parent.parent)
 
 
-def test_exercise_and_chapter_are_found_by_id(chapter: Chapter) -> None:
-    found, exercise = find_exercise("ch01.double", chapter.folder.parent.parent)
+@pytest.mark.parametrize("typed", ["ch01.double", "CH01.Double", " ch01.double ", "ｃｈ０１．ｄｏｕｂｌｅ"])
+def test_exercise_and_chapter_are_found_by_id(chapter: Chapter, typed: str) -> None:
+    found, exercise = find_exercise(typed, chapter.folder.parent.parent)
     assert found is chapter
     assert exercise.points == 3
 

@@ -472,6 +472,22 @@ class Fitted:
         self.fitted = fitted
 
 
+def test_input_that_the_answer_leaves_out_is_no_missing_answer_in_the_hidden_check() -> None:
+    def only_positive(x: float) -> float:
+        if x < 0:
+            raise NotImplementedError
+        return 2 * x
+
+    def check(x: float) -> Check:
+        return lambda answer: compare.expect_close(answer.call("double", x), 2 * x, "double(x)")
+
+    answer = LocalAnswer({"double": only_positive})
+    verdict = judge_exercise(answer, _exercise(check(1.0)), Key(reference="", hidden=check(-1.0)))
+    assert (verdict.status, verdict.check) == (Status.RAISED, "hidden")
+    assert "表示していない入力" in verdict.reason or "not shown" in verdict.reason
+    assert judge_exercise(answer, _exercise(check(-1.0))).status is Status.NOT_ATTEMPTED
+
+
 def test_argument_may_change_where_the_exercise_says_so() -> None:
     def check(answer: Answer) -> None:
         compare.expect_equal(answer.call("f", [2, 1]), 1, "f")

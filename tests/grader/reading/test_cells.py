@@ -134,6 +134,12 @@ def test_only_definitions_and_constants_are_picked() -> None:
     assert defining_statements(cell, "model") == {}
 
 
+def test_integer_too_long_to_be_written_is_read() -> None:
+    cell = read_cell("x = 0x" + "f" * 8000)
+    assert cell.binds == {"x"}
+    assert cell.fingerprint
+
+
 def test_one_thread_at_a_time_parses(monkeypatch: pytest.MonkeyPatch) -> None:
     parsing: list[int] = []
     at_once: list[int] = []

@@ -228,6 +228,13 @@ def test_environment_key_changes_with_versions(monkeypatch: pytest.MonkeyPatch) 
     assert len({before, other, key()}) == 3
 
 
+def test_environment_key_changes_with_all_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert any(each.startswith("pytest==") for each in environment._installed())
+    before = key()
+    monkeypatch.setattr(environment, "_installed", lambda: ["mended==2"])
+    assert key() != before
+
+
 def test_package_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_PACKAGES", ("no_such_package",))
     assert environment_of("process", Limits(), None).versions["no_such_package"] == ""

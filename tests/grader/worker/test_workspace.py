@@ -1,3 +1,4 @@
+import codecs
 import sys
 from collections import OrderedDict, namedtuple
 from enum import IntEnum
@@ -146,6 +147,16 @@ def test_not_implemented_is_missing() -> None:
         raise NotImplementedError
 
     assert ask({"f": template}, "call", "f") == {"missing": "f"}
+
+
+def test_not_implemented_of_a_library_is_an_error() -> None:
+    lazy = "codecs.Codec().encode('')"
+    names: dict[str, Any] = {"codecs": codecs}
+    ((_number, failure),) = run_cells(
+        [lazy, f"def f(): {lazy}", "raise NotImplementedError('書きましょう')"], names
+    )
+    assert failure.error == "NotImplementedError"
+    assert ask(names, "call", "f")["raised"]["error"] == "NotImplementedError"
 
 
 def test_doubling_structure_ends_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
