@@ -8,7 +8,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CHAPTERS ?=
 TESTS  = $(if $(CHAPTERS),tests/test_house.py $(wildcard $(foreach each,$(CHAPTERS),tests/chapters/ch$(shell printf %02d $(each))_*)),tests)
 TIMED  := $(BIN)/python -m tests.seconds
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# One more than cores: some tests wait for a time limit.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile
 NOTES  := build/seconds
 # The newest Python here that TensorFlow has wheels for; to choose: make newest NEWEST=python3.13
 NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print("python3.$(each)")' 2> /dev/null)))
@@ -16,10 +17,10 @@ NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print(
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint harness soak nbgrader newest notebooks image containers constraints badge clean
+.PHONY: help demo lab test lint harness soak soak-exercises nbgrader newest notebooks image containers constraints badge clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: $(VENV)/learner.stamp ## Execute chapter 5, grade three sample submissions, write a report
 	$(BIN)/grader demo --chapter 5 --out build/demo $(DEMO)
@@ -45,6 +46,9 @@ harness: lint ## What concerns no single chapter: lint, types, the other tests
 
 soak: $(VENV)/maintainer.stamp ## Grade a class while the grader is killed, its disk filled, its gradebook damaged
 	$(BIN)/python benchmarks/soak.py --submissions 40 --every 12
+
+soak-exercises: $(VENV)/maintainer.stamp ## Judge right answers under 500 seeds, 50 where they train: none may fail
+	$(BIN)/grader verify --soak --seeds 500 --json build/soak-exercises.json $(CHAPTERS)
 
 nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade our export
 	rm -rf build/nbgrader && $(BIN)/python -m venv build/nbgrader

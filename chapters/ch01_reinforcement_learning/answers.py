@@ -530,6 +530,9 @@ def discounted_returns(rewards, gamma):
 """,
         },
         mistakes={
+            "整数の配列に入れる": Mistake(
+                changed(RETURNS, "np.zeros(len(rewards))", "np.zeros_like(rewards)"), "小数部分が切り捨て"
+            ),
             "割引がない": Mistake(changed(RETURNS, "gamma * future", "future"), "割引がありません"),
             "1 つ先まで": Mistake(
                 """import numpy as np
@@ -820,6 +823,9 @@ def q_learning_update(q, state, action, reward, next_state, terminated, alpha, g
 """,
         },
         mistakes={
+            "最大値を 0 から探す": Mistake(
+                changed(Q_LEARNING, "q[next_state].max()", "max(0, *q[next_state])"), "負のとき、0 として"
+            ),
             "いまの値を引かない": Mistake(
                 changed(Q_LEARNING, "(target - q[state, action])", "target"), "目標をそのまま足して"
             ),
@@ -961,6 +967,16 @@ def policy_values(transitions, rewards, terminal, gamma, policy):
 """,
         },
         mistakes={
+            "100 回だけ反復する": Mistake(
+                """import numpy as np
+def policy_values(transitions, rewards, terminal, gamma, policy):
+    values = np.zeros(len(rewards))
+    for _ in range(100):
+        values = np.where(terminal, 0, (policy * (rewards + gamma * transitions @ values)).sum(axis=1))
+    return values
+""",
+                "収束する前に止まって",
+            ),
             "最大の行動": Mistake(
                 """import numpy as np
 def policy_values(transitions, rewards, terminal, gamma, policy):

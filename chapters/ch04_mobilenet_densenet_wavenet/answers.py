@@ -1239,6 +1239,7 @@ def mu_law_decode(codes):
 """,
         },
         mistakes={
+            "ln(μ) で割る": Mistake(changed(MU_LAW, "np.log(256)", "np.log(255)"), "ln(μ) で割っています"),
             "小数のまま": Mistake(changed(MU_LAW, ".astype(int)", ""), "符号が整数ではありません"),
             "対数がない": Mistake(
                 changed(MU_LAW, "np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256)", "x"),

@@ -21,12 +21,14 @@ from .exercises import (
     DEVIATIONS_NOT_SQUARED,
     DIVIDED_BY_LENGTH,
     DOES_NOT_SHIFT,
+    DOUBLED_RESIDUAL,
     EITHER,
     END_IN_INPUT,
     END_NOT_WEIGHED,
     EXTENDS_FINISHED,
     HALF_EXPONENT,
     HALVES,
+    HEADS_SWAPPED,
     HIDDEN_IS_TRUE,
     INTERLEAVED,
     INVERTED_MASK,
@@ -63,6 +65,7 @@ from .exercises import (
     UNPAIRED,
     WEIGHS_PADDING,
     WEIGHTS_BY_PAD,
+    WRONG_ATTENTION,
     ZEROED_SCORES,
     Array,
     Block,
@@ -381,17 +384,24 @@ def attended(x: Array, mask: Array, kernels: Sequence[Array], heads: int, *, sca
 
 
 def block_output(
-    x: Array, mask: Array, attention: Sequence[Array], forward: Sequence[Array], heads: int, *, scaled: bool
+    x: Array,
+    mask: Array,
+    attention: Sequence[Array],
+    forward: Sequence[Array],
+    heads: int,
+    *,
+    scaled: bool,
+    residual: float,
 ) -> Array:
     """What the block of the paper, or one with a fault, makes of its input; the biases are 0."""
-    u = layer_norm(x + attended(x, mask, attention, heads, scaled=scaled))
+    u = layer_norm(residual * x + attended(x, mask, attention, heads, scaled=scaled))
     return layer_norm(u + np.maximum(u @ forward[0], 0) @ forward[1])
 
 
 def check_known_attention(answer: Answer, d_model: int, heads: int, d_ff: int) -> None:
-    """Expects no attention with one of two faults that neither sizes nor symmetries show.
+    """Expects the paper's attention: some faults show neither in sizes nor in symmetries.
 
-    Which kernel is which is not known, so all orders are tried.
+    Which kernel is which is not known, nor how heads lie in it, so all orders are tried.
     """
     block = Block(answer, d_model, heads, d_ff)
     kernels = [array for array in block.draw() if array.ndim > 1 and array.size > d_model]
@@ -408,12 +418,24 @@ def check_known_attention(answer: Answer, d_model: int, heads: int, d_ff: int) -
     real = mask == 1
     given = block.apply(x.astype("float32"), mask)[real]
 
-    def found(heads: int, scaled: bool) -> bool:
-        outputs = (block_output(x, mask, order, two, heads, scaled=scaled) for order in permutations(four, 4))
+    def found(heads: int, *, scaled: bool = True, residual: float = 1) -> bool:
+        heads_last = np.arange(d_model).reshape(-1, heads).T.ravel()
+        outputs = (
+            block_output(x, mask, kernels, two, heads, scaled=scaled, residual=residual)
+            for *inward, outward in permutations(four, 4)
+            for kernels in (
+                [*inward, outward],
+                [*(kernel[:, heads_last] for kernel in inward), outward[heads_last]],
+            )
+        )
         return any(np.allclose(given, output[real], atol=0.02) for output in outputs)
 
-    expect(found(heads, scaled=True) or not found(heads, scaled=False), SCORES_NOT_SCALED)
-    expect(found(heads, scaled=True) or not found(1, scaled=True), ONE_HEAD)
+    right = found(heads)
+    expect(right or not found(heads, scaled=False), SCORES_NOT_SCALED)
+    expect(right or not found(1), ONE_HEAD)
+    expect(right or not found(d_model // heads), HEADS_SWAPPED)
+    expect(right or not found(heads, residual=2), DOUBLED_RESIDUAL)
+    expect(right or len(four) != 4, WRONG_ATTENTION)  # projections in one piece are not told apart
 
 
 def hidden_transformer_block(answer: Answer) -> None:
@@ -588,6 +610,16 @@ def attention(query, key, value, mask):
 """,
         },
         mistakes={
+            "スコアを切りつめる": Mistake(
+                """import numpy as np
+def attention(query, key, value, mask):
+    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
+    e = np.where(mask, np.exp(np.clip(scores, -60, 60)), 0)
+    weights = e / e.sum(axis=-1, keepdims=True)
+    return weights @ value, weights
+""",
+                "差が消えています",
+            ),
             "レポートの式 (V がない)": Mistake(
                 changed(ATTENTION, "weights @ value, weights", "weights, weights"),
                 "V が抜けています",
@@ -1436,6 +1468,12 @@ def encoder_block(d_model, heads, d_ff):
 """,
         },
         mistakes={
+            "ヘッドの数と次元が逆": Mistake(
+                changed(BLOCK, "(heads, d_model // heads)", "(d_model // heads, heads)"), "入れ替わっています"
+            ),
+            "残差を 2 回足す": Mistake(
+                changed(BLOCK, "(x + attended)", "(x + x + attended)"), "2 回足しています"
+            ),
             "ヘッドの次元が d_model": Mistake(
                 changed(BLOCK, "d_model // heads", "d_model"),
                 "ヘッドの次元が d_model のまま",

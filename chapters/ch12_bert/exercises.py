@@ -472,12 +472,16 @@ BLIND_TO_PAST = "過去の入力を変えても、出力が変わりません。
 def draw_causal(
     answer: Answer, heads: int, key_dim: int, shape: tuple[int, int, int]
 ) -> tuple[Handle, Array]:
-    """Makes a layer whose weights the judge draws; returns them in one piece after the handle."""
+    """Makes a layer whose weights the judge draws; returns them in one piece after the handle.
+
+    Queries and keys are small, so that no attention weight is near 0: whatever is seen is felt.
+    """
     dim = shape[2]
     layer = answer.probe("attention_layer", dim, heads, key_dim)
     inward = [(dim, heads, key_dim), (heads, key_dim)]
     sizes = [*inward * 3, (heads, key_dim, dim), (dim,)]
-    weights = [answer.rng.normal(0, 0.7, size) for size in sizes]
+    scales = [*(0.2,) * 4, *(0.7,) * 4]
+    weights = [answer.rng.normal(0, scale, size) for scale, size in zip(scales, sizes, strict=True)]
     answer.probe("set_weights", layer, weights)
     flat = np.empty(len(weights), object)
     flat[:] = weights

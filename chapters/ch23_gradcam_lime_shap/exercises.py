@@ -213,6 +213,7 @@ IGNORES_CLASS = (
     "class_index を渡しても、予測したクラスのマップが返っています。渡されたクラスの得点を使いましょう。"
 )
 USES_PROBABILITY = "softmax のあとの確率を微分しています。ほかのクラスの得点が混ざるので、softmax の前の得点を微分しましょう。"
+IGNORES_BIAS = "最後の層のバイアスを足さずに、予測したクラスを決めています。得点は、重みとの積にバイアスを足したものです。"
 MAP_LACKS_RELU = "マップに負の値が残っています。重み付きの和に ReLU を掛けましょう。"
 MAP_IS_SCALED = (
     "最大値で割った値です。ここでは ReLU のあとの値をそのまま返します。そろえるのは to_heatmap の役目です。"
@@ -314,18 +315,23 @@ def pooled_network_maps(network: Network, features: Array, class_index: int) -> 
 def draw_pooled_case(
     rng: np.random.Generator, size: tuple[int, int], filters: tuple[int, int], classes: int
 ) -> tuple[Network, Array, int, int]:
-    """Draws a network, an image, its predicted class and another, both with evidence for and against."""
+    """Draws a network, an image, its predicted class and another, both with evidence for and against.
+
+    The other class is the first, whose index Python takes for "no", and without the biases of the last layer
+    another class would be predicted.
+    """
     while True:
         network = draw_network(rng, size, filters, classes)
         image = rng.normal(0, 1, (*size, 3)).astype("float32")
         features = last_features(network, image)
-        kernel, bias = network.predictions
-        order = np.argsort(features.mean(axis=(0, 1)) @ kernel + bias)
-        scores = features.mean(axis=(0, 1)) @ kernel[:, order] + bias[order]
-        evidence = features @ kernel[:, order[[-1, 0]]]
+        kernel, bias = network.predictions[0], rng.normal(0, 0.5, classes).astype("float32")
+        network = network._replace(predictions=(kernel, bias))
+        scores = features.mean(axis=(0, 1)) @ kernel + bias
+        predicted, unbiased = int(scores.argmax()), int((scores - bias).argmax())
+        evidence = features @ kernel[:, [predicted, 0]]
         both_ways = (evidence.max(axis=(0, 1)) > 0.1).all() and (evidence.min(axis=(0, 1)) < -0.1).all()
-        if both_ways and scores[-1] - scores[-2] > 0.01:
-            return network, image, int(order[-1]), int(order[0])
+        if both_ways and 0 != predicted != unbiased and np.diff(np.sort(scores)[-2:]) > 0.01:
+            return network, image, predicted, 0
 
 
 def model_of(answer: Answer, network: Network, image: Array) -> Handle:
@@ -356,6 +362,9 @@ def check_grad_cam_at(answer: Answer, size: tuple[int, int], filters: tuple[int,
     known = pooled_network_maps(network, features, predicted)
     given = answer.call("grad_cam", model, image, "conv2")
     del known[IGNORES_CLASS]
+    kernel, _bias = network.predictions
+    unbiased = int((features.mean(axis=(0, 1)) @ kernel).argmax())
+    known[IGNORES_BIAS] = pooled_network_maps(network, features, unbiased)["right"]
     expect_map(given, known.pop("right"), "class_index を省いたときのマップ", known)
 
 

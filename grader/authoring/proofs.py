@@ -57,7 +57,12 @@ class Row:
 
 
 def verify(
-    chapters: Sequence[Chapter], isolation: Isolation, *, seeds: int = SEEDS, jobs: int = 1
+    chapters: Sequence[Chapter],
+    isolation: Isolation,
+    *,
+    seeds: int = SEEDS,
+    jobs: int = 1,
+    soak: bool = False,
 ) -> Iterator[Row]:
     """Proves all exercises of some chapters. Reasons are compared in Japanese.
 
@@ -66,16 +71,17 @@ def verify(
         isolation: Where the grader's verdicts are made.
         seeds: Under how many seeds right answers are judged; see :class:`~grader.authoring.verify.Verifier`.
         jobs: How many parts at a time; more than one where processes can be forked.
+        soak: Whether to judge the reference and one other right answer alone.
 
     Yields:
         A row per exercise, as soon as it is whole.
     """
-    schedule = _Schedule(chapters)
+    schedule = _Schedule(chapters, soak)
     rows, open_parts = dict[str, Row](), dict[str, int]()
     for chapter in chapters:
         for exercise in chapter.exercises.values():
             row = rows[exercise.id] = Row(chapter.name, exercise.id, exercise.points)
-            open_parts[exercise.id] = len(parts_of(chapter, exercise))
+            open_parts[exercise.id] = len(parts_of(chapter, exercise, soak=soak))
             if not open_parts[exercise.id]:
                 row.faults.append(f"{exercise.id}: there is no answers.py, so nothing can be verified")
                 yield row
@@ -109,9 +115,9 @@ class _Schedule:
         chapters: All chapters, by name.
     """
 
-    def __init__(self, chapters: Sequence[Chapter]) -> None:
+    def __init__(self, chapters: Sequence[Chapter], soak: bool) -> None:
         self.chapters = {chapter.name: chapter for chapter in chapters}
-        self._open = {chapter.name: _longest_last(chapter) for chapter in chapters}
+        self._open = {chapter.name: _longest_last(chapter, soak) for chapter in chapters}
         self._taken = set[str]()
 
     def next(self, chapter: str | None) -> Part | None:
@@ -128,9 +134,9 @@ class _Schedule:
         return self.chapters[part.chapter].exercises[part.exercise].time_limit
 
 
-def _longest_last(chapter: Chapter) -> list[Part]:
+def _longest_last(chapter: Chapter, soak: bool) -> list[Part]:
     exercises = sorted(chapter.exercises.values(), key=lambda exercise: exercise.time_limit)
-    return [part for exercise in exercises for part in parts_of(chapter, exercise)]
+    return [part for exercise in exercises for part in parts_of(chapter, exercise, soak=soak)]
 
 
 class _Bench(contextlib.ExitStack):

@@ -97,16 +97,21 @@ class Proof:
     faults: list[str] = field(default_factory=list)
 
 
-def parts_of(chapter: Chapter, exercise: Exercise) -> list[Part]:
+def parts_of(chapter: Chapter, exercise: Exercise, *, soak: bool = False) -> list[Part]:
     """Lists the parts of an exercise's proof; none where there are no answers.
 
     Args:
         chapter: The chapter.
         exercise: One of its exercises.
+        soak: Whether to list the reference and one other right answer alone.
     """
     key = chapter.key(exercise.id)
     if key is None:
         return []
+    if soak:
+        others = [("alternatives", label) for label in list(key.alternatives)[:1]]
+        kinds = [("reference", ""), *others]
+        return [Part(chapter.name, exercise.id, kind, label) for kind, label in kinds]
     kinds = [("reference", ""), ("template", ""), ("guesses", "")]
     kinds += [("alternatives", label) for label in key.alternatives]
     kinds += [("mistakes", label) for label in key.mistakes]

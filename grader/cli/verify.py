@@ -50,12 +50,16 @@ def verify(
     table: Annotated[
         Path | None, typer.Option("--json", help=_("Write the table to this file too."), show_default=False)
     ] = None,
+    soak: Annotated[
+        bool, typer.Option("--soak", help=_("Judge the reference and one other right answer alone."))
+    ] = False,
     lang: LanguageOption = None,
 ) -> None:
     """Prove every exercise: right answers pass, known mistakes fail for their own reason."""
     with said_plainly():
         speak(lang)
-        if not verify_all(chosen_chapters(chapters), isolation or best_isolation(), seeds, jobs, table):
+        chosen = chosen_chapters(chapters)
+        if not verify_all(chosen, isolation or best_isolation(), seeds, jobs, table, soak=soak):
             raise typer.Exit(1)
 
 
@@ -65,6 +69,8 @@ def verify_all(
     seeds: int = SEEDS,
     jobs: int | None = None,
     table: Path | None = None,
+    *,
+    soak: bool = False,
 ) -> bool:
     """Proves chapters, prints a table and what is wrong, and says whether nothing is.
 
@@ -74,6 +80,7 @@ def verify_all(
         seeds: Under how many seeds right answers are judged.
         jobs: How many exercises at a time; by default one per processor core.
         table: File for the rows as JSON.
+        soak: Whether to judge the reference and one other right answer alone.
     """
     require(isolation)
     rows: list[Row] = []
@@ -81,7 +88,8 @@ def verify_all(
     started = time.monotonic()
     with progress_bar(auto_refresh=False) as progress:  # a thread that draws would be forked along
         task = progress.add_task(_("Verifying"), total=total)
-        for row in verify_exercises(chapters, isolation, seeds=seeds, jobs=jobs or os.cpu_count() or 1):
+        jobs = jobs or os.cpu_count() or 1
+        for row in verify_exercises(chapters, isolation, seeds=seeds, jobs=jobs, soak=soak):
             rows.append(row)
             progress.update(task, advance=1, description=row.id, refresh=True)
             if not errors.is_terminal:

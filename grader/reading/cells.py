@@ -24,6 +24,8 @@ _MARKER = re.compile(
 )
 _SETUP_MARKER = re.compile(r"\s*+#++\s*+setup\b", re.IGNORECASE)
 _LINE_MAGIC = re.compile(r"^\s*+(%|!|\?)|^[\w.]++\?{1,2}\s*+$|^[\w,\s]++=\s*+[!%]")
+# Lines that IPython takes for magics without their "%", where they are no Python.
+_AUTOMAGIC = re.compile(r"^\s*+(pip3?|conda|mamba|cd|ls|ll|mkdir|rmdir|cp|mv|rm|cat|pwd)(\s++[^=\s(.\[].*)?$")
 _PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -171,7 +173,7 @@ def defining_statements(cell: Cell, name: str) -> dict[int, tuple[str, frozenset
 def _without_magics(lines: list[str]) -> list[str]:
     kept, continues = [], False
     for line in lines:
-        magic = continues or bool(_LINE_MAGIC.match(line))
+        magic = continues or bool(_LINE_MAGIC.match(line) or _AUTOMAGIC.match(line))
         indent = line[: len(line) - len(line.lstrip())]
         kept.append("" if continues else f"{indent}pass" if magic else line)
         continues = magic and line.endswith("\\")

@@ -43,6 +43,7 @@ from typing import Any
 from grader.protocol import wire
 from grader.protocol.exchange import FORK, KILL, REAP
 from grader.worker import sweep
+from grader.worker.kernel import main_namespace
 from grader.worker.workspace import Workspace, run_cells
 
 if sys.platform == "linux":
@@ -111,15 +112,6 @@ class Child:
         if over:
             self.exceeded = over[0]
             _kill_tree(self.pid)
-
-
-class _Notebook(ModuleType):
-    """Stands in for ``grader.learner.notebook``: calls of ``check`` in a learner's cells do nothing here."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *args, **kwargs: None
 
 
 def main() -> None:
@@ -380,22 +372,13 @@ def _reap_orphans() -> None:
 
 def _serve_exercise(connection: socket.socket, probes: Sequence[ModuleType]) -> None:
     cells = ["".join(pieces) for pieces in wire.decode(wire.receive(connection))]
-    namespace = _notebook_namespace()
+    namespace = main_namespace()
     failures = run_cells(cells, namespace)
     report = [(number, failure.to_dict()) for number, failure in failures]
     wire.send(connection, wire.encode(report))
     workspace = Workspace(namespace, probes)
     while True:
         wire.send(connection, workspace.answer(wire.receive(connection)))
-
-
-def _notebook_namespace() -> dict[str, Any]:
-    """Returns the names that a notebook's first cell finds."""
-    sys.modules["grader.learner.notebook"] = _Notebook("grader.learner.notebook")
-    module = ModuleType("__main__")
-    sys.modules["__main__"] = module
-    module.__dict__["display"] = print
-    return module.__dict__
 
 
 def _silence() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import errno
 import importlib
+import inspect
 import itertools
 import linecache
 import os
@@ -47,7 +50,7 @@ def run_cells(cells: Iterable[str], namespace: dict[str, Any]) -> list[tuple[int
     failures = []
     for number, code in enumerate(cells):
         try:
-            exec(_compile(code, number), namespace)
+            _run(_compile(code, number), namespace)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - learners' code raises anything
             if not _says_that_nothing_is_there(error):
                 failures.append((number, failure_of(error)))
@@ -271,7 +274,14 @@ def _compile(code: str, number: int) -> CodeType:
     """Compiles a cell so that tracebacks and ``inspect`` find its text (Keras and TensorFlow look for it)."""
     name = _CELL.format(number=number)
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-    return compile(code, name, "exec", dont_inherit=True)
+    return compile(code, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+def _run(code: CodeType, namespace: dict[str, Any]) -> None:
+    """Runs a cell, one that awaits something at its top level too."""
+    awaited = eval(code, namespace)
+    if code.co_flags & inspect.CO_COROUTINE:
+        asyncio.run(awaited)
 
 
 def _place(error: BaseException) -> tuple[int, str]:

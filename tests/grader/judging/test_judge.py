@@ -138,6 +138,18 @@ def test_earlier_failure_is_told_beside_a_later_one(judge: Judge) -> None:
     assert "ZeroDivisionError" in reason
 
 
+def test_lines_of_colab_leave_what_stands_below_them(judge: Judge) -> None:
+    cell = """
+        from google.colab import drive
+        drive.mount("/content/drive")
+        await __import__("asyncio").sleep(0)
+        get_ipython().run_line_magic("cd", "/content")
+        def double(x): return 2 * x
+    """
+    (result,) = judge.grade({"ch98.double": code(cell)}, ["ch98.double"])
+    assert result.status is Status.PASSED
+
+
 def test_cells_run_as_in_a_notebook(judge: Judge) -> None:
     cells = (
         "from grader import check, hint\nfrom grader.learner.notebook import score\ncheck('ch98.double')",

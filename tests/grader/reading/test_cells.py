@@ -134,6 +134,20 @@ def test_only_definitions_and_constants_are_picked() -> None:
     assert defining_statements(cell, "model") == {}
 
 
+@pytest.mark.parametrize(
+    "line", ["pip install -q lime", "cd /content/drive/My Drive", "ls", "    pip3 list", "mkdir -p a b"]
+)
+def test_line_that_ipython_takes_for_a_magic_is_left_out(line: str) -> None:
+    cell = read_cell(f"{line}\nx = 1" if not line.startswith(" ") else f"if True:\n{line}\nx = 1")
+    assert cell.tree is not None
+    assert cell.binds == {"x"}
+
+
+@pytest.mark.parametrize("code", ["cat = 1\ncat", "ls = [3]\nls[0]", "rm(3)", "cp.x = 4", "mv: int = 3"])
+def test_name_that_is_also_a_magic_stays_python(code: str) -> None:
+    assert read_cell(code).code == code
+
+
 def test_integer_too_long_to_be_written_is_read() -> None:
     cell = read_cell("x = 0x" + "f" * 8000)
     assert cell.binds == {"x"}
