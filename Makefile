@@ -55,7 +55,7 @@ nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade o
 	SITE='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 	  { echo $(CURDIR); $(BIN)/python -c "$$SITE"; } > "$$(build/nbgrader/bin/python -c "$$SITE")/course.pth"
 	build/nbgrader/bin/python -m pip --disable-pip-version-check install nbgrader -c constraints.txt
-	NBGRADER=build/nbgrader/bin/nbgrader $(BIN)/pytest tests/grader/test_nbgrader_export.py
+	NBGRADER=build/nbgrader/bin/nbgrader $(BIN)/pytest tests/grader/exchange/test_nbgrader.py
 
 notebooks: $(VENV)/maintainer.stamp ## Generate and execute notebooks/ from the chapters' lesson.py, and docs/claims.md from these
 	$(BIN)/grader build
