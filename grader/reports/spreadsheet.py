@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+_PARTING = re.compile('[",;|\t\r\n]')
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
@@ -16,10 +16,17 @@ def plain_text(cell: object) -> object:
 
 
 def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
-    """Returns rows as CSV, each cell as it is."""
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=delimiter).writerows(rows)
-    return buffer.getvalue()
+    """Returns rows as CSV, each cell as it is.
+
+    A cell is quoted where any program may see more than one in it: half the world's spreadsheets part cells
+    at semicolons, so that what follows one could be a formula.
+    """
+    return "".join(f"{delimiter.join(map(_quoted, row))}\r\n" for row in rows)
+
+
+def _quoted(cell: object) -> str:
+    text = str(cell)
+    return '"{}"'.format(text.replace('"', '""')) if _PARTING.search(text) else text
 
 
 def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:

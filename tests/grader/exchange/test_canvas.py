@@ -145,7 +145,7 @@ def test_without_a_gradebook_the_file_names_tell_the_numbers(monkeypatch: pytest
         ["    Points Possible", "", "", "", "", "4"],
         ["leeann", "101", "", "", "", "3"],
     ]
-    assert [notice.split()[0] for notice in export.notices] == ["kim.ipynb:", "101"]
+    assert [notice.split()[0] for notice in export.notices] == ["kim.ipynb:", "101", "Without"]
 
 
 @pytest.mark.parametrize(

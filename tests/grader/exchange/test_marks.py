@@ -1,7 +1,7 @@
 import pytest
 
 from grader.exchange.marks import expect_one_chapter, mark, maximum_of, number, scaled, scaling_notice
-from grader.exchange.roster import ExportError, Roster
+from grader.exchange.roster import Columns, ExportError, Roster
 from grader.exercise import Status
 from tests.grader.graded import CHAPTER, exercise, graded, scored, ungraded
 
@@ -13,7 +13,7 @@ def _in_english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def people() -> Roster:
     rows = [["Lee", "1", "lee"], ["Kim", "2", "kim"], ["Kim", "3", "kim2"]]
-    return Roster("canvas", ["Name", "ID", "Login"], rows, 1, [0, 2])
+    return Roster(Columns("canvas", 1, [0, 2], [0]), ["Name", "ID", "Login"], rows)
 
 
 def test_everybody_gets_their_mark_in_each_chapter() -> None:

@@ -108,6 +108,7 @@ def test_whoever_gets_no_mark_is_named_once(worksheet: Path) -> None:
     assert export.notices == (
         "No One_99_assignsubmission_file_/x.ipynb: 99 No One is not in the roster.",
         "yamada.ipynb was not graded: 空です。",
+        "山田 太郎 handed in nothing, says the worksheet, but there is yamada.ipynb.",
         "ch01_numbers: 4 points here, 100 there; the marks were scaled.",
     )
 

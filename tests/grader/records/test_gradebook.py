@@ -453,7 +453,7 @@ def test_file_that_another_program_has_locked_is_not_set_aside(
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         monkeypatch.setattr(sqlite3, "connect", lambda file: connect(file, timeout=0.1))
-        with pytest.raises(GradebookError, match="database is locked"):
+        with pytest.raises(GradebookError, match="Another program holds"):
             Gradebook(path)
     monkeypatch.undo()
     messages.set_language("en")
