@@ -182,11 +182,10 @@ class _Search:
         self, name: str, path: Path, source: int, *, problem: str = "", asked_for: bool = False
     ) -> _File:
         """Makes a file known, under a name that tells it apart."""
-        if not problem and path.is_symlink() and not may_be_notebook(name):
-            problem = _("This is a link to another file: hand in the file itself.")
         missing = asked_for and not path.exists()
         if not problem and not missing and not is_notebook(name, path):
-            problem = what_to_do(name)
+            link = _("This is a link to another file: hand in the file itself.")
+            problem = link if path.is_symlink() else what_to_do(name)
         owner = student_of(name).place
         free = self._free_name(name, path)
         return _File(free, path, (source, owner) if owner else None, problem)
