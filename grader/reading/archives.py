@@ -122,7 +122,7 @@ def names_in(archive: Path, bounds: Bounds) -> list[str]:
 def _opened(archive: Path, bounds: Bounds) -> Iterator[zipfile.ZipFile]:
     """Opens an archive, if its directory is within bounds and its members lie apart."""
     damaged = _("The archive is damaged: upload it again, or hand in the notebook itself (.ipynb).")
-    if _entries(archive, bounds.files) > bounds.files:
+    if archive.stat().st_size > bounds.total or _entries(archive, bounds.files) > bounds.files:
         raise _too_much(bounds)
     try:
         opened = zipfile.ZipFile(archive)

@@ -97,8 +97,11 @@ def is_notebook(name: str, path: Path) -> bool:
         return True
     if not may_be_notebook(name) or path.is_symlink() or not path.is_file():
         return False
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    except OSError:
+        return True  # reading it as one tells what is wrong
     return content.startswith(b"{") and b'"cell_type"' in content and b'"metadata"' in content
 
 

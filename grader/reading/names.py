@@ -86,7 +86,7 @@ def student_of(submission: str, chapter: str | None = None) -> Student:
         if student := _written_by_a_system(part, folders[:position], parts[position + 1 :], flat=flat):
             return student
         named = _MOODLE.fullmatch(parts[position + 1]) if position + 1 < len(parts) else None
-        if part in _NBGRADER_STEPS and position + 3 < len(parts) and not named:
+        if is_step(part) and position + 3 < len(parts) and not named:
             return Student(
                 parts[position + 1],
                 place="/".join(parts[: position + 3]),
@@ -100,10 +100,15 @@ def student_of(submission: str, chapter: str | None = None) -> Student:
     return Student(key, folders=folders, file=_stem(parts[-1]))
 
 
+def is_step(folder: str) -> bool:
+    """Tells whether a folder is called as nbgrader calls one that holds a folder for each learner."""
+    return folder in _NBGRADER_STEPS
+
+
 def is_noise(submission: str) -> bool:
     """Tells whether an operating system or a tool left a file behind, so that it is nobody's work."""
     parts = PurePosixPath(submission).parts
-    if parts[-1:] == ("timestamp.txt",) and any(step in parts for step in _NBGRADER_STEPS):
+    if parts[-1:] == ("timestamp.txt",) and any(map(is_step, parts)):
         return True
     return any(_NOISE.fullmatch(part) for part in parts)
 

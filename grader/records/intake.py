@@ -18,7 +18,7 @@ from grader.course.chapters import Chapter
 from grader.messages import _
 from grader.reading.archives import OF_A_CLASS, OF_A_LEARNER, names_in, unpack
 from grader.reading.files import is_notebook, may_be_notebook, what_to_do
-from grader.reading.names import is_noise, student_of
+from grader.reading.names import is_noise, is_step, student_of
 from grader.reading.submission import SubmissionError, read_submission
 
 MOST_NAMED = 20
@@ -60,6 +60,19 @@ class Intake:
 
 
 @dataclass(frozen=True)
+class _Source:
+    """Where files came from.
+
+    Attributes:
+        within: The folder or archive whose files belong together.
+        front: What stands in front of their names to tell whose they are: nbgrader's folder, if it is that.
+    """
+
+    within: Path
+    front: str = ""
+
+
+@dataclass(frozen=True)
 class _File:
     """A file that came in.
 
@@ -72,7 +85,7 @@ class _File:
 
     name: str
     path: Path
-    owner: tuple[int, str] | None
+    owner: tuple[Path, str] | None
     problem: str
 
     @property
@@ -105,7 +118,7 @@ def find_submissions(
     """
     intake = Intake()
     files = list(_Search(unpacked, skip, intake).files(paths))
-    owned: defaultdict[tuple[int, str], list[_File]] = defaultdict(list)
+    owned: defaultdict[tuple[Path, str], list[_File]] = defaultdict(list)
     for file in files:
         if file.owner is None:
             _take(intake, file)
@@ -129,18 +142,25 @@ class _Search:
 
     def files(self, paths: Sequence[Path]) -> Iterator[_File]:
         """Yields every file but noise."""
-        for source, path in enumerate(paths):
+        for path in paths:
             if path.is_dir():
-                for file in self._below(path):
-                    name = file.relative_to(path).as_posix()
-                    yield from self._file(name, file, source)
+                yield from self._folder(path if path.name else path.resolve())
             elif _is_archive(path.name) and path.is_file():
-                yield from self._archive(path.name, path, source, asked_for=True)
+                yield from self._archive(path.name, path, _Source(path), asked_for=True)
             else:
-                yield self._found(path.name, path, source, asked_for=True)
+                yield self._found(path.name, path, _Source(path.parent), asked_for=True)
+
+    def _folder(self, folder: Path) -> Iterator[_File]:
+        """Yields the files in a folder, under names from there; a learner's own folder keeps its name."""
+        within = folder.parent if student_of(f"{folder.name}/x").place else folder
+        front = f"{folder.name}/" if is_step(folder.name) else ""
+        for file in self._below(folder):
+            yield from self._file(file.relative_to(within).as_posix(), file, _Source(within, front))
 
     def _below(self, folder: Path) -> Iterator[Path]:
-        for root, folders, names in os.walk(folder):
+        """Yields all files below a folder, and links and folders that cannot be looked into."""
+        unreadable: list[OSError] = []
+        for root, folders, names in os.walk(folder, onerror=unreadable.append):
             here = Path(root)
             links = [name for name in folders if (here / name).is_symlink()]
             folders[:] = sorted(
@@ -148,17 +168,18 @@ class _Search:
             )
             for name in sorted([*names, *links]):
                 yield here / name
+        yield from (Path(error.filename) for error in unreadable)
 
-    def _file(self, name: str, path: Path, source: int, *, open_archives: bool = True) -> Iterator[_File]:
+    def _file(self, name: str, path: Path, source: _Source, *, open_archives: bool = True) -> Iterator[_File]:
         """Yields a file, or the files in it where it is an archive."""
-        if is_noise(name):
+        if is_noise(f"{source.front}{name}"):
             self._intake.noise += 1
-        elif open_archives and _is_archive(name) and not path.is_symlink():
+        elif open_archives and _is_archive(name) and path.is_file() and not path.is_symlink():
             yield from self._archive(name, path, source)
         else:
             yield self._found(name, path, source)
 
-    def _archive(self, name: str, path: Path, source: int, *, asked_for: bool = False) -> Iterator[_File]:
+    def _archive(self, name: str, path: Path, source: _Source, *, asked_for: bool = False) -> Iterator[_File]:
         """Yields the files in an archive. One that was asked for may be a class's, with others in it."""
         into = self._unpacked / str(next(self._archives))
         try:
@@ -179,16 +200,19 @@ class _Search:
                 yield from self._file(inside, member.path, source, open_archives=of_a_class)
 
     def _found(
-        self, name: str, path: Path, source: int, *, problem: str = "", asked_for: bool = False
+        self, name: str, path: Path, source: _Source, *, problem: str = "", asked_for: bool = False
     ) -> _File:
         """Makes a file known, under a name that tells it apart."""
         missing = asked_for and not path.exists()
         if not problem and not missing and not is_notebook(name, path):
-            link = _("This is a link to another file: hand in the file itself.")
-            problem = link if path.is_symlink() else what_to_do(name)
-        owner = student_of(name).place
-        free = self._free_name(name, path)
-        return _File(free, path, (source, owner) if owner else None, problem)
+            if path.is_symlink():
+                problem = _("This is a link to another file: hand in the file itself.")
+            elif path.is_dir():
+                problem = _("This folder cannot be read.")
+            else:
+                problem = what_to_do(name)
+        place = student_of(f"{source.front}{name}").place
+        return _File(self._free_name(name, path), path, (source.within, place) if place else None, problem)
 
     def _free_name(self, name: str, path: Path) -> str:
         plain, full = (each.encode(errors="backslashreplace").decode() for each in (name, path.as_posix()))

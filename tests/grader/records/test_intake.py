@@ -153,6 +153,58 @@ def test_nbgraders_folders_hold_one_learner_each(tmp_path: Path, chapter: Chapte
     assert intake.noise == 1
 
 
+def test_nbgraders_folder_itself_may_be_named(tmp_path: Path, chapter: Chapter) -> None:
+    files = {
+        **dict.fromkeys(["lee/ps1/01_numbers.ipynb", "lee/ps1/draft.ipynb"], notebook(chapter, RIGHT)),
+        "lee/ps1/01_numbers (1).ipynb": notebook(chapter, {}),
+        "lee/ps1/timestamp.txt": b"2026",
+    }
+    intake = taken_in(tmp_path, chapter, written(tmp_path / "submitted", files))
+    assert list(intake.files) == ["lee/ps1/draft.ipynb"]
+    assert (intake.unused, intake.noise) == (2, 1)
+
+
+def test_a_shell_may_name_files_and_folders_one_by_one(tmp_path: Path, chapter: Chapter) -> None:
+    right, untouched = notebook(chapter, RIGHT), notebook(chapter, {})
+    folder = written(
+        tmp_path / "class",
+        {
+            "leeann_101_7_x.ipynb": right,
+            "leeann_101_8_x.ipynb": untouched,
+            **dict.fromkeys(owned("x.ipynb"), right),
+            "Min Kim_12_assignsubmission_onlinetext/onlinetext.html": b"",
+        },
+    )
+    one_by_one = taken_in(tmp_path, chapter, *sorted(folder.iterdir()))
+    assert set(one_by_one.files) == set(taken_in(tmp_path, chapter, folder).files)
+    assert (one_by_one.notebooks, one_by_one.unused, one_by_one.others) == (2, 1, 1)
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, chapter: Chapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(tmp_path / "class", {"lee/x.ipynb": b"", "kim/x.ipynb": b""})
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "kim":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    intake = taken_in(tmp_path, chapter, folder)
+    assert list(intake.files) == ["lee/x.ipynb", "kim"]
+    assert intake.problems == {"kim": "This folder cannot be read."}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes with names")
+def test_pipes_keep_nobody_waiting(tmp_path: Path, chapter: Chapter) -> None:
+    folder = written(tmp_path / "class", {"lee.ipynb": b""})
+    for name in ("a.zip", "b.txt", "c.pdf"):
+        os.mkfifo(folder / name)
+    assert set(taken_in(tmp_path, chapter, folder).problems) == {"a.zip", "b.txt", "c.pdf"}
+
+
 def test_one_without_a_notebook_has_a_line_with_all_that_came(tmp_path: Path, chapter: Chapter) -> None:
     intake = of_files(tmp_path, chapter, dict.fromkeys(owned("a.pdf", "b.pdf", "c.py"), b""))
     (name,) = intake.files

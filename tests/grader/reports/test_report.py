@@ -10,6 +10,7 @@ import pytest
 from grader.exercise import Status
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.reports.report import chapter_page_name, grades_csv, grades_json, page_name, write_report
+from grader.reports.spreadsheet import plain_text
 
 
 def exercise(number: int, status: Status, reason: str = "") -> ExerciseResult:
@@ -113,7 +114,8 @@ def test_no_file_of_anybody_else_is_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_formulas_are_plain_text_in_the_table(name: str) -> None:
     rows = list(csv.reader(grades_csv([result(name, exercise(1, Status.PASSED))]).splitlines(keepends=True)))
-    assert rows[1][0] == f"'{name}"
+    assert rows[1][0] == plain_text(name)
+    assert rows[1][0].startswith("'")
     assert rows[1][2:6] == ["2", "2", "2", "passed"]
 
 
