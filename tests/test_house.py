@@ -33,8 +33,8 @@ ROOMS = {
     "judging": {"protocol", "sandbox", "course", "reading"},
     "learner": {"protocol", "worker", "course", "judging"},
     "records": {"sandbox", "course", "reading", "judging"},
-    "reports": {"judging"},
-    "exchange": {"course", "judging", "reports"},
+    "reports": {"reading", "judging"},
+    "exchange": {"course", "reading", "judging", "reports"},
     "authoring": {"protocol", "worker", "sandbox", "course", "reading", "judging", "learner"},
     "cli": {"sandbox", "course", "judging", "records", "reports", "exchange", "authoring"},
 }

@@ -20,6 +20,7 @@ from grader.course.notebooks import NotebookError
 from grader.exchange.roster import ExportError
 from grader.messages import Language, _, set_language
 from grader.records.gradebook import FILE, Gradebook, GradebookError
+from grader.reports.pages import readable
 from grader.sandbox.limits import Isolation
 from grader.sandbox.staging import IsolationUnavailable, bubblewrap_available
 
@@ -61,7 +62,7 @@ def said_plainly() -> Iterator[None]:
         NotebookError,
         ReleaseError,
     ) as error:
-        errors.print(Text(str(error), style="red"), soft_wrap=True)
+        errors.print(plain(str(error), "red"), soft_wrap=True)
         raise typer.Exit(2) from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -69,6 +70,11 @@ def said_plainly() -> Iterator[None]:
         told = _("The disk is full. Make room and run the same command again: what is done is kept.")
         errors.print(Text(told, style="red"))
         raise typer.Exit(2) from error
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Returns a text for the terminal, where what a file's name holds may steer nothing."""
+    return Text("\n".join(map(readable, text.split("\n"))), style=style)
 
 
 def speak(lang: Language | None) -> None:
@@ -110,14 +116,14 @@ def open_gradebook(folder: Path, *, new: bool = True) -> Gradebook:
         told = _(
             "The gradebook was damaged. It is kept as {path}; what cannot be proved right is graded again."
         )
-        errors.print(Text(told.format(path=gradebook.set_aside), style="yellow"), soft_wrap=True)
+        errors.print(plain(told.format(path=gradebook.set_aside), "yellow"), soft_wrap=True)
     return gradebook
 
 
 def print_faults(faults: Sequence[str]) -> None:
     """Prints what is wrong, a line each."""
     for fault in faults:
-        errors.print(Text(f"✗ {fault}", style="red"))
+        errors.print(plain(f"✗ {fault}", "red"))
 
 
 class _RateColumn(TextColumn):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.text import Text
 
 from grader.cli.common import (
     LanguageOption,
@@ -15,6 +14,7 @@ from grader.cli.common import (
     console,
     errors,
     open_gradebook,
+    plain,
     said_plainly,
     speak,
 )
@@ -59,7 +59,7 @@ def export(
         else:
             notices = _export_grades(folder, to, out, roster, chapter, assignment)
         for notice in notices:
-            errors.print(Text(notice, style="yellow"), soft_wrap=True)
+            errors.print(plain(notice, "yellow"), soft_wrap=True)
         console.print(_("Written: {path}").format(path=out), soft_wrap=True)
 
 

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from grader.cli.common import (
     IsolationOption,
@@ -25,6 +25,7 @@ from grader.cli.common import (
     console,
     errors,
     open_gradebook,
+    plain,
     progress_bar,
     said_plainly,
     speak,
@@ -33,8 +34,9 @@ from grader.course.chapters import ChapterError, load_chapters
 from grader.exercise import Status
 from grader.judging.results import SubmissionResult
 from grader.messages import _
-from grader.records.batch import Grading, find_submissions
+from grader.records.batch import Grading
 from grader.records.gradebook import Gradebook
+from grader.records.intake import Intake, find_submissions
 from grader.reports.report import isolation_words, status_word, symbol, write_report
 from grader.sandbox.staging import require
 
@@ -45,7 +47,11 @@ FEW = 5  # submissions whose reasons are printed; of more, one line each
 def grade(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES|DIR", help=_("Notebooks, or folders of them."), show_default=False),
+        typer.Argument(
+            metavar="FILES|DIR",
+            help=_("Notebooks, folders of them, or a zip of Moodle or Canvas."),
+            show_default=False,
+        ),
     ],
     out: OutOption,
     jobs: JobsOption = None,
@@ -57,18 +63,24 @@ def grade(
     with said_plainly():
         speak(lang)
         require(isolation)
-        submissions = find_submissions(paths)
-        if not submissions:
-            raise ChapterError(
-                _("There is no .ipynb file in {paths}.").format(paths=", ".join(map(str, paths)))
-            )
-        with open_gradebook(out) as gradebook:
-            grading = Grading(load_chapters(), isolation, seed, gradebook)
-            complete = grade_submissions(grading, submissions, jobs)
-            results = write_pages(gradebook, out)
-        print_results([result for result in results if result.submission in submissions], out)
+        chapters = load_chapters()
+        with TemporaryDirectory(prefix="grader-") as unpacked:
+            intake = find_submissions(paths, Path(unpacked), chapters, skip=out)
+            if not intake.is_of_a_class:
+                raise ChapterError(
+                    _("There is no notebook (.ipynb) in {paths}.").format(paths=", ".join(map(str, paths)))
+                )
+            with open_gradebook(out) as gradebook:
+                grading = Grading(
+                    chapters, isolation, seed, gradebook, problems=intake.problems, notes=intake.notes
+                )
+                complete = grade_submissions(grading, intake.files, jobs)
+                results = write_pages(gradebook, out)
+        results = [result for result in results if result.submission in intake.files]
+        print_results(results, out)
         if not complete:
             raise typer.Exit(130)
+        print_intake(intake, results)
 
 
 def grade_submissions(grading: Grading, submissions: Mapping[str, Path], jobs: int | None) -> bool:
@@ -89,6 +101,22 @@ def write_pages(gradebook: Gradebook, out: Path) -> list[SubmissionResult]:
     return results
 
 
+def print_intake(intake: Intake, results: Sequence[SubmissionResult]) -> None:
+    """Prints how many files came in, and what became of them."""
+    unreadable = sum(bool(each.problem) for each in results if each.submission not in intake.problems)
+    counts = [
+        (intake.notebooks - unreadable, _("{count} graded")),
+        (unreadable, _("{count} could not be graded")),
+        (intake.unused, _("{count} not used (another notebook of the same learner is)")),
+        (intake.others, _("{count} no notebooks")),
+        (intake.noise, _("{count} left behind by a system and skipped")),
+    ]
+    told = ", ".join(what.format(count=count) for count, what in counts if count)
+    console.print(
+        _("Files that came in: {total} ({told}).").format(total=intake.total, told=told), soft_wrap=True
+    )
+
+
 def print_results(results: Sequence[SubmissionResult], out: Path) -> None:
     """Prints a table of results, and where the report is."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
@@ -98,11 +126,12 @@ def print_results(results: Sequence[SubmissionResult], out: Path) -> None:
     for result in results:
         score = "–" if result.problem else f"{result.score} / {result.max_score}"
         exercises = _statuses(result) if len(results) <= FEW else _symbols(result)
-        table.add_row(Text(result.submission), score, Text(result.problem or exercises))
+        told = "\n".join(filter(None, [result.problem or exercises, result.note]))
+        table.add_row(plain(result.submission), score, plain(told))
     console.print(table)
     for isolation in dict.fromkeys(result.isolation for result in results):
         console.print(isolation_words(isolation), style="dim", highlight=False)
-    console.print(_("Report: {path}").format(path=out / "index.html"), soft_wrap=True)
+    console.print(plain(_("Report: {path}").format(path=out / "index.html")), soft_wrap=True)
 
 
 @contextmanager

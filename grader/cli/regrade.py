@@ -19,6 +19,7 @@ from grader.cli.common import (
     app,
     console,
     open_gradebook,
+    plain,
     progress_bar,
     said_plainly,
     speak,
@@ -84,7 +85,7 @@ def _print_changes(regraded: Sequence[Regraded]) -> int:
         table.add_column(heading, overflow="fold")
     changes = sorted((name, before, each.after) for each in regraded for name, before in each.changed)
     for name, before, after in changes:
-        table.add_row(Text(name), _outcome(before), _outcome(after), Text(after.detail))
+        table.add_row(plain(name), _outcome(before), _outcome(after), plain(after.detail))
     if changes:
         console.print(table)
     total = sum(len(each.submissions) for each in regraded)

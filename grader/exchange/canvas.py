@@ -21,12 +21,15 @@ from grader.exchange.marks import (
     scaled,
     scaling_notice,
 )
-from grader.exchange.roster import ExportError, Roster, System, read_roster, student_of
+from grader.exchange.roster import Columns, ExportError, Roster, is_called, read_roster
 from grader.judging.results import SubmissionResult
 from grader.messages import _
+from grader.reading.names import student_of
 from grader.reports.spreadsheet import csv_text
 
 POINTS_POSSIBLE = "Points Possible"
+_NO_MARK = ("EX", "N/A")
+"""What stands for excused, and for an assignment that is not a person's."""
 _COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 _IDENTITIES = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
 _NUMBER_OF_ASSIGNMENT = re.compile(r" \(\d+\)$")
@@ -62,9 +65,19 @@ def canvas_csv(
     rows = [people.header[:width] + [column.title for column in columns]]
     points = [number(column.points) for column in columns]
     rows.append([f"    {POINTS_POSSIBLE}", *[""] * (width - 1), *points])
-    for row in sorted({row for row, _chapter in marks.results}):
+    for row in sorted({row for column in columns for row in column.graded}):
         rows.append(people.rows[row][:width] + [column.cell(row) for column in columns])
-    notices = [*marks.notices, *filter(None, (column.notice for column in columns))]
+    notices = [*marks.notices, *(notice for column in columns for notice in column.notices)]
+    if roster is None:
+        notices.append(
+            _("Without Canvas' gradebook (--roster) no name was compared: the files' names tell who is who.")
+        )
+    else:
+        told = _(
+            "{title} is no assignment of Canvas' gradebook, so importing would make it; "
+            "--assignment names another one."
+        )
+        notices += [told.format(title=column.title) for column in columns if column.is_new]
     return Export(csv_text(rows, people.delimiter), people.encoding, tuple(notices))
 
 
@@ -74,7 +87,8 @@ class _Column:
     Attributes:
         title: Its title, as Canvas knows it.
         points: Points that Canvas has for it.
-        notice: What to tell of it; empty for nothing.
+        graded: Lines of the people who get a mark.
+        notices: What to tell of it.
     """
 
     def __init__(self, people: Roster, chapter: str, assignment: str | None, marks: Marks) -> None:
@@ -85,16 +99,35 @@ class _Column:
         self._position = _position(people, titles)
         self.title = titles[0] if self._position is None else people.header[self._position]
         self.points = float(ours) if self._position is None else _points(people, self._position, ours)
-        self.notice = scaling_notice(chapter, ours, self.points)
+        untouchable = [row for row in self._marks if self._there(row).upper() in _NO_MARK]
+        self.graded = [row for row in self._marks if row not in untouchable]
+        self.notices = [*filter(None, [scaling_notice(chapter, ours, self.points)])]
+        for row in untouchable:
+            self.notices.append(
+                _("{student} has {cell} for {title} in Canvas, so {submission} gives no mark.").format(
+                    student=people.label(row),
+                    cell=self._there(row),
+                    title=self.title,
+                    submission=self._marks[row].submission,
+                )
+            )
+
+    @property
+    def is_new(self) -> bool:
+        """Whether Canvas would make the assignment."""
+        return self._position is None
 
     def cell(self, row: int) -> str:
         """Returns a person's mark; where there is none, what the roster has."""
-        if row in self._marks:
+        if row in self.graded:
             return scaled(self._marks[row], self.points)
-        return "" if self._position is None else self._people.rows[row][self._position]
+        return self._there(row)
+
+    def _there(self, row: int) -> str:
+        return "" if self._position is None else self._people.rows[row][self._position].strip()
 
 
-def _locate(header: list[str]) -> tuple[System, int, Sequence[int]]:
+def _locate(header: list[str]) -> Columns:
     name = "LastName" if "LastName" in header else "Student"
     missing = [title for title in (name, "ID", "Section") if title not in header]
     if missing:
@@ -103,17 +136,22 @@ def _locate(header: list[str]) -> tuple[System, int, Sequence[int]]:
                 columns=", ".join(missing)
             )
         )
-    return "canvas", header.index("ID"), [header.index(title) for title in _IDENTITIES if title in header]
+    identities = [header.index(title) for title in _IDENTITIES if title in header]
+    names = [header.index(title) for title in ("Student", "LastName", "FirstName") if title in header]
+    return Columns("canvas", header.index("ID"), identities, names)
 
 
 def _people_of(results: Iterable[SubmissionResult]) -> Roster:
-    """Makes a roster of those whom the files' names tell."""
-    students = {
-        student.key: [student.name, student.key, "", "", ""]
-        for student in map(student_of, results)
-        if student.system == "canvas"
-    }
-    return Roster("canvas", list(_COLUMNS), list(students.values()), 1, [1])
+    """Makes a roster of those whom the files' names tell; two names of one number fit neither."""
+    students: dict[str, list[str]] = {}
+    for result in results:
+        student = student_of(result.submission, result.chapter)
+        if student.system != "canvas" or student.anonymous:
+            continue
+        row = students.setdefault(student.key, [student.name, student.key, "", "", ""])
+        if not is_called(student.name, row[0]):
+            row[0] += f" / {student.name}"
+    return Roster(Columns("canvas", 1, [1], [0]), list(_COLUMNS), list(students.values()))
 
 
 def _position(people: Roster, titles: Sequence[str]) -> int | None:

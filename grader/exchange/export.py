@@ -10,14 +10,15 @@ from typing import Literal
 from grader.exchange.canvas import canvas_csv
 from grader.exchange.marks import Export
 from grader.exchange.moodle import moodle_csv
-from grader.exchange.roster import ExportError, student_of
+from grader.exchange.roster import ExportError
 from grader.judging.results import SubmissionResult
 from grader.messages import _
+from grader.reading.names import student_of
 from grader.reports.spreadsheet import csv_text, plain_text, write_whole
 
 GradeFormat = Literal["csv", "json", "canvas", "moodle"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Rises with every change of what the JSON document holds; the schema's file follows."""
 SCHEMA = Path(__file__).resolve().parent / "schema" / "results.schema.json"
 
@@ -38,6 +39,7 @@ _COLUMNS = (
     "graded_at",
     "isolation",
     "problem",
+    "note",
 )
 
 
@@ -121,7 +123,7 @@ def results_csv(results: Sequence[SubmissionResult]) -> str:
 
 
 def _lines(result: SubmissionResult) -> Iterator[dict[str, object]]:
-    student = student_of(result)
+    student = student_of(result.submission, result.chapter)
     of_submission = dict.fromkeys(_COLUMNS, "") | {
         "submission": result.submission,
         "student": student.key,
@@ -130,6 +132,7 @@ def _lines(result: SubmissionResult) -> Iterator[dict[str, object]]:
         "graded_at": result.graded_at,
         "isolation": result.isolation,
         "problem": result.problem,
+        "note": result.note,
     }
     for exercise in result.exercises:
         of_exercise = exercise.to_dict()

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from grader.exchange.roster import ExportError, Lookup, Roster, student_of
+from grader.exchange.roster import ExportError, Lookup, Roster
 from grader.exercise import Status
 from grader.judging.results import SubmissionResult
 from grader.messages import _
+from grader.reading.names import Student, student_of
 
 
 @dataclass
@@ -18,11 +19,14 @@ class Marks:
 
     Attributes:
         results: The result that counts, by line of the roster and name of the chapter.
-        notices: One sentence for each submission that gives no mark, or lost to a better one.
+        notices: One sentence for each submission that gives no mark, lost to a better one, or came with
+            something that was not graded.
+        handed_in: By line of the roster, the first submission of that person, graded or not.
     """
 
     results: dict[tuple[int, str], SubmissionResult] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    handed_in: dict[int, str] = field(default_factory=dict)
 
     @property
     def chapters(self) -> list[str]:
@@ -50,7 +54,10 @@ class Export:
 
 
 def mark(roster: Roster, results: Iterable[SubmissionResult]) -> Marks:
-    """Finds who gets which mark. Of several files of one person for one chapter, the best counts.
+    """Finds who gets which mark.
+
+    Of several files of one person for one chapter, the one that answers most exercises counts, of equals the
+    best.
 
     Args:
         roster: The roster.
@@ -58,19 +65,25 @@ def mark(roster: Roster, results: Iterable[SubmissionResult]) -> Marks:
 
     Returns:
         The marks. A file that could not be graded, or where the grader itself failed, gives none, nor does
-        one whose student is not in the roster or fits several lines: each has a sentence in ``notices``.
+        one whose student is not in the roster, is called otherwise there, or fits several lines: each has a
+        sentence in ``notices``.
     """
-    lookup = Lookup(roster)
+    students = [(result, student_of(result.submission, result.chapter)) for result in results]
+    lookup = Lookup(roster, [student for _result, student in students])
     marks = Marks()
     attempts: defaultdict[tuple[int, str], list[SubmissionResult]] = defaultdict(list)
-    for result in results:
-        rows = lookup.rows_of(student_of(result))
-        if objection := _objection(roster, result, rows):
+    for result, student in students:
+        rows = lookup.rows_of(student)
+        if len(rows) == 1:
+            marks.handed_in.setdefault(rows[0], result.submission)
+        if objection := _objection(roster, lookup, result, student, rows):
             marks.notices.append(objection)
         else:
             attempts[rows[0], result.chapter or ""].append(result)
+        if result.note:
+            marks.notices.append(f"{result.submission}: {result.note}")
     for (row, chapter), several in attempts.items():
-        best = max(several, key=lambda result: result.score)
+        best = max(several, key=lambda result: (_attempted(result), result.score))
         marks.results[row, chapter] = best
         if len(several) > 1:
             others = ", ".join(f"{each.submission} ({each.score})" for each in several if each is not best)
@@ -142,7 +155,13 @@ def scaling_notice(chapter: str, points: int, maximum: float) -> str:
     )
 
 
-def _objection(roster: Roster, result: SubmissionResult, rows: Sequence[int]) -> str:
+def _attempted(result: SubmissionResult) -> int:
+    return sum(each.status != Status.NOT_ATTEMPTED for each in result.exercises)
+
+
+def _objection(
+    roster: Roster, lookup: Lookup, result: SubmissionResult, student: Student, rows: Sequence[int]
+) -> str:
     """Says why a submission gives no mark; empty where it does."""
     name = result.submission
     if result.problem:
@@ -151,15 +170,26 @@ def _objection(roster: Roster, result: SubmissionResult, rows: Sequence[int]) ->
         return _(
             "{submission}: the grader itself failed on {exercises}; no mark until that is graded again."
         ).format(submission=name, exercises=", ".join(faults))
+    if not rows and student.anonymous:
+        return _(
+            "{submission} names nobody, for it was downloaded anonymously: download it with names for marks."
+        ).format(submission=name)
+    if not rows and (others := lookup.disagreeing(student)):
+        return _(
+            "{submission} gives no mark: its number is that of {people} in the roster, but its name is not. "
+            "Is this the roster of the same assignment?"
+        ).format(submission=name, people=_people(roster, others))
     if not rows:
-        student = student_of(result)
         who = " ".join(filter(None, [student.key, student.name]))
         return _("{submission}: {student} is not in the roster.").format(submission=name, student=who)
     if len(rows) > 1:
-        people = ", ".join(
-            _("line {number} ({name})").format(number=row + 2, name=roster.label(row)) for row in rows
-        )
         return _("{submission} fits several people of the roster: {people}.").format(
-            submission=name, people=people
+            submission=name, people=_people(roster, rows)
         )
     return ""
+
+
+def _people(roster: Roster, rows: Iterable[int]) -> str:
+    return ", ".join(
+        _("line {number} ({name})").format(number=row + 2, name=roster.label(row)) for row in rows
+    )

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from grader.exchange.marks import Export, expect_one_chapter, mark, maximum_of, scaled, scaling_notice
-from grader.exchange.roster import ExportError, System, read_roster
+from grader.exchange.marks import (
+    Export,
+    Marks,
+    expect_one_chapter,
+    mark,
+    maximum_of,
+    scaled,
+    scaling_notice,
+)
+from grader.exchange.roster import Columns, ExportError, Roster, read_roster
 from grader.exercise import Status
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.messages import _
@@ -21,7 +29,10 @@ from grader.reports.report import status_word, symbol
 
 # English and Japanese, as Moodle's language packs have them.
 _STATUS = ("Status", "ステータス")
+_NAME = ("Full name", "氏名")
 _TEAM = ("Group", "グループ")
+_NOTHING_HANDED_IN = ("No submission", "提出なし", "未提出")
+_HANDED_IN = ("Submitted", "評定のため", "提出済み")
 _MAXIMUM = ("Maximum grade", "Maximum Grade", "最大評点")
 _FEEDBACK = ("Feedback comments", "フィードバックコメント")
 _OURS = re.compile(r'\s*<div class="grader">.*?</div>', re.DOTALL)
@@ -56,7 +67,7 @@ def moodle_csv(results: Sequence[SubmissionResult], roster: Path | None) -> Expo
     maximum_column = _column(worksheet.header, _MAXIMUM)
     feedback_column = _column(worksheet.header, _FEEDBACK)
     assert maximum_column is not None
-    notices = list(marks.notices)
+    notices = [*marks.notices, *_contradictions(worksheet, marks)]
     for (number, chapter), result in marks.results.items():
         row = worksheet.rows[number]
         maximum = maximum_of(row[maximum_column], worksheet.header[maximum_column])
@@ -72,7 +83,7 @@ def moodle_csv(results: Sequence[SubmissionResult], roster: Path | None) -> Expo
 def feedback(result: SubmissionResult) -> str:
     """Returns what a learner may read of a result, as the HTML that Moodle keeps a comment in."""
     total = _("{earned} of {points} points").format(earned=result.score, points=result.max_score)
-    lines = [total, *(_line(exercise) for exercise in result.exercises)]
+    lines = [total, *(_line(exercise) for exercise in result.exercises), *filter(None, [result.note])]
     return f'<div class="grader">{"<br>".join(map(html.escape, lines))}</div>'
 
 
@@ -84,7 +95,28 @@ def _line(exercise: ExerciseResult) -> str:
     return f"{line} {told}"
 
 
-def _locate(header: list[str]) -> tuple[System, int, Sequence[int]]:
+def _contradictions(worksheet: Roster, marks: Marks) -> Iterator[str]:
+    """Says where the worksheet and what came in differ on who handed in something."""
+    status_column = _column(worksheet.header, _STATUS)
+    assert status_column is not None
+    if not worksheet.columns.names:
+        yield _(
+            "The worksheet has no names to compare, so numbers alone tell who is who: "
+            "see that it is this assignment's."
+        )
+    for number, row in enumerate(worksheet.rows):
+        status = row[status_column].strip()
+        if number in marks.handed_in and status.startswith(_NOTHING_HANDED_IN):
+            yield _("{student} handed in nothing, says the worksheet, but there is {submission}.").format(
+                student=worksheet.label(number), submission=marks.handed_in[number]
+            )
+        elif number not in marks.handed_in and status.startswith(_HANDED_IN):
+            yield _("{student} handed in something, says the worksheet, but there is nothing here.").format(
+                student=worksheet.label(number)
+            )
+
+
+def _locate(header: list[str]) -> Columns:
     maximum, status = _column(header, _MAXIMUM), _column(header, _STATUS)
     if maximum is None or status is None or not 0 < status < maximum - 1:
         raise ExportError(
@@ -97,7 +129,8 @@ def _locate(header: list[str]) -> tuple[System, int, Sequence[int]]:
         raise ExportError(
             _("Submissions of groups cannot be matched: Moodle numbers their files by group, not by person.")
         )
-    return "moodle", 0, [*range(1, status), 0]
+    name = _column(header[:status], _NAME)
+    return Columns("moodle", 0, [*range(1, status), 0], [] if name is None else [name])
 
 
 def _column(header: Sequence[str], titles: Sequence[str]) -> int | None:

@@ -1,4 +1,4 @@
-"""Who is who: the student that a submission's name tells, and the line of a roster that stands for them.
+"""Who is who: the line of a roster that stands for the student whom a submission's name tells.
 
 A roster is a table that a learning management system wrote: Canvas' exported gradebook, Moodle's grading
 worksheet. Its cells stay as they came, so that the system takes the table back.
@@ -11,22 +11,16 @@ import io
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import Path
 
-from grader.judging.results import SubmissionResult
 from grader.messages import _
+from grader.reading.names import Student, System, letters
 from grader.reports.spreadsheet import csv_text
 
-System = Literal["canvas", "moodle"]
-
-# Canvas' "Download Submissions": name_[LATE_]user_attachment_file. The name never holds "_<digits>_".
-_CANVAS_FILE = re.compile(r"(?P<name>\w*?)_(?:LATE_)?(?P<id>\d+)_\d+_.+", re.DOTALL)
-# Moodle's "Download all submissions": a folder or a file; older releases end the folder's name in "_".
-_MOODLE_PART = re.compile(r"(?P<name>.*)_(?P<id>\d+)_assignsubmission_file(?:_.*)?", re.DOTALL)
-_NBGRADER_STEPS = ("submitted", "autograded")
+_NOBODY = frozenset(map(letters, ["Participant", "参加者"]))
+"""What Moodle writes in the place of a name that it hides."""
 
 
 class ExportError(Exception):
@@ -34,20 +28,20 @@ class ExportError(Exception):
 
 
 @dataclass(frozen=True)
-class Student:
-    """Who handed in a file, as far as its name tells.
+class Columns:
+    """Where a system's table has what tells a person.
 
     Attributes:
-        key: Number within the system that named the file, else the name of the file or its folder.
-        name: Full name, where the file's name holds it.
-        system: The system that named the file; ``None`` for a person or nbgrader.
-        parts: Names of the file (without its ending) and of its folders, nearest first.
+        system: The system.
+        number: Column that holds its number of a person.
+        identities: Columns any of which names a person.
+        names: Columns that hold a person's full name, together; none where the table hides it.
     """
 
-    key: str
-    name: str = ""
-    system: System | None = None
-    parts: tuple[str, ...] = ()
+    system: System
+    number: int
+    identities: Sequence[int]
+    names: Sequence[int] = ()
 
 
 @dataclass
@@ -55,20 +49,16 @@ class Roster:
     """A table with a line for each person.
 
     Attributes:
-        system: The system that wrote it.
+        columns: Where it has what.
         header: Names of its columns.
         rows: Its lines, the header left out.
-        id_column: Column that holds the system's number of a person.
-        identity_columns: Columns any of which names a person.
         delimiter: What stands between its cells.
         encoding: The encoding to write it in.
     """
 
-    system: System
+    columns: Columns
     header: list[str]
     rows: list[list[str]]
-    id_column: int
-    identity_columns: Sequence[int]
     delimiter: str = ","
     encoding: str = "utf-8-sig"
 
@@ -78,41 +68,22 @@ class Roster:
 
     def label(self, row: int) -> str:
         """Returns what to call a line's person in a message."""
-        cells = (self.rows[row][column].strip() for column in self.identity_columns)
+        cells = (self.rows[row][column].strip() for column in self.columns.identities)
         return next(filter(None, cells), "?")
 
-
-def student_of(result: SubmissionResult) -> Student:
-    """Tells a submission's student by its name.
-
-    Args:
-        result: Its name is a path such as ``find_submissions`` of :mod:`grader.records.batch` gives.
-
-    Returns:
-        The student: Canvas' or Moodle's number where one of these named the file; the folder below
-        ``submitted`` in nbgrader's layout; else the file's own name, unless that is the published notebook's:
-        then its folder's.
-    """
-    path = PurePosixPath(unicodedata.normalize("NFC", result.submission))
-    parts = (path.stem if path.suffix == ".ipynb" else path.name, *reversed(path.parts[:-1]))
-    if found := _CANVAS_FILE.fullmatch(path.name):
-        return Student(found["id"], found["name"], "canvas", parts)
-    for part in (path.name, *parts[1:]):
-        if found := _MOODLE_PART.fullmatch(part):
-            return Student(found["id"], found["name"], "moodle", parts)
-    key = _nbgrader_student(path.parts, result.chapter) or _own_name(parts, result.chapter)
-    return Student(key, parts=parts)
+    def full_name(self, row: int) -> str:
+        """Returns a line's full name; empty where the table hides it."""
+        return " ".join(self.rows[row][column].strip() for column in self.columns.names)
 
 
-def read_roster(path: Path, locate: Callable[[list[str]], tuple[System, int, Sequence[int]]]) -> Roster:
+def read_roster(path: Path, locate: Callable[[list[str]], Columns]) -> Roster:
     """Reads a roster as the system wrote it, or as Excel saved it.
 
     That is in UTF-8 or Shift_JIS, with commas, semicolons or tabs.
 
     Args:
         path: The file.
-        locate: Given the header, returns the system, the column of its number, and the columns that name a
-            person; raises :class:`ExportError` if this is no such table.
+        locate: Given the header, tells where what is; raises :class:`ExportError` if this is no such table.
 
     Returns:
         The roster; each line as long as the header.
@@ -130,31 +101,98 @@ def read_roster(path: Path, locate: Callable[[list[str]], tuple[System, int, Seq
     if not lines:
         raise ExportError(_("{path} is empty.").format(path=path))
     header = lines[0]
-    system, id_column, identity_columns = locate(header)
+    columns = locate(header)
     rows = [[*line, *[""] * (len(header) - len(line))] for line in lines[1:]]
-    return Roster(system, header, rows, id_column, identity_columns, delimiter, encoding)
+    return Roster(columns, header, rows, delimiter, encoding)
 
 
 class Lookup:
-    """Finds the lines of a roster that a student fits."""
+    """Finds the lines of a roster that students fit."""
 
-    def __init__(self, roster: Roster) -> None:
-        """Reads the roster's names once."""
-        self._system = roster.system
-        self._by_id: defaultdict[str, set[int]] = defaultdict(set)
+    def __init__(self, roster: Roster, students: Iterable[Student]) -> None:
+        """Reads the roster's names once.
+
+        Args:
+            roster: The roster.
+            students: All who handed in something: where folders are named after people, files are not.
+        """
+        self._roster = roster
+        self._by_number: defaultdict[str, list[int]] = defaultdict(list)
         self._by_name: defaultdict[str, set[int]] = defaultdict(set)
-        for number, row in enumerate(roster.rows):
-            if digits := re.search(r"(\d+)\s*$", row[roster.id_column]):
-                self._by_id[digits[1]].add(number)
-            for column in roster.identity_columns:
-                for spelling in _spellings(row[column]):
-                    self._by_name[spelling].add(number)
+        for row, cells in enumerate(roster.rows):
+            digits = re.search(r"([0-9]+)\s*$", cells[roster.columns.number])
+            if digits is None and roster.columns.system == "canvas":
+                continue  # a line of points or of posting
+            if digits and self._is_the_same_again(row, digits[1]):
+                continue
+            if digits:
+                self._by_number[digits[1]].append(row)
+            for column in roster.columns.identities:
+                for spelling in _spellings(cells[column]):
+                    self._by_name[spelling].add(row)
+        self._folders_tell = any(self._named(folder) for each in students for folder in each.folders)
 
     def rows_of(self, student: Student) -> list[int]:
-        """Returns the lines that a student fits, by the system's number, else by file and folder."""
-        if student.system == self._system and (rows := self._by_id.get(student.key)):
-            return sorted(rows)
-        return sorted({row for part in student.parts for row in self._by_name.get(_normal(part), ())})
+        """Returns the lines that a student fits.
+
+        The outermost folder that is called like a person and the number that the roster's own system wrote in
+        front, if the name there agrees, decide. Only where neither says anything, and folders are not called
+        like people here, the file's own name does.
+        """
+        if student.anonymous:
+            return []
+        by_folder = next(filter(None, map(self._named, student.folders)), [])
+        by_number = [row for row in self._numbered(student) if self._agrees(student, row)]
+        if by_folder or by_number:
+            return sorted({*by_folder, *by_number})
+        if student.system == "moodle" or (student.folders and self._folders_tell):
+            return []
+        return self._named(student.file)
+
+    def disagreeing(self, student: Student) -> list[int]:
+        """Returns the lines that have a student's number and another name."""
+        return [row for row in self._numbered(student) if not self._agrees(student, row)]
+
+    def _numbered(self, student: Student) -> list[int]:
+        """Returns the lines with the number that the roster's own system gave a student."""
+        same = student.system == self._roster.columns.system
+        return self._by_number.get(student.key, []) if same else []
+
+    def _named(self, name: str) -> list[int]:
+        """Returns the lines that a name fits; Excel may have dropped a number's zeros."""
+        plain = _normal(name)
+        rows = self._by_name.get(plain) or (self._by_name.get(plain.lstrip("0")) if plain.isdigit() else None)
+        return sorted(rows or ())
+
+    def _is_the_same_again(self, row: int, number: str) -> bool:
+        """Tells whether a line names a person a second time, as for another section."""
+        if self._roster.columns.system != "canvas":
+            return False
+        return any(
+            self._roster.full_name(row) == self._roster.full_name(other) for other in self._by_number[number]
+        )
+
+    def _agrees(self, student: Student, row: int) -> bool:
+        """Tells whether the name that a system wrote is that of a line, as far as both have one."""
+        return is_called(student.name, self._roster.full_name(row))
+
+
+def is_called(written: str, name: str) -> bool:
+    """Tells whether a system may have written a full name as this.
+
+    Canvas leaves out all but letters and may turn first and last name round; Moodle may write a group or a
+    login in front, or hide who it is.
+
+    Args:
+        written: What the system wrote.
+        name: The name in the roster; agrees with everything where there is none.
+    """
+    wanted = letters(name)
+    if not wanted or letters(written) in _NOBODY:
+        return True
+    words = re.split(r"[\s_.,\-]+", unicodedata.normalize("NFKC", written))
+    ends = (letters("".join(words[first:])) for first in range(len(words)))
+    return wanted in ends or sorted(letters(written)) == sorted(wanted)
 
 
 def _decoded(path: Path) -> tuple[str, str]:
@@ -173,21 +211,6 @@ def _decoded(path: Path) -> tuple[str, str]:
         plain = encoding == "utf-8" and not text.startswith("\ufeff")
         return text.removeprefix("\ufeff"), "utf-8" if plain else "utf-8-sig"
     raise ExportError(_("{path} is neither UTF-8 nor Shift_JIS text.").format(path=path))
-
-
-def _nbgrader_student(parts: Sequence[str], chapter: str | None) -> str:
-    """Returns the student in ``submitted/<student>/<assignment>/<file>``, empty for any other path."""
-    for step in _NBGRADER_STEPS:
-        if step in parts[:-3]:
-            return parts[parts.index(step) + 1]
-    return parts[-3] if len(parts) >= 3 and parts[-2] == chapter else ""
-
-
-def _own_name(parts: Sequence[str], chapter: str | None) -> str:
-    """Returns the file's name, or its folder's where the file is called like the published notebook."""
-    stem = re.escape((chapter or "").removeprefix("ch"))
-    copy = re.compile(rf"(?:copy of )?{stem}(?:[ _-]*(?:\(\d+\)|\d+|copy))?", re.IGNORECASE)
-    return parts[1] if len(parts) > 1 and stem and copy.fullmatch(parts[0]) else parts[0]
 
 
 def _spellings(cell: str) -> Iterator[str]:

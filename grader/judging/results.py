@@ -74,6 +74,7 @@ class SubmissionResult:
         exercises: Results in the chapter's order.
         isolation: What kept the learner's code apart: ``bubblewrap`` or ``process``.
         problem: One line that says why the file could not be graded; empty when it was.
+        note: What else was handed in with the file and not graded; empty for nothing.
         notebook: SHA-256 of the file, in hexadecimal; empty where it could not be read.
         graded_at: When, in UTC, as ISO 8601 says it; empty where that was not recorded.
         versions: Versions of what judged it, by name: ``python``, ``tensorflow``, ``keras`` and so on.
@@ -86,6 +87,7 @@ class SubmissionResult:
     exercises: list[ExerciseResult] = field(default_factory=list)
     isolation: str = ""
     problem: str = ""
+    note: str = ""
     notebook: str = ""
     graded_at: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -100,6 +102,7 @@ class SubmissionResult:
             "exercises": [exercise.to_dict() for exercise in self.exercises],
             "isolation": self.isolation,
             "problem": self.problem,
+            "note": self.note,
             "notebook": self.notebook,
             "graded_at": self.graded_at,
             "versions": self.versions,

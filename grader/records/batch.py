@@ -40,6 +40,8 @@ class Grading:
         seed: Seed of the checks' inputs; ``None`` for a secret one.
         gradebook: Where results are kept and looked up; ``None`` for nowhere.
         limits: What learners' code may use.
+        problems: Why a submission cannot be graded, by its name, where that is known beforehand.
+        notes: What else its owner handed in, by its name.
     """
 
     chapters: Sequence[Chapter]
@@ -47,6 +49,8 @@ class Grading:
     seed: int | None = None
     gradebook: Gradebook | None = None
     limits: Limits = field(default_factory=Limits)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def grade(self, name: str, path: Path, slot: Slot | None = None) -> SubmissionResult:
         """Grades one file; whatever is in it, there is a result.
@@ -62,10 +66,12 @@ class Grading:
         if slot is None:
             with Slot(self) as own:
                 return self.grade(name, path, own)
+        if problem := self.problems.get(name):
+            return self._recorded(self._ungraded(name, "", slot, problem), [], slot)
         try:
             submission = read_submission(path, self.chapters)
         except SubmissionError as error:
-            return self._recorded(self._ungraded(name, path, slot, str(error)), [], slot)
+            return self._recorded(self._ungraded(name, _sha256(path), slot, str(error)), [], slot)
         chapter = next(chapter for chapter in self.chapters if chapter.name == submission.chapter)
         budget = Budget(self.limits.submission_seconds)
         judged = [
@@ -80,6 +86,7 @@ class Grading:
             max_score=sum(exercise.max_score for exercise in exercises),
             exercises=exercises,
             isolation=self.isolation,
+            note=self.notes.get(name, ""),
             notebook=_sha256(path),
             versions=slot.environment.versions,
         )
@@ -187,14 +194,14 @@ class Grading:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            _logger.exception("grading %s failed", name)
+            _logger.exception("grading %r failed", name)
             problem = _("The grader itself failed on this file: grade it again.")
-            return self._recorded(self._ungraded(name, path, slot, problem), [], slot)
+            return self._recorded(self._ungraded(name, _sha256(path), slot, problem), [], slot)
 
     def _recorded(self, result: SubmissionResult, keys: Sequence[str], slot: Slot) -> SubmissionResult:
         return self.gradebook.record(result, keys, slot.environment) if self.gradebook else result
 
-    def _ungraded(self, name: str, path: Path, slot: Slot, problem: str) -> SubmissionResult:
+    def _ungraded(self, name: str, notebook: str, slot: Slot, problem: str) -> SubmissionResult:
         return SubmissionResult(
             submission=name,
             chapter=None,
@@ -202,7 +209,8 @@ class Grading:
             max_score=0,
             isolation=self.isolation,
             problem=problem,
-            notebook=_sha256(path),
+            note=self.notes.get(name, ""),
+            notebook=notebook,
             versions=slot.environment.versions,
         )
 
@@ -248,27 +256,6 @@ class Slot:
         return self._judges[chapter.name]
 
 
-def find_submissions(paths: Sequence[Path]) -> dict[str, Path]:
-    """Finds the notebooks to grade.
-
-    Args:
-        paths: Files, taken whatever they are called, and folders, searched for ``.ipynb`` files.
-
-    Returns:
-        Files by a name that tells them apart: the file's own, or its path within the folder. What is no text
-        in it is escaped.
-    """
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*.ipynb")):
-                if ".ipynb_checkpoints" not in file.parts and not file.name.startswith("._"):
-                    found.setdefault(_free_name(found, file.relative_to(path).as_posix(), file), file)
-        else:
-            found.setdefault(_free_name(found, path.name, path), path)
-    return found
-
-
 def _sha256(path: Path) -> str:
     """Returns the digest of an ordinary file; empty where it cannot be read."""
     if not path.is_file():
@@ -278,8 +265,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _free_name(found: Mapping[str, Path], name: str, path: Path) -> str:
-    plain, full = (each.encode(errors="backslashreplace").decode() for each in (name, path.as_posix()))
-    return plain if found.get(plain, path) == path else full

@@ -34,6 +34,7 @@ FILE = "gradebook.sqlite"
 SCHEMA = 1
 _MISSES = 20_000
 """So many rows in turn that are not there or cannot be read are the end of a damaged table."""
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class GradebookError(Exception):
@@ -100,6 +101,12 @@ class _Attempt(_Base):
     environment: Mapped[str] = mapped_column(ForeignKey("environments.key"))
     graded_at: Mapped[str]
     entries: Mapped[list[_Entry]] = relationship(order_by="_Entry.position", lazy="selectin")
+    beside: Mapped[_Note | None] = relationship(lazy="selectin")
+
+    @property
+    def note(self) -> str:
+        """What else was handed in with the file; empty for nothing."""
+        return self.beside.text if self.beside is not None else ""
 
 
 class _Entry(_Base):
@@ -110,6 +117,14 @@ class _Entry(_Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     result_key: Mapped[str] = mapped_column(ForeignKey("results.key"))
     result: Mapped[_Result] = relationship(lazy="joined")
+
+
+class _Note(_Base):
+    """What else was handed in with the file of an attempt. A gradebook from before has no such table yet."""
+
+    __tablename__ = "notes"
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    text: Mapped[str]
 
 
 @dataclass(frozen=True)
@@ -277,6 +292,7 @@ class Gradebook:
                 environment=environment.key,
                 graded_at=_now(),
                 entries=[_Entry(position=number, result_key=key) for number, key in enumerate(keys)],
+                beside=_Note(text=result.note) if result.note else None,
             )
             session.add(attempt)
             return replace(result, graded_at=attempt.graded_at)
@@ -335,6 +351,7 @@ class Gradebook:
                         environment=session.get_one(_Result, key).environment,
                         graded_at=_now(),
                         entries=entries,
+                        beside=_Note(text=latest.note) if latest.note else None,
                     )
                 )
 
@@ -403,12 +420,28 @@ def _plainly(path: Path) -> Iterator[None]:
         yield
     except (DBAPIError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, sqlite3.DatabaseError) and _code(cause) in _LOCKED:
+            raise _held_by_another(path) from error
         raise GradebookError(
             _(
                 "The gradebook {path} cannot be written or read ({cause}). See that the disk has room and "
                 "the file is yours, then run the same command again: what is done is kept."
             ).format(path=path, cause=cause)
         ) from error
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """Returns SQLite's primary code of an error; 0 where the error is not SQLite's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _held_by_another(path: Path) -> GradebookError:
+    return GradebookError(
+        _(
+            "Another program holds {path}: close it, such as a viewer of databases, "
+            "then run the same command again: what is done is kept."
+        ).format(path=path)
+    )
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
@@ -434,7 +467,9 @@ def _is_sound(path: Path) -> bool:
                 (last,) = connection.execute("SELECT max(rowid) FROM results").fetchone()
                 sound = None not in _rows(connection, last or 0)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if _code(error) in _LOCKED:
+            raise _held_by_another(path) from error
+        if _code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise OSError(str(error)) from error
         return False
     if sound and tables and version != SCHEMA:
@@ -524,6 +559,7 @@ def _submission_result(name: str, attempt: _Attempt, environment: _Environment) 
         exercises=exercises,
         isolation=environment.isolation,
         problem=attempt.problem,
+        note=attempt.note,
         notebook=attempt.notebook,
         graded_at=attempt.graded_at,
         versions=environment.versions,
@@ -536,7 +572,8 @@ def _latest_attempts() -> Any:
 
 
 def _is_same(attempt: _Attempt, result: SubmissionResult, keys: Sequence[str]) -> bool:
-    same_file = (attempt.notebook, attempt.problem) == (result.notebook, result.problem)
+    before = (attempt.notebook, attempt.problem, attempt.note)
+    same_file = before == (result.notebook, result.problem, result.note)
     return same_file and [entry.result_key for entry in attempt.entries] == list(keys)
 
 

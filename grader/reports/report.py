@@ -13,10 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from grader.judging.results import SubmissionResult
+from grader.reading.names import Student, is_of_a_word, student_of
 from grader.reports.pages import MARK, ChapterTable, Pages, Row
 from grader.reports.spreadsheet import csv_text, plain_text, write_whole
 from grader.reports.statistics import class_figures
@@ -85,22 +88,45 @@ def grades_csv(results: Sequence[SubmissionResult]) -> str:
     header = [
         *("submission", "chapter", "score", "max_score"),
         *(f"{exercise_id} {what}" for exercise_id in ids for what in ("score", "status")),
-        *("problem", "isolation"),
+        *("problem", "isolation", "note"),
     ]
     lines = [[plain_text(cell) for cell in _cells(result, ids)] for result in results]
     return csv_text([header, *lines])
 
 
 def page_name(submission: str) -> str:
-    """Returns the file name of a submission's pages: readable, safe everywhere, the same in every report."""
-    slug = re.sub(r"[^0-9A-Za-z]+", "_", submission.removesuffix(".ipynb")).strip("_")[:60]
+    """Returns the file name of a submission's pages: readable, safe everywhere, the same in every report.
+
+    Where Canvas or Moodle named the file, what it wrote stands in front, so that both know whose page it is
+    when the pages are uploaded as feedback.
+    """
+    student = student_of(submission)
     digest = hashlib.sha256(submission.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{slug}-{digest}.html" if slug else f"{digest}.html"
+    slug = _slug(student.rest if student.prefix else submission.removesuffix(".ipynb"))
+    return f"{_prefix(student)}{slug}-{digest}.html" if slug else f"{_prefix(student)}{digest}.html"
 
 
 def chapter_page_name(chapter: str) -> str:
     """Returns the file name of the page on a class: the chapter's name, where that is a plain one."""
     return f"{chapter}.html" if re.fullmatch(r"ch\d\d_[0-9a-z_]{1,60}", chapter) else page_name(chapter)
+
+
+def _slug(text: str) -> str:
+    """Returns the letters and digits of any script that a text begins with, other characters as ``_``."""
+    plain = "".join(each if is_of_a_word(each) else "_" for each in unicodedata.normalize("NFC", text))
+    return _cut(re.sub("_+", "_", plain).strip("_"), 90)
+
+
+def _prefix(student: Student) -> str:
+    """Returns what a system wrote in front, without what no name of a file may hold."""
+    name, number, behind = student.prefix.partition(f"_{student.key}_")
+    kept = "".join(each for each in name if each.isprintable() and each not in '<>:"/\\|?*#%')
+    return f"{_cut(kept.lstrip('.~ '), 90)}{number}{behind}"
+
+
+def _cut(text: str, size: int) -> str:
+    """Returns the beginning of a text that takes so many bytes at the most."""
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def _cells(result: SubmissionResult, ids: Iterable[str]) -> list[object]:
@@ -109,7 +135,7 @@ def _cells(result: SubmissionResult, ids: Iterable[str]) -> list[object]:
     for exercise_id in ids:
         exercise = by_id.get(exercise_id)
         cells += [exercise.score, str(exercise.status)] if exercise else ["", ""]
-    return [*cells, result.problem, result.isolation]
+    return [*cells, result.problem, result.isolation, result.note]
 
 
 def _chapter(result: SubmissionResult) -> str:
@@ -130,7 +156,7 @@ def _rows(results: Iterable[SubmissionResult]) -> list[Row]:
 
 
 def _address(folder: str, name: str, before: str = "") -> str:
-    return f"{before}{folder}/{name}"
+    return f"{before}{folder}/{quote(name)}"
 
 
 def _remove_others(folder: Path, names: Collection[str]) -> None:

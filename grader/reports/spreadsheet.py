@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+_PARTING = re.compile('[",;|\t\r\n]')
+_FORMULA_WITHIN = re.compile(r"(?<=[;|\t\r\n])(?=[=+\-@＝＋－＠])")
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def plain_text(cell: object) -> object:
-    """Returns a cell that no spreadsheet takes for a formula: such text gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    """Returns a cell that no spreadsheet takes for a formula: such text gets an apostrophe in front.
+
+    So does what follows a semicolon or another mark at which some part cells, whatever stands around them.
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = _FORMULA_WITHIN.sub("'", cell)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def csv_text(rows: Iterable[Sequence[object]], delimiter: str = ",") -> str:
-    """Returns rows as CSV, each cell as it is."""
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=delimiter).writerows(rows)
-    return buffer.getvalue()
+    """Returns rows as CSV, each cell as it is.
+
+    A cell is quoted where any program may see more than one in it, whichever delimiter it goes by.
+    """
+    return "".join(f"{delimiter.join(map(_quoted, row))}\r\n" for row in rows)
+
+
+def _quoted(cell: object) -> str:
+    text = "" if cell is None else str(cell)
+    return '"{}"'.format(text.replace('"', '""')) if _PARTING.search(text) else text
 
 
 def write_whole(path: Path, text: str, encoding: str = "utf-8") -> None:

@@ -145,7 +145,37 @@ def test_without_a_gradebook_the_file_names_tell_the_numbers(monkeypatch: pytest
         ["    Points Possible", "", "", "", "", "4"],
         ["leeann", "101", "", "", "", "3"],
     ]
-    assert [notice.split()[0] for notice in export.notices] == ["kim.ipynb:", "101"]
+    assert [notice.split()[0] for notice in export.notices] == ["kim.ipynb:", "101", "Without"]
+
+
+@pytest.mark.parametrize("cell", ["EX", "ex", "N/A"])
+def test_an_excused_person_stays_excused_and_is_told(write: Write, cell: str) -> None:
+    gradebook = GRADEBOOK.replace('"A and B",late,,4.00', f'"A and B",late,{cell},4.00')
+    results = [scored("yamada.ipynb", 4), scored("lee.ipynb", 4)]
+    export = canvas_csv(results, write(gradebook))
+    assert [row[1] for row in table(export)[2:]] == ["101"]
+    told = f"山田, 太郎 has {cell} for 01_numbers (901) in Canvas, so yamada.ipynb gives no mark."
+    assert told in export.notices
+    both = canvas_csv([*results, scored("2/yamada.ipynb", 5, of=8, chapter="ch02_shapes")], write(gradebook))
+    assert table(both)[3][5:] == [cell, "5"]
+
+
+def test_a_column_that_would_be_made_is_told(write: Write) -> None:
+    (notice,) = canvas_csv([scored("lee.ipynb", 3, chapter="ch02_shapes")], write(GRADEBOOK)).notices
+    assert "ch02_shapes is no assignment of Canvas' gradebook" in notice
+    assert "--assignment" in notice
+
+
+def test_a_number_with_two_names_gives_no_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_LANG", "en")
+    results = [
+        scored("leeann_101_1_x.ipynb", 3),
+        scored("parkjun_101_2_x.ipynb", 4),
+        scored("kim_102_3_x.ipynb", 2),
+    ]
+    export = canvas_csv(results)
+    assert [row[:2] for row in table(export)[2:]] == [["kim", "102"]]
+    assert sum("gives no mark: its number is that of" in notice for notice in export.notices) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from grader.exchange.marks import expect_one_chapter, mark, maximum_of, number, scaled, scaling_notice
-from grader.exchange.roster import ExportError, Roster
+from grader.exchange.roster import Columns, ExportError, Roster
 from grader.exercise import Status
 from tests.grader.graded import CHAPTER, exercise, graded, scored, ungraded
 
@@ -13,7 +15,7 @@ def _in_english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def people() -> Roster:
     rows = [["Lee", "1", "lee"], ["Kim", "2", "kim"], ["Kim", "3", "kim2"]]
-    return Roster("canvas", ["Name", "ID", "Login"], rows, 1, [0, 2])
+    return Roster(Columns("canvas", 1, [0, 2], [0]), ["Name", "ID", "Login"], rows)
 
 
 def test_everybody_gets_their_mark_in_each_chapter() -> None:
@@ -35,6 +37,19 @@ def test_of_several_files_the_best_counts_and_the_others_are_named() -> None:
     assert marks.notices == [
         "Lee has several files for ch01_numbers: b/lee.ipynb (3) counts, not lee.ipynb (1), c/lee.ipynb (2)."
     ]
+
+
+def test_of_several_files_the_one_with_most_answers_counts() -> None:
+    half = graded("lee.ipynb", exercise(1, Status.PASSED, points=3), exercise(2, Status.NOT_ATTEMPTED))
+    wrong = graded("b/lee.ipynb", exercise(1, Status.PASSED), exercise(2, Status.WRONG_VALUE))
+    assert mark(people(), [half, wrong]).results[0, CHAPTER].submission == "b/lee.ipynb"
+
+
+def test_who_handed_in_is_known_whatever_became_of_it() -> None:
+    noted = replace(scored("kim2.ipynb", 3), note="Also handed in, not graded: a.pdf.")
+    marks = mark(people(), [ungraded("lee.ipynb"), noted, scored("park.ipynb", 4)])
+    assert marks.handed_in == {0: "lee.ipynb", 2: "kim2.ipynb"}
+    assert marks.notices[1] == "kim2.ipynb: Also handed in, not graded: a.pdf."
 
 
 def test_who_is_not_in_the_roster_is_named_and_the_others_get_their_marks() -> None:

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def test_whoever_gets_no_mark_is_named_once(worksheet: Path) -> None:
     assert export.notices == (
         "No One_99_assignsubmission_file_/x.ipynb: 99 No One is not in the roster.",
         "yamada.ipynb was not graded: 空です。",
+        "山田 太郎 handed in nothing, says the worksheet, but there is yamada.ipynb.",
         "ch01_numbers: 4 points here, 100 there; the marks were scaled.",
     )
 
@@ -149,3 +151,26 @@ def test_tables_that_cannot_be_filled_are_refused(worksheet: Path, header: str, 
     worksheet.write_text(f"{header}\n", "utf-8")
     with pytest.raises(ExportError, match=said):
         moodle_csv([], worksheet)
+
+
+def test_who_the_worksheet_says_handed_in_nothing_is_told(worksheet: Path) -> None:
+    results = [scored("Ann Lee_11_assignsubmission_file_/x.ipynb", 4), scored("yamada.ipynb", 4)]
+    for text, nothing in ((ENGLISH, "No submission"), (JAPANESE, "提出なし - 期限超過")):
+        worksheet.write_text(text.replace("No submission", nothing), "utf-8")
+        told = [notice for notice in moodle_csv(results, worksheet).notices if "says the worksheet" in notice]
+        assert told == [
+            "山田 太郎 handed in nothing, says the worksheet, but there is yamada.ipynb.",
+            "Min Kim handed in something, says the worksheet, but there is nothing here.",
+        ]
+
+
+def test_a_worksheet_without_names_is_told(worksheet: Path) -> None:
+    worksheet.write_text("Identifier,Status,Grade,Maximum grade\nParticipant 7,Submitted,,4\n", "utf-8")
+    export = moodle_csv([scored("Ann Lee_7_assignsubmission_file_/x.ipynb", 3)], worksheet)
+    assert table(export.text)[1][2] == "3"
+    assert "numbers alone" in export.notices[0]
+
+
+def test_feedback_tells_what_was_not_graded(worksheet: Path) -> None:
+    noted = replace(scored("lee.ipynb", 4), note="Also handed in, not graded: <a>.pdf.")
+    assert feedback(noted).endswith("<br>Also handed in, not graded: &lt;a&gt;.pdf.</div>")

@@ -1,80 +1,26 @@
-import unicodedata
 from pathlib import Path
 
 import pytest
 
-from grader.exchange.roster import ExportError, Lookup, Roster, Student, System, read_roster, student_of
-from tests.grader.graded import scored
+from grader.exchange.roster import Columns, ExportError, Lookup, Roster, is_called, read_roster
+from grader.reading.names import student_of
 
 
-def student(name: str, chapter: str = "ch05_resnet_transfer") -> Student:
-    return student_of(scored(name, 1, chapter=chapter))
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "full_name"),
-    [
-        ("yamadataro_12345_678_05_resnet_transfer.ipynb", "12345", "yamadataro"),
-        ("yamadataro_LATE_12345_678_05_resnet_transfer-1.ipynb", "12345", "yamadataro"),
-        ("山田太郎_12345_678_x.ipynb", "12345", "山田太郎"),
-        ("submissions/leeann_12345_678_x y.ipynb", "12345", "leeann"),
-    ],
-)
-def test_canvas_files_tell_canvas_number(name: str, key: str, full_name: str) -> None:
-    found = student(name)
-    assert (found.system, found.key, found.name) == ("canvas", key, full_name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "山田 太郎_123_assignsubmission_file_/x.ipynb",
-        "山田 太郎_123_assignsubmission_file/x.ipynb",
-        "山田 太郎_123_assignsubmission_file/folder of mine/x.ipynb",
-        "course-assignment-77/山田 太郎_123_assignsubmission_file_/x.ipynb",
-        "山田 太郎_123_assignsubmission_file_x.ipynb",
-    ],
-)
-def test_moodle_files_tell_the_participants_number(name: str) -> None:
-    found = student(name)
-    assert (found.system, found.key, found.name) == ("moodle", "123", "山田 太郎")
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("submitted/yamada/ps5/05_resnet_transfer.ipynb", "yamada"),
-        ("course/autograded/yamada/ps5/05_resnet_transfer.ipynb", "yamada"),
-        ("yamada/ch05_resnet_transfer/05_resnet_transfer.ipynb", "yamada"),
-        ("yamada.ipynb", "yamada"),
-        ("class A/yamada.ipynb", "yamada"),
-        ("yamada/05_resnet_transfer.ipynb", "yamada"),
-        ("yamada/05_resnet_transfer (1).ipynb", "yamada"),
-        ("yamada/05_resnet_transfer-2.ipynb", "yamada"),
-        ("yamada/Copy of 05_resnet_transfer.ipynb", "yamada"),
-        ("05_resnet_transfer_yamada.ipynb", "05_resnet_transfer_yamada"),
-        ("05_resnet_transfer.ipynb", "05_resnet_transfer"),
-        ("yamada.txt", "yamada.txt"),
-    ],
-)
-def test_other_files_tell_the_student_by_folder_or_name(name: str, key: str) -> None:
-    found = student(name)
-    assert (found.system, found.key) == (None, key)
-
-
-def test_a_decomposed_name_is_read_as_it_looks() -> None:
-    found = student(unicodedata.normalize("NFD", "やまだたろう_12345_678_ガ.ipynb"))
-    assert (found.system, found.key, found.name) == ("canvas", "12345", "やまだたろう")
-
-
-def locate(header: list[str]) -> tuple[System, int, list[int]]:
-    return "canvas", header.index("ID"), [header.index("Name"), header.index("Login")]
+def locate(header: list[str]) -> Columns:
+    name, login = header.index("Name"), header.index("Login")
+    return Columns("canvas", header.index("ID"), [name, login], [name])
 
 
 def roster(tmp_path: Path, content: bytes) -> Roster:
     path = tmp_path / "roster.csv"
     path.write_bytes(content)
     return read_roster(path, locate)
+
+
+def rows_of(people: Roster, name: str, *others: str) -> list[int]:
+    """The lines that a file fits, where ``others`` were handed in, too."""
+    student, *more = (student_of(each, "ch05_resnet_transfer") for each in (name, *others))
+    return Lookup(people, [student, *more]).rows_of(student)
 
 
 TABLE = 'Name,ID,Login\r\n"山田, 太郎",1,yamada@example.jp\r\nLee,22,lee\r\n'
@@ -125,14 +71,72 @@ def test_a_missing_roster_is_named(tmp_path: Path) -> None:
         ("YAMADA@example.jp.ipynb", [0]),
         ("ＬＥＥ.ipynb", [1]),
         ("lee/x.ipynb", [1]),
-        ("lee/yamada.ipynb", [0, 1]),
+        ("lee/yamada.ipynb", [1]),
         ("nobody.ipynb", []),
     ],
 )
 def test_a_student_fits_by_number_or_exact_name(tmp_path: Path, name: str, rows: list[int]) -> None:
-    assert Lookup(roster(tmp_path, TABLE.encode())).rows_of(student(name)) == rows
+    assert rows_of(roster(tmp_path, TABLE.encode()), name) == rows
 
 
 def test_a_plain_name_that_looks_like_canvas_is_found_by_the_name(tmp_path: Path) -> None:
     people = roster(tmp_path, b"Name,ID,Login\nx,1,kim_2024_05_a\n")
-    assert Lookup(people).rows_of(student("kim_2024_05_a.ipynb")) == [0]
+    assert rows_of(people, "kim_2024_05_a.ipynb") == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "rows"),
+    [
+        ("lee/yamada.ipynb", [], [1]),
+        ("A/yamada.ipynb", [], [0]),
+        ("A/yamada.ipynb", ["lee/x.ipynb"], []),
+        ("A/lee/yamada.ipynb", [], [1]),
+        ("lee/yamada/x.ipynb", [], [1]),
+        ("submitted/lee/ps5/yamada.ipynb", [], [1]),
+        ("lee/lee_22_7_x.ipynb", [], [1]),
+        ("lee/山田太郎_1_7_x.ipynb", [], [0, 1]),
+        ("Lee_11_assignsubmission_file_/yamada.ipynb", [], []),
+        ("lee_22_5_hw.zip/yamada/x.ipynb", [], [1]),
+        ("anon_yamad_1_x.ipynb", [], []),
+    ],
+)
+def test_a_file_never_decides_where_a_folder_does(
+    tmp_path: Path, name: str, others: list[str], rows: list[int]
+) -> None:
+    assert rows_of(roster(tmp_path, TABLE.encode()), name, *others) == rows
+
+
+def test_a_number_counts_only_with_its_name(tmp_path: Path) -> None:
+    people = roster(tmp_path, TABLE.encode())
+    assert rows_of(people, "kim_22_5_x.ipynb") == []
+    assert Lookup(people, []).disagreeing(student_of("kim_22_5_x.ipynb")) == [1]
+    assert Lookup(people, []).disagreeing(student_of("lee_22_5_x.ipynb")) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "same"),
+    [
+        *[("leeann", "Lee, Ann", True), ("leeann", "Ann Lee", True), ("annlee", "Lee, Ann", True)],
+        *[("山田太郎", "山田, 太郎", True), ("Group A-山田 太郎", "山田 太郎", True)],
+        *[("s1234 山田 太郎", "山田 太郎", True), ("OBrien Pat", "O'Brien Pat", True)],
+        *[("ใจดีสมชาย", "ใจดี, สมชาย", True), ("कुमारअनिल", "कुमार, अनिल", True)],
+        *[("ガガ", "カ\u3099カ\u3099", True), ("Participant", "Ann Lee", True), ("参加者", "山田", True)],
+        *[("anyone", "", True), ("", "Ann Lee", False)],
+        *[("leeann", "Lee, Anna", False), ("Hanna Lee", "Anna Lee", False), ("lee", "Ann Lee", False)],
+        *[("ใจดีสมชาย", "ใจดี, สมชย", False), ("カカ", "ガガ", False), ("homework", "Sato", False)],
+    ],
+)
+def test_names_are_compared_as_systems_write_them(written: str, name: str, same: bool) -> None:
+    assert is_called(written, name) == same
+
+
+def test_zeros_that_excel_dropped_are_no_matter(tmp_path: Path) -> None:
+    people = roster(tmp_path, b"Name,ID,Login\nLee,1,123\nKim,2,0123\n")
+    assert rows_of(people, "00123/x.ipynb") == [0]
+    assert rows_of(people, "0123/x.ipynb") == [1]
+
+
+def test_a_person_of_two_sections_is_one_person(tmp_path: Path) -> None:
+    people = roster(tmp_path, b"Name,ID,Login\nLee,1,lee\nLee,1,lee\nKim,,kim\n")
+    assert rows_of(people, "lee_1_5_x.ipynb") == rows_of(people, "lee.ipynb") == [0]
+    assert rows_of(people, "kim.ipynb") == []

@@ -44,6 +44,7 @@ def test_result_is_what_grades_json_holds() -> None:
         ],
         "isolation": "bubblewrap",
         "problem": "",
+        "note": "",
         "notebook": "ab12",
         "graded_at": "2026-11-24T00:00:00.000+00:00",
         "versions": {"python": "3.11.2"},

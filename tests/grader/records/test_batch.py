@@ -1,7 +1,6 @@
 import errno
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +15,7 @@ from grader.exercise import Exercise, Status
 from grader.judging.judge import Budget, Judge
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.reading.submission import AnswerCode, answers_of
-from grader.records.batch import Grading, Slot, find_submissions
+from grader.records.batch import Grading, Slot
 from grader.records.gradebook import FILE, Gradebook, GradebookError
 from grader.sandbox.limits import Limits
 from tests.grader.toy_course import AREA, DOUBLE, write_notebook
@@ -81,22 +80,6 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, exercise_id: str, error: Exception)
         return grade_one(judge, exercise, code, budget)
 
     monkeypatch.setattr(Judge, "grade_one", fail)
-
-
-def test_notebooks_of_a_folder_are_found_and_told_apart(tmp_path: Path) -> None:
-    for name in (
-        "a/work.ipynb",
-        "b/work.ipynb",
-        "b/.ipynb_checkpoints/work.ipynb",
-        "b/._work.ipynb",
-        "c/notes.txt",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).touch()
-    assert list(find_submissions([tmp_path])) == ["a/work.ipynb", "b/work.ipynb"]
-    files = [tmp_path / "a/work.ipynb", tmp_path / "b/work.ipynb", tmp_path / "a/work.ipynb"]
-    assert list(find_submissions(files)) == ["work.ipynb", files[1].as_posix()]
-    assert list(find_submissions([tmp_path / "missing.ipynb"])) == ["missing.ipynb"]
 
 
 def test_each_file_gets_its_result(tmp_path: Path, chapter: Chapter, submit: Submit) -> None:
@@ -367,17 +350,3 @@ def test_slots_are_closed_whatever_happens(chapter: Chapter, monkeypatch: pytest
     with pytest.raises(RuntimeError, match="unforeseen"):
         list(Grading([chapter], "process").in_parallel([fail], jobs=2))
     assert len(closed) == 2
-
-
-@pytest.mark.skipif(os.name != "posix", reason="names of files are text here")
-def test_name_that_is_no_text_is_escaped_and_recorded(
-    grading: Grading, submit: Submit, judged: list[str], tmp_path: Path
-) -> None:
-    folder = tmp_path / "submitted"
-    folder.mkdir()
-    submit("a.ipynb").rename(folder / os.fsdecode(b"\xff.ipynb"))
-    found = find_submissions([folder])
-    assert list(found) == ["\\udcff.ipynb"]
-    assert [result.score for result in grading.grade_all(found, jobs=1)] == [7]
-    assert grading.gradebook is not None
-    assert [result.submission for result in grading.gradebook.current()] == ["\\udcff.ipynb"]

@@ -453,11 +453,58 @@ def test_file_that_another_program_has_locked_is_not_set_aside(
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         monkeypatch.setattr(sqlite3, "connect", lambda file: connect(file, timeout=0.1))
-        with pytest.raises(GradebookError, match="database is locked"):
+        with pytest.raises(GradebookError, match="Another program holds"):
             Gradebook(path)
     monkeypatch.undo()
     messages.set_language("en")
     assert found(path, keys) == ([numbered(WRONG, 0), numbered(WRONG, 1)], None)
+
+
+def test_lock_of_another_program_while_results_are_kept_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(path, 1)
+    with Gradebook(path) as book:
+        event.listen(
+            book._engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50")
+        )
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(GradebookError, match="Another program holds") as caught:
+                book.keep("key", CODE, WRONG, HERE)
+            assert "disk" not in str(caught.value)
+        book.keep("key", CODE, WRONG, HERE)
+
+
+def test_what_came_beside_a_file_is_kept(book: Gradebook) -> None:
+    noted = replace(submission("a.ipynb"), note="Also handed in, not graded: a.pdf.")
+    book.record(noted, [], HERE)
+    book.record(noted, [], HERE)
+    assert [each.note for each in book.current()] == [noted.note]
+    assert book.attempts("a.ipynb") == 1
+    book.record(replace(noted, note=""), [], HERE)
+    assert [each.note for each in book.current()] == [""]
+    assert book.attempts("a.ipynb") == 2
+
+
+def test_what_came_beside_a_file_stays_when_an_exercise_is_judged_anew(book: Gradebook) -> None:
+    graded(book, "a.ipynb", WRONG)
+    (result,) = book.current()
+    book.record(replace(result, note="besides"), [key_of("a.ipynb", WRONG)], HERE)
+    book.keep("new", code_of("a.ipynb"), RIGHT, HERE)
+    book.replace_results(WRONG.id, {"a.ipynb": "new"})
+    assert [(each.score, each.note) for each in book.current()] == [(3, "besides")]
+
+
+def test_gradebook_from_before_notes_opens(path: Path) -> None:
+    keys = fill(path, 2)
+    with raw(path) as connection:
+        connection.execute("DROP TABLE notes")
+    assert found(path, keys) == ([numbered(WRONG, 0), numbered(WRONG, 1)], None)
+    with Gradebook(path) as book:
+        assert [each.note for each in book.current()] == ["", ""]
+        book.record(replace(submission("new.ipynb"), note="besides"), [], HERE)
+        assert [each.note for each in book.current() if each.note] == ["besides"]
 
 
 def test_folder_in_its_place_is_told(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from grader.exercise import Status
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.reports.report import chapter_page_name, grades_csv, grades_json, page_name, write_report
+from grader.reports.spreadsheet import plain_text
 
 
 def exercise(number: int, status: Status, reason: str = "") -> ExerciseResult:
@@ -55,7 +58,7 @@ def test_grades_are_sorted_and_hold_every_field(tmp_path: Path) -> None:
 def test_every_link_leads_to_a_page_of_the_report(tmp_path: Path) -> None:
     write_report(RESULTS, tmp_path)
     links = [
-        (page, link)
+        (page, unquote(link))
         for page in tmp_path.rglob("*.html")
         for link in re.findall(r'href="([^"#]+)"', page.read_text("utf-8"))
     ]
@@ -111,7 +114,8 @@ def test_no_file_of_anybody_else_is_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_formulas_are_plain_text_in_the_table(name: str) -> None:
     rows = list(csv.reader(grades_csv([result(name, exercise(1, Status.PASSED))]).splitlines(keepends=True)))
-    assert rows[1][0] == f"'{name}"
+    assert rows[1][0] == plain_text(name)
+    assert rows[1][0].startswith("'")
     assert rows[1][2:6] == ["2", "2", "2", "passed"]
 
 
@@ -142,8 +146,50 @@ def test_page_names_are_safe_and_never_alike() -> None:
     submissions += ["x" * 301, "a\0b", "", "CON.ipynb", "a\udcff"]
     names = [page_name(each) for each in submissions]
     assert len({name.lower() for name in names}) == len(names)
-    assert all(re.fullmatch(r"(?:[0-9A-Za-z_]+-)?[0-9a-f]{16}\.html", name) for name in names)
-    assert max(map(len, names)) < 90
+    assert all(re.fullmatch(r"(?:\w+-)?[0-9a-f]{16}\.html", name) for name in names)
+    assert max(len(name.encode()) for name in names) < 120
+
+
+@pytest.mark.parametrize(
+    ("submission", "beginning"),
+    [
+        (
+            "山田 太郎_12_assignsubmission_file_/01_numbers.ipynb",
+            "山田 太郎_12_assignsubmission_file_01_numbers",
+        ),
+        ("hw1/สมชาย_13_assignsubmission_file_/hw.zip/x.ipynb", "สมชาย_13_assignsubmission_file_hw_zip_x"),
+        ("Tex_14_assignsubmission_onlinetext/onlinetext.html", "Tex_14_assignsubmission_file_onlinetext"),
+        ("कुमारअनिल_LATE_305_7005_課題.ipynb", "कुमारअनिल_LATE_305_7005_課題"),
+        ("linkli_308_link.html", "linkli_308_link"),
+        ("山田/課題 (1).ipynb", "山田_課題_1"),
+        ("か\u3099き.ipynb", "がき"),
+    ],
+)
+def test_page_names_keep_letters_and_what_systems_wrote(submission: str, beginning: str) -> None:
+    assert re.fullmatch(rf"{re.escape(beginning)}[0-9A-Za-z_]*-[0-9a-f]{{16}}\.html", page_name(submission))
+
+
+@pytest.mark.parametrize("wild", ["/../", "a\0", "\u202e", '<>:"|?*\\', "#%", ".~ ", "あ" * 80])
+def test_page_names_of_wild_names_are_safe(wild: str) -> None:
+    for submission in (
+        f"{wild}_12_assignsubmission_file_/{wild}.ipynb",
+        f"{wild}.ipynb",
+        f"a_1_2_{wild}.ipynb",
+    ):
+        name = page_name(submission)
+        assert not re.search(r'[<>:"/\\|?*#%]', name)
+        assert name.isprintable()
+        assert name[0] not in ".~ "
+        assert len(name.encode()) < 255
+
+
+def test_what_was_not_graded_is_on_every_page(tmp_path: Path) -> None:
+    noted = replace(RESULTS[0], note="Also handed in: <a>.pdf")
+    write_report([noted], tmp_path)
+    pages = [path.read_text("utf-8") for path in tmp_path.rglob("*.html") if path.parent.name != "class"]
+    assert len(pages) == 3
+    assert all("Also handed in: &lt;a&gt;.pdf" in page for page in pages)
+    assert "Also handed in: <a>.pdf" in (tmp_path / "grades.csv").read_text("utf-8-sig")
 
 
 def test_page_name_can_be_read_and_is_the_same_in_every_report(tmp_path: Path) -> None:
