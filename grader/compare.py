@@ -247,6 +247,46 @@ def _tell_cause(reasons: Sequence[str], values: tuple[str, str]) -> None:
         raise Finding(Status.WRONG_VALUE, reasons[0], *values)
 
 
+def expect_weights(
+    given: Any,
+    chosen: Mapping[str, npt.ArrayLike],
+    added: Mapping[str, tuple[int, ...]],
+    lost: str,
+    others: str,
+) -> list[str]:
+    """Expects the weights of a model that was built around one whose weights the judge chose, in any order.
+
+    Args:
+        given: What :func:`grader.probes.weights` says of the model.
+        chosen: Weights that must be in it, by name; they are known by their values.
+        added: Shapes of the other weights, by name, no two alike; they are known by their shapes.
+        lost: What the learner is told when a chosen weight is not there.
+        others: What the learner is told when an added one is not there, or anything else is.
+
+    Returns:
+        The name of each weight.
+
+    Raises:
+        Finding: If they are others.
+    """
+    expect(isinstance(given, list), lost, Status.WRONG_TYPE)
+    left = {name: np.asarray(array) for name, array in chosen.items()}
+    names = []
+    for array in given:
+        numbers = _numeric(array, "weights")
+        found = (
+            name
+            for name, right in left.items()
+            if right.shape == numbers.shape and np.allclose(numbers, right, rtol=1e-5, atol=1e-6)
+        )
+        name = next(found, "")
+        left.pop(name, None)
+        names.append(name or next((key for key, shape in added.items() if shape == numbers.shape), ""))
+    expect(not left, lost)
+    expect(sorted(names) == sorted([*chosen, *added]), others, Status.WRONG_SHAPE)
+    return names
+
+
 def kind_of(value: Any) -> str:
     """Names the kind of a value for a message."""
     if isinstance(value, Handle):

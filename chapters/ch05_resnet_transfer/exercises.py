@@ -8,42 +8,76 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_equal, expect_model, shape_of
+from grader.compare import (
+    expect,
+    expect_close,
+    expect_equal,
+    expect_model,
+    expect_shape,
+    expect_weights,
+    shape_of,
+)
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
 
-CAFFE_MEAN = np.array([103.939, 116.779, 123.68])
 BATCH_NORM_EPSILON = 1e-3
+BATCH_NORM_MOMENTUM = 0.99
 
 
 # ch05.preprocess
 
 
+FORGETS_255 = (
+    "0〜1 の値のまま平均を引いています。caffe 方式の平均は 0〜255 の画素のものなので、先に 255 倍しましょう。"
+)
+KEEPS_RGB = "チャネルが RGB のままです。平均を引く前に BGR に並べ替えましょう。"
+REORDERS_NEITHER = "引いた平均は合っていますが、結果が RGB の順のままです。結果は BGR の順に並べます。"
+MEAN_IN_RGB = (
+    "平均の並びが RGB です。BGR に並べ替えた画素からは [103.939, 116.779, 123.68] をこの順に引きます。"
+)
+NO_MEAN = "BGR に並べ替えて 255 倍しただけの値です。そこから平均を引きましょう。"
+REVERSES_IMAGES = (
+    "チャネルではなく、画像の順番が逆になっています。逆にするのは最後の軸で、images[..., ::-1] と書きます。"
+)
+
+
+def expect_preprocessed(answer: Answer, images: Array, right: Any, known: dict[str, Any]) -> None:
+    given = answer.call("preprocess_caffe", images.astype("float32"))
+    expect_close(given, right, "preprocess_caffe(images)", atol=1e-2, known=known)
+
+
 def check_preprocess(answer: Answer) -> None:
-    images = answer.rng.integers(0, 256, (2, 4, 5, 3)).astype("uint8")
-    bgr = images[..., ::-1].astype("float64")
-    expect_close(
-        answer.call("preprocess_caffe", images),
-        bgr - CAFFE_MEAN,
-        "preprocess_caffe(images)",
-        atol=1e-2,
-        known={
-            "255 で割ってはいけません。caffe 方式の重みは 0〜255 の画素から平均を引いた値を待っています。": bgr
-            / 255
-            - CAFFE_MEAN,
-            "255 で割っただけの値です。caffe 方式では割り算をせず、平均を引きます。": images / 255.0,
-            "チャネルが RGB のままです。平均を引く前に BGR に並べ替えましょう。": images - CAFFE_MEAN,
-            "平均の並びが RGB です。BGR に並べ替えた画素からは [103.939, 116.779, 123.68] をこの順に引きます。": bgr
-            - CAFFE_MEAN[::-1],
+    expect_preprocessed(
+        answer,
+        np.array([[[[1, 0, 0], [0, 1, 0]]], [[[0, 0, 1], [0.2, 0.4, 0.8]]]]),
+        [
+            [[[-103.939, -116.779, 131.32], [-103.939, 138.221, -123.68]]],
+            [[[151.061, -116.779, -123.68], [100.061, -14.779, -72.68]]],
+        ],
+        {
+            FORGETS_255: [
+                [[[-103.939, -116.779, -122.68], [-103.939, -115.779, -123.68]]],
+                [[[-102.939, -116.779, -123.68], [-103.139, -116.379, -123.48]]],
+            ],
+            KEEPS_RGB: [
+                [[[151.061, -116.779, -123.68], [-103.939, 138.221, -123.68]]],
+                [[[-103.939, -116.779, 131.32], [-52.939, -14.779, 80.32]]],
+            ],
+            REORDERS_NEITHER: [
+                [[[131.32, -116.779, -103.939], [-123.68, 138.221, -103.939]]],
+                [[[-123.68, -116.779, 151.061], [-72.68, -14.779, 100.061]]],
+            ],
+            MEAN_IN_RGB: [
+                [[[-123.68, -116.779, 151.061], [-123.68, 138.221, -103.939]]],
+                [[[131.32, -116.779, -103.939], [80.32, -14.779, -52.939]]],
+            ],
+            NO_MEAN: [[[[0, 0, 255], [0, 255, 0]]], [[[255, 0, 0], [204, 102, 51]]]],
+            REVERSES_IMAGES: [
+                [[[-103.939, -116.779, 131.32], [-52.939, -14.779, 80.32]]],
+                [[[151.061, -116.779, -123.68], [-103.939, 138.221, -123.68]]],
+            ],
         },
-    )
-    black = answer.call("preprocess_caffe", np.zeros((1, 1, 1, 3), "uint8"))
-    expect_close(
-        black,
-        -CAFFE_MEAN.reshape(1, 1, 1, 3),
-        "黒い画素 (0, 0, 0) の前処理",
-        atol=1e-2,
     )
 
 
@@ -57,6 +91,16 @@ COUNTS_BIASES = "畳み込みにバイアスは要りません。直後の Batch
 LACKS_PROJECTION = (
     "入力と出力の形が違うとき、ショートカットには 1×1 の畳み込みと BatchNormalization が入ります。"
 )
+LACKS_IT_AT_STRIDE = (
+    "チャネル数が同じでも、stride が 1 でなければ、ショートカットに 1×1 の畳み込みなどが入ります。"
+)
+LACKS_IT_AT_STRIDE_1 = (
+    "stride が 1 でも、チャネル数が変わるなら、ショートカットに 1×1 の畳み込みなどが入ります。"
+)
+LACKS_IT_WHERE_FEWER = (
+    "チャネル数が増えるときだけでなく減るときも、ショートカットに 1×1 の畳み込みなどが入ります。"
+)
+LACKS_PROJECTIONS_NORM = "ショートカットの 1×1 の畳み込みにも BatchNormalization が付きます。"
 NEEDS_NO_PROJECTION = "形が同じときのショートカットは素通りで、パラメータを持ちません。"
 
 
@@ -77,20 +121,16 @@ def check_block_parameters(answer: Answer) -> None:
         answer,
         (16, 32, 2),
         14528,
-        {COUNTS_MOVING_AVERAGES: 14720, COUNTS_BIASES: 14624, LACKS_PROJECTION: 13952},
+        {
+            COUNTS_MOVING_AVERAGES: 14720,
+            COUNTS_BIASES: 14624,
+            LACKS_PROJECTION: 13952,
+            LACKS_PROJECTIONS_NORM: 14464,
+        },
     )
-    expect_block_parameters(
-        answer,
-        (64, 64, 2),
-        78208,
-        {COUNTS_MOVING_AVERAGES: 78592, COUNTS_BIASES: 78400, LACKS_PROJECTION: 73984},
-    )
-    expect_block_parameters(
-        answer,
-        (32, 16, 1),
-        7520,
-        {COUNTS_MOVING_AVERAGES: 7616, COUNTS_BIASES: 7568, LACKS_PROJECTION: 6976},
-    )
+    expect_block_parameters(answer, (64, 64, 2), 78208, {LACKS_IT_AT_STRIDE: 73984})
+    expect_block_parameters(answer, (16, 32, 1), 14528, {LACKS_IT_AT_STRIDE_1: 13952})
+    expect_block_parameters(answer, (32, 16, 1), 7520, {LACKS_IT_WHERE_FEWER: 6976})
 
 
 # ch05.residual_block
@@ -104,9 +144,11 @@ def convolve(x: Array, kernel: Array, stride: int = 1) -> Array:
     return np.einsum("nhwcij,ijco->nhwo", windows[:, ::stride, ::stride], kernel)
 
 
-def batch_normalise(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
-    """BatchNormalization in inference mode, in NumPy."""
-    return gamma * (x - mean) / np.sqrt(variance + BATCH_NORM_EPSILON) + beta
+def batch_normalise(
+    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float = BATCH_NORM_EPSILON
+) -> Array:
+    """BatchNormalization with given statistics, in NumPy."""
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
 def draw_weights(rng: np.random.Generator, channels: int, channels_in: int) -> dict[str, Array]:
@@ -121,16 +163,22 @@ def draw_weights(rng: np.random.Generator, channels: int, channels_in: int) -> d
     return weights
 
 
-def block_outputs(x: Array, w: dict[str, Array]) -> dict[str, Array]:
-    """Outputs of a right block and of blocks with a known mistake, in NumPy."""
+def block_outputs(
+    x: Array, w: dict[str, Array], *, training: bool = False, epsilon: float = BATCH_NORM_EPSILON
+) -> dict[str, Array]:
+    """Outputs of a right block and of blocks with a known mistake, and the batch's statistics, in NumPy."""
+    statistics: dict[str, Array] = {}
 
     def norm(y: Array, n: int) -> Array:
-        return batch_normalise(y, w[f"gamma{n}"], w[f"beta{n}"], w[f"mean{n}"], w[f"variance{n}"])
+        statistics[f"mean{n}"], statistics[f"variance{n}"] = y.mean((0, 1, 2)), y.var((0, 1, 2))
+        used = statistics if training else w
+        gamma, beta = w[f"gamma{n}"], w[f"beta{n}"]
+        return batch_normalise(y, gamma, beta, used[f"mean{n}"], used[f"variance{n}"], epsilon)
 
-    first = np.maximum(norm(convolve(x, w["kernel1"]), 1), 0)
-    branch = norm(convolve(first, w["kernel2"]), 2)
-    linear = norm(convolve(norm(convolve(x, w["kernel1"]), 1), w["kernel2"]), 2)
-    return {
+    normed = norm(convolve(x, w["kernel1"]), 1)
+    linear = norm(convolve(normed, w["kernel2"]), 2)
+    branch = norm(convolve(np.maximum(normed, 0), w["kernel2"]), 2)
+    return statistics | {
         "right": np.maximum(x + branch, 0),
         "no shortcut": np.maximum(branch, 0),
         "no last relu": x + branch,
@@ -146,41 +194,69 @@ KERNELS_FIRST = ["kernel1", "kernel2", *(f"{key}{n}" for n in (1, 2) for key in 
 KERNELS_LAST = [*KERNELS_FIRST[2:], *KERNELS_FIRST[:2]]
 
 
+WRONG_BLOCK_WEIGHTS = (
+    "重みの形と数が違います。バイアスなしの 3×3 畳み込みと BatchNormalization を 2 組、この順に並べましょう。"
+)
+NO_SHORTCUT = "ショートカットがありません。入力をブロックの出力に足しましょう。"
+NO_LAST_RELU = "足し算のあとの ReLU がありません。"
+RELU_BEFORE_ADD = "ReLU が足し算の前にあります。足してから ReLU を掛けましょう。"
+NO_INNER_RELU = "1 つ目の BatchNormalization のあとの ReLU がありません。"
+OTHER_EPSILON = "BatchNormalization の epsilon が既定の 0.001 ではありません。引数を付けずに使いましょう。"
+NEVER_TRAINS = "学習モードで呼んでも、BatchNormalization が推論モードのままです。training を False に固定しないようにしましょう。"
+OTHER_MOMENTUM = "BatchNormalization の momentum が既定の 0.99 ではありません。引数を付けずに使いましょう。"
+
+
 def check_residual_block_at(answer: Answer, channels: int, size: int) -> None:
     block = expect_model(answer.call("build_residual_block", channels), f"build_residual_block({channels})")
     drawn = draw_weights(answer.rng, channels, channels)
+    drawn["variance2"][0] = 0.01  # so small that epsilon matters
     x = answer.rng.normal(0, 1, (2, size, size + 1, channels))
     answer.probe("predict", block, x)  # a model of one's own class is built by its first call
-    shapes = [list(np.shape(w)) for w in answer.probe("weights", block)]
-    order = next(
-        (
-            order
-            for order in (LAYER_ORDER, TRAINABLE_FIRST, KERNELS_FIRST, KERNELS_LAST)
-            if shapes == [list(drawn[name].shape) for name in order]
-        ),
-        None,
-    )
-    expect(
-        order is not None,
-        "重みの形と数が違います。バイアスなしの 3×3 畳み込みと BatchNormalization を 2 組、この順に並べましょう"
-        f" (いまの重みの形: {shapes})。",
-        Status.WRONG_SHAPE,
-    )
-    answer.probe("set_weights", block, [drawn[name] for name in order or []])
-    outputs = block_outputs(x, drawn)
+    order = block_order(answer, block, drawn)
+    answer.probe("set_weights", block, [drawn[name] for name in order])
+    outputs, trained = block_outputs(x, drawn), block_outputs(x, drawn, training=True)
+    known = {
+        NO_SHORTCUT: "no shortcut",
+        NO_LAST_RELU: "no last relu",
+        RELU_BEFORE_ADD: "relu before add",
+        NO_INNER_RELU: "no inner relu",
+    }
     expect_close(
         answer.probe("predict", block, x),
         outputs["right"],
         "ブロックの出力",
         rtol=1e-3,
         atol=1e-3,
-        known={
-            "ショートカットがありません。入力をブロックの出力に足しましょう。": outputs["no shortcut"],
-            "足し算のあとの ReLU がありません。": outputs["no last relu"],
-            "ReLU が足し算の前にあります。足してから ReLU を掛けましょう。": outputs["relu before add"],
-            "1 つ目の BatchNormalization のあとの ReLU がありません。": outputs["no inner relu"],
-        },
+        known={reason: outputs[name] for reason, name in known.items()}
+        | {OTHER_EPSILON: block_outputs(x, drawn, epsilon=1e-5)["right"]},
     )
+    expect_close(
+        answer.probe("predict", block, x, training=True),
+        trained["right"],
+        "学習モードでのブロックの出力",
+        rtol=1e-3,
+        atol=1e-3,
+        known={NEVER_TRAINS: outputs["right"]},
+    )
+    after = answer.probe("weights", block)
+    expect(isinstance(after, list) and len(after) == len(order), WRONG_BLOCK_WEIGHTS)
+    for name, array in zip(order, after, strict=True):
+        right = drawn[name]
+        if name in trained:
+            right = BATCH_NORM_MOMENTUM * right + (1 - BATCH_NORM_MOMENTUM) * trained[name]
+        given = expect_shape(array, right.shape, name)
+        expect(np.allclose(given, right, rtol=1e-3, atol=1e-4), OTHER_MOMENTUM)
+
+
+def block_order(answer: Answer, block: Handle, drawn: dict[str, Array]) -> list[str]:
+    """Says which weight stands where in a block, layer by layer or kind by kind."""
+    given = answer.probe("weights", block)
+    expect(isinstance(given, list), WRONG_BLOCK_WEIGHTS, Status.WRONG_TYPE)
+    shapes = [shape_of(array, "weights") for array in given]
+    orders = (LAYER_ORDER, TRAINABLE_FIRST, KERNELS_FIRST, KERNELS_LAST)
+    fitting = [order for order in orders if shapes == [drawn[name].shape for name in order]]
+    expect(bool(fitting), WRONG_BLOCK_WEIGHTS, Status.WRONG_SHAPE)
+    return fitting[0]
 
 
 def check_residual_block(answer: Answer) -> None:
@@ -209,18 +285,39 @@ def features_of(x: Array, w: dict[str, Array], *, training: bool = False) -> Arr
     return np.asarray(x.mean((1, 2)))
 
 
-def loss_of(images: Array, labels: Array, w: dict[str, Array]) -> float:
+def logits_of(images: Array, w: dict[str, Array], *, unit: bool = False) -> Array:
+    """Logits of backbone and head, in NumPy; where asked for, of features made one long."""
+    features = features_of(images, w)
+    if unit:
+        features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features @ w["head"] + w["bias"])
+
+
+def loss_of(images: Array, labels: Array, w: dict[str, Array], *, unit: bool = False) -> float:
     """Mean cross entropy of backbone and head, in NumPy."""
-    p = softmax(features_of(images, w) @ w["head"] + w["bias"])
+    p = softmax(logits_of(images, w, unit=unit))
     return float(-np.log(p[np.arange(len(labels)), labels]).mean())
 
 
-def tiny_backbone(answer: Answer, channels: int, *, frozen: bool = False) -> tuple[Handle, dict[str, Array]]:
+def tiny_backbone(
+    answer: Answer, channels: int, *, frozen: bool = False, most: int | None = None
+) -> tuple[Handle, dict[str, Array]]:
     """Makes a backbone and gives it weights of the judge's choice; returns these by name, too."""
-    backbone = answer.probe("tiny_backbone", channels, frozen)
+    backbone = answer.probe("tiny_backbone", channels, frozen, most)
     drawn = draw_weights(answer.rng, channels, 3)
     answer.probe("set_weights", backbone, [drawn[name] for name in LAYER_ORDER])
     return backbone, drawn
+
+
+OTHER_WEIGHTS = (
+    "モデルの重みは、backbone の重みと、特徴から classes クラスへの Dense (バイアスあり) だけにしましょう。"
+)
+LOSES_BACKBONE = "backbone の重みが、渡されたものと違います。作り直したり写したりせずに、渡された backbone につなぎましょう。"
+NO_SOFTMAX = "softmax がありません。出力は各行の和が 1 の確率にしましょう。"
+SIGMOID = "softmax ではなく sigmoid です。クラスから 1 つを選ぶので、和が 1 になる softmax を使います。"
+LONG_FEATURES = "特徴の長さがそろっていません。出力層の前に UnitNormalization をはさみましょう。"
+SCALES_EACH_FEATURE = "長さを 1 にする向きが違います。画像ごとに、特徴を並べたベクトルの長さを 1 にします。"
+UNIT_FEATURES = "特徴の長さをそろえています。この問題では、特徴をそのまま出力層に渡しましょう。"
 
 
 class Headed:
@@ -231,47 +328,49 @@ class Headed:
     """
 
     def __init__(
-        self, answer: Answer, symbol: str, channels: int, classes: int, *, frozen: bool = False
+        self,
+        answer: Answer,
+        symbol: str,
+        channels: int,
+        classes: int,
+        *,
+        frozen: bool = False,
+        unit: bool = False,
     ) -> None:
-        self._answer = answer
+        self._answer, self._unit = answer, unit
         backbone, self.weights = tiny_backbone(answer, channels, frozen=frozen)
         self._model = expect_model(answer.call(symbol, backbone, classes), f"{symbol}(backbone, classes)")
         self._images = answer.rng.normal(1, 2, (24, 8, 8, 3))
         self._labels = answer.rng.integers(0, classes, 24)
-        answer.probe(
-            "predict", self._model, self._images
-        )  # a model of one's own class is built by its first call
-        self._order = self._names(channels, classes)
-        self.weights |= {
+        head = {
             "head": answer.rng.normal(0, 1, (channels, classes)),
             "bias": answer.rng.normal(0, 1, classes),
         }
-        answer.probe("set_weights", self._model, [self.weights[name] for name in self._order])
-
-    def _names(self, channels: int, classes: int) -> list[str]:
-        """Says which weight stands where: backbone and head in either order, each layer by layer or not."""
-        shapes = [np.shape(array) for array in self._answer.probe("weights", self._model)]
-        known = {name: np.shape(array) for name, array in self.weights.items()}
-        known |= {"head": (channels, classes), "bias": (classes,)}
-        orders = [[*LAYER_ORDER, "head", "bias"], ["head", "bias", *LAYER_ORDER]]
-        orders.append([*TRAINABLE_FIRST[:6], "head", "bias", *TRAINABLE_FIRST[6:]])
-        fitting = [order for order in orders if [known[name] for name in order] == shapes]
-        expect(
-            bool(fitting),
-            f"モデルの重みは、backbone の重みと、特徴 {channels} 個から {classes} クラスへの Dense (バイアスあり) だけにしましょう。",
-            Status.WRONG_SHAPE,
+        answer.probe("predict", self._model, self._images)  # builds a model of one's own class
+        self._order = expect_weights(
+            answer.probe("weights", self._model),
+            self.weights,
+            {name: array.shape for name, array in head.items()},
+            lost=LOSES_BACKBONE,
+            others=OTHER_WEIGHTS,
         )
-        return fitting[0]
+        self.weights |= head
+        answer.probe("set_weights", self._model, [self.weights[name] for name in self._order])
 
     def expect_predictions(self, w: dict[str, Array], name: str, known: bool = False) -> None:
         """Expects what the weights give for images that were never sent before."""
         images = self._answer.rng.normal(1, 2, (12, 8, 8, 3))
-        logits = features_of(images, w) @ w["head"] + w["bias"]
-        wrong = {
-            "softmax がありません。出力は各行の和が 1 の確率にしましょう。": logits,
-            "softmax ではなく sigmoid です。5 つから 1 つを選ぶので、和が 1 になる softmax を使います。": 1
-            / (1 + np.exp(-logits)),
-        }
+        logits = logits_of(images, w, unit=self._unit)
+        wrong = {NO_SOFTMAX: logits, SIGMOID: 1 / (1 + np.exp(-logits))}
+        if self._unit:
+            features = features_of(images, w)
+            each = features / np.linalg.norm(features, axis=0)
+            wrong |= {
+                LONG_FEATURES: softmax(logits_of(images, w)),
+                SCALES_EACH_FEATURE: softmax(each @ w["head"] + w["bias"]),
+            }
+        else:
+            wrong |= {UNIT_FEATURES: softmax(logits_of(images, w, unit=True))}
         given = self._answer.probe("predict", self._model, images)
         right = softmax(logits)
         expect_close(given, right, name, rtol=1e-3, atol=1e-4, known=wrong if known else None, show=known)
@@ -281,17 +380,25 @@ class Headed:
         self._answer.probe("compile", self._model, "sgd", RATE, "sparse_categorical_crossentropy")
         self._answer.probe("train_steps", self._model, self._images, self._labels, 1, len(self._images))
         after = self._answer.probe("weights", self._model)
-        return {name: np.asarray(array, "float64") for name, array in zip(self._order, after, strict=True)}
+        expect(isinstance(after, list) and len(after) == len(self._order), OTHER_WEIGHTS)
+        return {
+            name: expect_shape(array, self.weights[name].shape, name)
+            for name, array in zip(self._order, after, strict=True)
+        }
 
     def expect_step(self, after: dict[str, Array], learnt: Sequence[str]) -> None:
         """Expects that the step followed the gradient of the loss, which is measured along a drawn direction."""
         for name in learnt:
             step = self.weights[name] - after[name]
-            direction = self._answer.rng.normal(size=step.shape) / np.sqrt(step.size) + step / np.linalg.norm(
-                step
-            )
+            drawn = self._answer.rng.normal(size=step.shape) / np.sqrt(step.size)
+            direction = drawn + step / np.linalg.norm(step)
             losses = [
-                loss_of(self._images, self._labels, self.weights | {name: self.weights[name] + e * direction})
+                loss_of(
+                    self._images,
+                    self._labels,
+                    self.weights | {name: self.weights[name] + e * direction},
+                    unit=self._unit,
+                )
                 for e in (SMALL, -SMALL)
             ]
             expect_close(
@@ -314,7 +421,7 @@ HEAD = {"head", "bias"}
 
 
 def check_transfer_head_at(answer: Answer, channels: int, classes: int) -> None:
-    model = Headed(answer, "add_head", channels, classes)
+    model = Headed(answer, "add_head", channels, classes, unit=True)
     model.expect_predictions(model.weights, "モデルの出力", known=True)
     after = model.trained()
     changed = moved(model.weights, after)
@@ -342,39 +449,51 @@ def check_transfer_head(answer: Answer) -> None:
 
 
 TRAINING_MODE = "BatchNormalization が学習モードです。特徴は推論モード (training=False) で計算しましょう。"
-WHOLE_IN_TRAINING_MODE = "全部の画像を一度に、学習モードで計算しています。推論モード (training=False) で batch_size 枚ずつ計算しましょう。"
 MOVES_AVERAGES = "特徴を計算しただけで、backbone の重みか移動平均が変わりました。推論モードで計算し、backbone には触れないようにしましょう。"
+DROPS_REST = "最後の半端なバッチが抜けています。どちらの特徴も、画像の枚数と同じ行数にしましょう。"
+TOO_MANY_AT_ONCE = (
+    "backbone に一度に渡す枚数が batch_size を超えています。batch_size 枚ずつに分けて渡しましょう。"
+)
+REVERSES_ROWS = "行の順番が変わっています。特徴は画像と同じ順に並べましょう。"
+MIRRORED_FIRST = "並びが逆です。元の画像の特徴が先で、左右を反転した画像の特徴があとです。"
+NOT_MIRRORED = "2 つ目も、反転していない画像の特徴です。images[:, :, ::-1] で左右が反転します。"
+UPSIDE_DOWN = "左右ではなく上下を反転しています。画像の軸は (枚数, 高さ, 幅, チャネル) の順です。"
+SWAPS_CHANNELS = "左右ではなくチャネルを逆にしています。画像の軸は (枚数, 高さ, 幅, チャネル) の順です。"
 
 
 def check_cache_features_at(answer: Answer, count: int, batch_size: int) -> None:
-    backbone, weights = tiny_backbone(answer, 5)
+    """Expects features of images and mirrored images from a backbone that takes no more at once."""
+    backbone, weights = tiny_backbone(answer, 5, most=batch_size)
     images = answer.rng.normal(1, 2, (count, 8, 8, 3))
-    right = features_of(images, weights)
-    batches = [images[start : start + batch_size] for start in range(0, count, batch_size)]
+
+    def in_training_mode(images: Array) -> Array:
+        batches = [images[start : start + batch_size] for start in range(0, count, batch_size)]
+        return np.concatenate([features_of(batch, weights, training=True) for batch in batches])
+
+    plain, mirrored = features_of(images, weights), features_of(images[:, :, ::-1], weights)
     given = answer.call("cache_features", backbone, images, batch_size)
     full_batches = count // batch_size * batch_size
-    expect(
-        count == full_batches or shape_of(given, "cache_features の結果") != (full_batches, 5),
-        "最後の半端なバッチが抜けています。画像の枚数と同じ行数の特徴を返しましょう。",
-        Status.WRONG_SHAPE,
-    )
+    shape = shape_of(given, "cache_features の結果")
+    expect(count == full_batches or shape != (2, full_batches, 5), DROPS_REST, Status.WRONG_SHAPE)
+    numbers = expect_shape(given, (2, count, 5), "cache_features の結果")
+    expect(not np.isnan(numbers).any(), TOO_MANY_AT_ONCE)
     expect_close(
-        given,
-        right,
+        numbers,
+        np.stack([plain, mirrored]),
         "cache_features の結果",
         rtol=1e-3,
         atol=1e-4,
         known={
-            TRAINING_MODE: np.concatenate([features_of(batch, weights, training=True) for batch in batches]),
-            WHOLE_IN_TRAINING_MODE: features_of(images, weights, training=True),
-            "行の順番が変わっています。特徴は画像と同じ順に並べましょう。": right[::-1],
+            TRAINING_MODE: np.stack([in_training_mode(images), in_training_mode(images[:, :, ::-1])]),
+            REVERSES_ROWS: np.stack([plain[::-1], mirrored[::-1]]),
+            MIRRORED_FIRST: np.stack([mirrored, plain]),
+            NOT_MIRRORED: np.stack([plain, plain]),
+            UPSIDE_DOWN: np.stack([plain, features_of(images[:, ::-1], weights)]),
+            SWAPS_CHANNELS: np.stack([plain, features_of(images[..., ::-1], weights)]),
         },
     )
-    after = [np.asarray(w) for w in answer.probe("weights", backbone)]
-    expect(
-        len(after) == len(LAYER_ORDER) and not moved(weights, dict(zip(LAYER_ORDER, after, strict=True))),
-        MOVES_AVERAGES,
-    )
+    after = answer.probe("weights", backbone)
+    expect_weights(after, weights, {}, lost=MOVES_AVERAGES, others=MOVES_AVERAGES)
 
 
 def check_cache_features(answer: Answer) -> None:
@@ -384,39 +503,44 @@ def check_cache_features(answer: Answer) -> None:
 # ch05.fine_tuning
 
 
+FROZEN = "畳み込みの重みが動きません。ファインチューニングでは backbone.trainable = True にします。"
+STAYS_FROZEN = "凍結されて渡された backbone の畳み込みが動きません。はじめに backbone.trainable = True と書いて、凍結を解きましょう。"
+HEAD_FROZEN = "出力層の重みが動きません。出力層も一緒に学習させましょう。"
+SCALES_MOVE = "BatchNormalization の gamma と beta が動いてしまいました。BatchNormalization の層は trainable = False に戻しましょう。"
+AVERAGES_MOVE = "BatchNormalization の移動平均が動いてしまいました。training=False で呼ぶだけでは止まりません。BatchNormalization の層だけは trainable = False に戻しましょう。"
+
+
 def check_fine_tuning_at(answer: Answer, channels: int, classes: int, *, frozen: bool) -> None:
     model = Headed(answer, "prepare_fine_tuning", channels, classes, frozen=frozen)
     model.expect_predictions(model.weights, "モデルの出力", known=True)
     after = model.trained()
     changed = moved(model.weights, after)
-    expect(
-        changed >= KERNELS,
-        "畳み込みの重みが動きません。ファインチューニングでは backbone.trainable = True にします。",
-    )
-    expect(changed >= HEAD, "出力層の重みが動きません。出力層も一緒に学習させましょう。")
+    expect(changed >= KERNELS, STAYS_FROZEN if frozen else FROZEN)
+    expect(changed >= HEAD, HEAD_FROZEN)
     statistics = {name for name in changed if name.startswith(("mean", "variance"))}
-    expect(
-        changed == KERNELS | HEAD or bool(statistics),
-        "BatchNormalization の gamma と beta が動いてしまいました。BatchNormalization の層は trainable = False に戻しましょう。",
-    )
-    expect(
-        changed == KERNELS | HEAD,
-        "BatchNormalization の移動平均が動いてしまいました。BatchNormalization の層だけは trainable = False に戻しましょう。",
-    )
+    expect(changed == KERNELS | HEAD or bool(statistics), SCALES_MOVE)
+    expect(changed == KERNELS | HEAD, AVERAGES_MOVE)
     model.expect_step(after, ["kernel1", "kernel2", "head", "bias"])
     model.expect_predictions(after, "学習したあとのモデルの出力")
 
 
 def check_fine_tuning(answer: Answer) -> None:
-    check_fine_tuning_at(answer, channels=6, classes=5, frozen=True)
+    check_fine_tuning_at(answer, channels=6, classes=5, frozen=False)
+    check_fine_tuning_at(answer, channels=7, classes=4, frozen=True)
 
 
 # ch05.early_stopping
 
 
 COUNTS_TIES = "同点は「改善」に数えません。これまでの最高を上回ったときだけ待ち数を 0 に戻します。"
+KEEPS_LATER_TIE = "同点のときは、先に出た最高点のエポックの重みを残します。"
 STOPS_LATE = "止まるのが 1 エポック遅すぎます。改善しないエポックが patience 回続いたら、そこで止めます。"
+STOPS_EARLY = "止まるのが 1 エポック早すぎます。改善しないエポックを patience 回待ってから止めます。"
+COUNTS_FROM_ZERO = "エポック数が 1 少なくなっています。scores[i] は i + 1 エポック目です。"
 KEEPS_LAST = "最後の重みが返っています。最高点のエポックの重みに戻しましょう。"
+LOOKS_AHEAD = (
+    "止まったあとのエポックの重みが返っています。実行したエポックの中から、最高点のものを選びましょう。"
+)
 NEVER_RESETS = "最高点を更新しても、待ち数が 0 に戻っていません。"
 STARTS_AT_ZERO = (
     "最初のエポックの精度が 0 のとき、これまでの最高になっていません。最高は -∞ から始めましょう。"
@@ -459,11 +583,22 @@ def expect_early_stopping(
 
 
 def check_early_stopping(answer: Answer) -> None:
-    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.55, 0.7], 2, (4, 1), {STOPS_LATE: (5, 4)})
-    expect_early_stopping(answer, [0.3, 0.5, 0.5, 0.5, 0.9], 2, (4, 1), {COUNTS_TIES: (5, 4)})
-    expect_early_stopping(answer, [0.4, 0.6, 0.5, 0.7, 0.65, 0.6, 0.9], 2, (6, 3), {NEVER_RESETS: (5, 3)})
+    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), {COUNTS_FROM_ZERO: (2, 2)})
+    expect_early_stopping(
+        answer,
+        [0.4, 0.6, 0.5, 0.55, 0.7],
+        2,
+        (4, 1),
+        {STOPS_LATE: (5, 4), STOPS_EARLY: (3, 1), LOOKS_AHEAD: (4, 4)},
+    )
+    expect_early_stopping(
+        answer, [0.3, 0.5, 0.5, 0.4, 0.9], 2, (4, 1), {COUNTS_TIES: (5, 4), KEEPS_LATER_TIE: (4, 2)}
+    )
+    expect_early_stopping(
+        answer, [0.6, 0.5, 0.4, 0.7, 0.65, 0.6, 0.55, 0.9], 3, (7, 3), {NEVER_RESETS: (5, 3)}
+    )
     expect_early_stopping(answer, [0.0, 0.0, 0.5], 2, (3, 2), {STARTS_AT_ZERO: (2, 0)})
-    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), {})
+    expect_early_stopping(answer, [0.5, 0.4, 0.6], 1, (2, 0), {})
 
 
 # ch05.choose_run
@@ -472,9 +607,11 @@ def check_early_stopping(answer: Answer) -> None:
 CHOOSES_BY_TEST = "テスト精度で選んでいます。選ぶときに見てよいのは検証精度だけです。"
 CHOOSES_BEST = "検証精度が最高のものを選んでいます。margin 以内の差なら、いちばん速いものを選びましょう。"
 CHOOSES_QUICKEST = "速さだけで選んでいます。まず検証精度で候補を絞りましょう。"
+CHOOSES_SLOWEST = "いちばん遅いものを選んでいます。seconds は小さいほうが速い行です。"
 RELATIVE_MARGIN = (
     "margin を割合として使っています。最高の検証精度から margin を引いた値以上の行を残しましょう。"
 )
+LEAVES_OUT_LIMIT = "最高との差がちょうど margin の行が抜けています。「以内」なので、その行も候補です。"
 
 
 def expect_choice(
@@ -495,16 +632,18 @@ def table(*rows: tuple[str, float, float, float]) -> list[dict[str, Any]]:
 
 def check_choose_run(answer: Answer) -> None:
     rows = table(
-        ("a", 60.0, 0.42, 0.41),
+        ("a", 90.0, 0.70, 0.96),
         ("b", 10.0, 0.80, 0.84),
         ("c", 60.0, 0.89, 0.84),
         ("2", 20.0, 0.875, 0.84),
         ("3", 200.0, 0.88, 0.95),
     )
-    wrong = {CHOOSES_BY_TEST: "3", CHOOSES_BEST: "c", CHOOSES_QUICKEST: "b"}
+    wrong = {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "c", CHOOSES_QUICKEST: "b", CHOOSES_SLOWEST: "3"}
     expect_choice(answer, rows, 0.02, "2", wrong)
-    expect_choice(answer, rows, 0.1, "b", {CHOOSES_BY_TEST: "3", CHOOSES_BEST: "c", RELATIVE_MARGIN: "2"})
-    expect_choice(answer, rows, 0.0, "c", {CHOOSES_BY_TEST: "3", CHOOSES_QUICKEST: "b"})
+    expect_choice(answer, rows, 0.1, "b", {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "c", RELATIVE_MARGIN: "2"})
+    expect_choice(answer, rows, 0.0, "c", {CHOOSES_BY_TEST: "a", CHOOSES_QUICKEST: "b"})
+    halves = table(("d", 30.0, 0.5, 0.5), ("e", 50.0, 0.75, 0.75), ("f", 90.0, 1.0, 0.75))
+    expect_choice(answer, halves, 0.25, "e", {LEAVES_OUT_LIMIT: "f"})
 
 
 EXERCISES: list[Exercise] = [
@@ -516,14 +655,14 @@ EXERCISES: list[Exercise] = [
         template='''import numpy as np
 
 def preprocess_caffe(images):
-    """RGB の画像 (0〜255) を、caffe 方式の重みが待っている値に変えます。"""
+    """255 で割ってある RGB の画像 (0〜1) を、caffe 方式の重みが待っている値に変えます。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_preprocess,
         hints=(
-            "することは 2 つだけです。チャネルの順番を変えることと、平均を引くこと。",
+            "することは 3 つです。0〜255 の値に戻すこと、チャネルの順番を変えること、平均を引くこと。",
             "配列の最後の軸を逆にするには images[..., ::-1] と書きます。",
-            "BGR にした画像から [103.939, 116.779, 123.68] を引きます。uint8 のまま引くと値があふれるので、先に float32 に変えましょう。",
+            "BGR にして 255 倍した画像から [103.939, 116.779, 123.68] を引きます。",
         ),
     ),
     Exercise(
@@ -568,14 +707,14 @@ def build_residual_block(channels):
         template='''import keras
 
 def add_head(backbone, classes):
-    """backbone を凍結し、softmax の出力層をつないだ keras.Model を返します。"""
+    """凍結した backbone の特徴を長さ 1 にそろえ、softmax の出力層をつないだ keras.Model を返します。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_transfer_head,
         hints=(
-            "凍結は backbone.trainable = False の 1 行です。",
-            'backbone.output に Dense(classes, activation="softmax") をつなぎます。',
-            "keras.Model(backbone.input, outputs) で、画像から確率までのモデルになります。",
+            "4 節の「転移学習を 1 本」のセルと比べて、増えるのは 1 層だけです。",
+            "keras.layers.UnitNormalization は、1 枚ごとに特徴のベクトルの長さを 1 にします。",
+            "backbone.output → UnitNormalization → Dense の順につなぎ、keras.Model(入力, 出力) にまとめます。凍結も忘れないようにしましょう。",
         ),
     ),
     Exercise(
@@ -586,14 +725,14 @@ def add_head(backbone, classes):
         template='''import numpy as np
 
 def cache_features(backbone, images, batch_size):
-    """backbone の特徴を batch_size 枚ずつ計算し、(枚数, 特徴の数) の配列で返します。"""
+    """元の画像と左右を反転した画像の特徴を、(2, 枚数, 特徴の数) の配列で返します。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_cache_features,
         hints=(
-            "backbone.predict は推論モードで計算します。",
-            "自分でループを書くなら、backbone(images[i:i + batch_size], training=False) の結果を np.concatenate でつなぎます。",
-            "枚数が batch_size で割り切れないときも、最後の半端なバッチを忘れないようにしましょう。",
+            "左右の反転は images[:, :, ::-1] です。2 つの特徴は np.stack で並べます。",
+            "backbone.predict は推論モードで計算し、引数 batch_size の枚数ずつに分けます。",
+            "自分でループを書くなら、backbone(images[i:i + batch_size], training=False) の結果を np.concatenate でつなぎます。最後の半端なバッチを忘れないようにしましょう。",
         ),
     ),
     Exercise(
@@ -614,7 +753,7 @@ def prepare_fine_tuning(backbone, classes):
         hints=(
             "まず backbone.trainable = True で全部の層を学習できるようにします。",
             "そのあと backbone.layers を順に見て、keras.layers.BatchNormalization の層だけ trainable = False に戻します。",
-            "Keras では、trainable = False の BatchNormalization は学習中も推論モードで動きます。出力層のつなぎ方は前の問題と同じです。",
+            "Keras では、trainable = False の BatchNormalization は学習中も推論モードで動きます。出力層は、backbone.output に Dense をつなぎます。",
         ),
     ),
     Exercise(

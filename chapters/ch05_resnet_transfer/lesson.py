@@ -726,8 +726,10 @@ from grader import check, hint, score, solution
 # %% [markdown]
 # ### 問題 1 caffe 方式の前処理 (1 点)
 #
-# `preprocess_caffe(images)` を書きましょう。`images` は RGB で 0〜255 の配列、形は `(…, 3)` です。
-# BGR に並べ替え、BGR の順の平均 `[103.939, 116.779, 123.68]` を引いた、同じ形の配列を返します。
+# 8 節の取り違えを直しましょう。**255 で割ってある** RGB の画像 `images` (`(枚数, 高さ, 幅, 3)`、値は 0〜1) を、
+# caffe 方式の重みが待っている値に変える `preprocess_caffe(images)` を書きます。0〜255 に戻し、BGR に並べ替え、
+# BGR の順の平均 `[103.939, 116.779, 123.68]` を引きます。
+# たとえば赤い画素 `np.array([[[[1.0, 0, 0]]]])` は `[[[[-103.939, -116.779, 131.32]]]]` になります。
 
 # %%
 # EXERCISE ch05.preprocess
@@ -741,6 +743,7 @@ check("ch05.preprocess")
 # 基本の残差ブロックにある、**学習できる**パラメータの数を返す `block_parameters(channels_in, channels_out, stride)` を書きましょう。
 # 畳み込みは 3×3 が 2 つでバイアスなし、それぞれに BatchNormalization が付きます。
 # `stride` が 1 でないか、チャネル数が変わるときは、ショートカットに 1×1 の畳み込み (バイアスなし) と BatchNormalization が入ります。
+# たとえば `block_parameters(16, 32, 2)` は 14528 です。
 
 # %%
 # EXERCISE ch05.block_parameters
@@ -755,6 +758,7 @@ check("ch05.block_parameters")
 # 高さと幅は決めず、どの大きさにも使えるようにします。
 # 枝は「3×3 の畳み込み → BatchNormalization → ReLU → 3×3 の畳み込み → BatchNormalization」で、
 # 入力を足してから ReLU を掛けます。畳み込みは `padding="same"`、`use_bias=False`、BatchNormalization は既定のままにします。
+# たとえば `build_residual_block(4)` は、形が `(1, 6, 7, 4)` の入力を同じ形の出力に変えます。
 
 # %%
 # EXERCISE ch05.residual_block
@@ -765,8 +769,11 @@ check("ch05.residual_block")
 # %% [markdown]
 # ### 問題 4 凍結した backbone に出力層をつなぐ (2 点)
 #
+# 特徴の大きさは、backbone ごとに違います。そこで、特徴のベクトルの長さを 1 枚ごとに 1 にそろえてから出力層に渡します。
 # `add_head(backbone, classes)` を書きましょう。`backbone` (画像から特徴への `keras.Model`) を凍結し、
-# softmax の出力層 `Dense` をつないで、画像から確率への `keras.Model` を返します。
+# `UnitNormalization` と softmax の出力層 `Dense` をつないで、画像から確率への `keras.Model` を返します。
+# 画像の大きさは backbone ごとに違います (`backbone.input_shape`)。
+# たとえば `add_head(backbone, 5)` に 12 枚の画像を渡すと、`(12, 5)` の確率が返ります。
 # 採点では実際に 1 ステップ学習して、出力層だけが動き、backbone の重みも移動平均も動かないことを確かめます。
 
 # %%
@@ -778,8 +785,11 @@ check("ch05.transfer_head")
 # %% [markdown]
 # ### 問題 5 特徴を一度だけ計算する (2 点)
 #
-# `cache_features(backbone, images, batch_size)` を書きましょう。前処理ずみの `images` の特徴を `batch_size` 枚ずつ推論モードで計算し、
-# 画像と同じ順に並べた `(枚数, 特徴の数)` の配列を返します。
+# 画像を左右に反転して水増しするときも、凍結した backbone の特徴は一度計算すれば足ります。
+# `cache_features(backbone, images, batch_size)` を書きましょう。前処理ずみの `images` (`(枚数, 高さ, 幅, 3)`) の特徴と、
+# 左右を反転した `images` の特徴を推論モードで計算し、この順に並べた `(2, 枚数, 特徴の数)` の配列を返します。
+# どちらも画像と同じ順です。`backbone` に一度に渡すのは `batch_size` 枚までにします。
+# たとえば画像が 10 枚、特徴が 96 個なら、結果の形は `(2, 10, 96)` です。
 
 # %%
 # EXERCISE ch05.cache_features
@@ -790,8 +800,10 @@ check("ch05.cache_features")
 # %% [markdown]
 # ### 問題 6 BatchNormalization を止めたファインチューニング (2 点)
 #
-# `prepare_fine_tuning(backbone, classes)` を書きましょう。backbone の畳み込みと softmax の出力層は学習し、
-# BatchNormalization は $\gamma$、$\beta$ も移動平均も動かない `keras.Model` を返します。渡される `backbone` は、凍結されていることもあります。
+# `prepare_fine_tuning(backbone, classes)` を書きましょう。`backbone` の特徴に softmax の出力層 `Dense` をつないだ `keras.Model` を返します。
+# 畳み込みと出力層は学習し、BatchNormalization は $\gamma$、$\beta$ も移動平均も動かないようにします。
+# 渡される `backbone` は、凍結されていることもあります。
+# たとえば `prepare_fine_tuning(backbone, 5)` に 12 枚の画像を渡すと、`(12, 5)` の確率が返ります。
 
 # %%
 # EXERCISE ch05.fine_tuning
@@ -804,7 +816,8 @@ check("ch05.fine_tuning")
 #
 # `early_stopping(scores, snapshots, patience)` を書きましょう。`scores[i]` は $i+1$ エポック目の検証精度、
 # `snapshots[i]` はそのときの重み (配列) です。これまでの最高を**上回らない**エポックが `patience` 回続いたら、そのエポックで止まります。止まらなければ、最後のエポックまで実行します。
-# `(実行したエポック数, 最高点のエポックの重み)` の組を返します。
+# `(実行したエポック数, 最高点のエポックの重み)` の組を返します。同点なら、先のエポックが最高点です。
+# たとえば `early_stopping([0.4, 0.6, 0.5, 0.55, 0.7], snapshots, 2)` は `(4, snapshots[1])` です。
 
 # %%
 # EXERCISE ch05.early_stopping
@@ -817,6 +830,8 @@ check("ch05.early_stopping")
 #
 # `rows` は結果の表で、1 行が `{"run": "b", "seconds": 10.0, "validation": 0.80, "test": 0.84}` のような辞書です。
 # 検証精度が最高の行から `margin` 以内にある行のうち、いちばん速い行の `"run"` を返す `choose_run(rows, margin)` を書きましょう。
+# 差がちょうど `margin` の行も候補です。`margin` は精度の差で、割合ではありません。
+# たとえば検証精度と秒数が a は 0.89 と 60、b は 0.875 と 20、c は 0.80 と 10 なら、`margin` が 0.02 のときの答えは `"b"` です。
 
 # %%
 # EXERCISE ch05.choose_run
