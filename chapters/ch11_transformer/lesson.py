@@ -253,7 +253,7 @@ claim(
 #
 # `score_variances(d_k, query_std, key_std)` を書きましょう。`query` と `key` の成分は、どれも独立で平均 0、標準偏差はそれぞれ
 # `query_std` と `key_std` です。内積 $q \cdot k$ の分散と、それを $\sqrt{d_k}$ で割ったものの分散の組を返します。
-# 乱数を 10 万組ほど引いて測ってもかまいません (15 % のずれまでは正解です)。
+# 式で求めても、乱数で測ってもかまいません。5 % のずれまでは正解ですが、それには、クエリとキーを 10 万組は引く必要があります。
 
 # %%
 # EXERCISE ch11.scale
@@ -505,8 +505,9 @@ claim(
 # %% [markdown]
 # ### 問題 5 位置符号 (1 点)
 #
-# `positional_encoding(length, d_model)` を書きましょう。位置 0 から `length - 1` までの `(length, d_model)` の配列を返します。
-# $2i$ 列目が $\sin(pos / 10000^{2i/d})$、$2i+1$ 列目が $\cos(pos / 10000^{2i/d})$ です (列は 0 から数え、`d_model` は偶数)。
+# `positional_encoding(length, d_model, base)` を書きましょう。位置 0 から `length - 1` までの `(length, d_model)` の配列を返します。
+# $2i$ 列目が $\sin(pos / base^{2i/d})$、$2i+1$ 列目が $\cos(pos / base^{2i/d})$ です (列は 0 から数え、`d_model` は偶数)。
+# 論文の $10000$ を、ここでは引数 `base` にします。短い文だけを扱うなら、小さくてもかまいません。
 
 # %%
 # EXERCISE ch11.positional_encoding
@@ -518,7 +519,7 @@ check("ch11.positional_encoding")
 # ### 問題 6 位置をずらす回転 (2 点)
 #
 # `rotation_matrix(k, d_model)` を書きましょう。どの位置 $pos$ でも $PE(pos + k) = M_k\,PE(pos)$ となる行列 $M_k$ `(d_model, d_model)` を返します。
-# $PE(pos)$ は問題 5 の位置符号の 1 行を、縦ベクトルと見たものです。`k` は負のこともあります。
+# $PE(pos)$ は問題 5 の位置符号 (`base` は 10000) の 1 行を、縦ベクトルと見たものです。`k` は負のこともあります。
 
 # %%
 # EXERCISE ch11.rotation
@@ -867,8 +868,9 @@ claim(
 # ### 問題 7 教師強制の入力と目標 (2 点)
 #
 # `teacher_forcing(rows, length, start_id, end_id, pad_id)` を書きましょう。`rows` は出力文の id のリスト (長さはまちまち) のリストです。
-# `(デコーダの入力, 目標, 損失の重み)` を返します。3 つとも `(行数, length)` です。入力は `start_id` で始まり (`end_id` は入れません)、目標は 1 つ先の id で
+# `(デコーダの入力, 目標, 損失の重み)` を返します。3 つとも `(行数, length)` です。入力は `start_id` で始まり、目標は 1 つ先の id で
 # `end_id` で終わり、残りは `pad_id` です。重みは、目標が `end_id` までのところが 1、パディングが 0 です。どの行も `length - 1` 個以下です。
+# (6 節のように 1 本の id の列から切り出すと、入力の重み 0 のところに `end_id` が残ります。それでもかまいません。)
 
 # %%
 # EXERCISE ch11.shift
