@@ -8,8 +8,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CHAPTERS ?=
 TESTS  = $(if $(CHAPTERS),tests/test_house.py $(wildcard $(foreach each,$(CHAPTERS),tests/chapters/ch$(shell printf %02d $(each))_*)),tests)
 TIMED  := $(BIN)/python -m tests.seconds
-# One more than cores: some tests wait for a time limit.
-PYTEST := $(BIN)/pytest -n 3 --dist loadfile
+# One more than cores, as some tests wait for a time limit; each with one thread, so that they do not crowd.
+PYTEST := env TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
 NOTES  := build/seconds
 # The newest Python here that TensorFlow has wheels for; to choose: make newest NEWEST=python3.13
 NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print("python3.$(each)")' 2> /dev/null)))
