@@ -95,6 +95,8 @@ def train(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
     images = splits.train.images.astype("float32")
     history = model.fit(
         images, splits.train.labels, batch_size=schedule.batch, epochs=schedule.epochs, verbose=0

@@ -108,6 +108,8 @@ def train(
     model.compile(
         keras.optimizers.Adam(schedule, beta_2=0.98, clipnorm=1.0), loss, metrics=[exact], jit_compile=False
     )
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
     batches = tf.data.Dataset.from_tensor_slices(arrays(data.train)).batch(BATCH, drop_remainder=True)
     fitted = model.fit(
         batches.repeat(),

@@ -81,6 +81,8 @@ def train(seed: int, count: int = 960, epochs: int = 10) -> keras.Model:
     schedule = keras.optimizers.schedules.CosineDecay(4e-3, epochs * -(-count // 32))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
     model.fit(preprocess(shapes.images), shapes.labels, batch_size=32, epochs=epochs, verbose=0)
     return model
 

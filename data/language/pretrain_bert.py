@@ -178,6 +178,8 @@ def compile_for(model: keras.Model, steps: int, rate: float) -> None:
         weighted_metrics={"mlm": ["accuracy"], "nsp": ["accuracy"]},
         jit_compile=False,
     )
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
 
 
 def measure(model: keras.Model, test: Corpus, training: Corpus, tokenizer: WordPiece) -> dict[str, float]:

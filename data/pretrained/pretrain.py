@@ -178,6 +178,8 @@ def pretrain(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    # Now rather than in the first step, which TensorFlow would then have to trace twice.
+    model.optimizer.build(model.trainable_variables)
     started = time.perf_counter()
     history = model.fit(batches, epochs=epochs, verbose=2)
     seconds = time.perf_counter() - started

@@ -30,9 +30,17 @@ def test_no_two_pictures_are_the_same() -> None:
     assert len({image.tobytes() for image in images}) == len(images)
 
 
+@pytest.fixture(scope="module")
+def drawn() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sixty pictures of each kind to train on, and sixty to test with."""
+    return [draw_flowers(60, 32, seed=seed) for seed in (1, 2)]
+
+
 @pytest.mark.parametrize("describe", ["mean colour", "pixels"])
-def test_a_linear_model_on_raw_colour_stays_far_from_solving_it(describe: str) -> None:
-    (train, train_labels), (test, test_labels) = (draw_flowers(60, 32, seed=s) for s in (1, 2))
+def test_a_linear_model_on_raw_colour_stays_far_from_solving_it(
+    describe: str, drawn: list[tuple[np.ndarray, np.ndarray]]
+) -> None:
+    (train, train_labels), (test, test_labels) = drawn
 
     def features(images: np.ndarray) -> np.ndarray:
         scaled = images / 255.0

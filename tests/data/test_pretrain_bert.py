@@ -85,10 +85,10 @@ def test_pretraining_learns_and_writes_what_loads_and_goes_on_from(
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     stages = ((16, 16, 0.5), (32, 8, 0.5))
     small = {"VOCABULARY": 120, "STAGES": stages, "LENGTH": 32}
-    small |= {"LAYERS": 2, "HEADS": 2, "WIDTH": 32, "HIDDEN": 64, "TEST_BATCHES": 6}
+    small |= {"LAYERS": 1, "HEADS": 2, "WIDTH": 32, "HIDDEN": 64, "TEST_BATCHES": 6}
     for name, value in small.items():
         monkeypatch.setattr(pretrain, name, value)
-    arguments = ["--steps", "60", "--epochs", "2", "--rate", "2e-3", "--out", str(tmp_path)]
+    arguments = ["--steps", "60", "--epochs", "2", "--rate", "4e-3", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["pretrain_bert.py", *arguments])
 
     measured = pretrain.main()

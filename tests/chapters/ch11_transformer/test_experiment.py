@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from chapters.ch11_transformer import dates, experiment
 from chapters.ch11_transformer.experiment import SEEDS, Normalised, Recalled
@@ -67,7 +68,12 @@ def test_searches_follow_the_model_and_greedy_agrees_with_teacher_forcing(
     assert not np.array_equal(before, scores)
     right = [answer == wanted for answer, wanted in zip(answers, DATA.test.wanted, strict=True)]
     np.testing.assert_array_equal(experiment.right_rows(model, DATA.test), right)
-    assert (beam(DATA.test.texts)[1] >= scores - 1e-4).mean() > 0.9
+    tf.config.run_functions_eagerly(True)  # to trace the beams takes longer than to search with them once
+    try:
+        _, best_scores = beam(DATA.test.texts)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert (best_scores >= scores - 1e-4).mean() > 0.9
 
 
 def test_metric_asks_for_the_whole_row() -> None:
