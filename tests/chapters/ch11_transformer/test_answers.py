@@ -11,13 +11,13 @@ import pytest
 
 from chapters.ch11_transformer import probes
 from chapters.ch11_transformer.answers import (
-    block_output,
     encoding,
     search,
     table_model,
     wrong_searches,
 )
 from chapters.ch11_transformer.exercises import (
+    CROSSED_TIES,
     EARLY_END,
     FORK,
     THREE_STEPS,
@@ -60,7 +60,7 @@ def test_decoder_mask_of_the_reference_leaves_no_gradient_to_the_future_or_paddi
 def test_rotation_of_the_reference_shifts_the_encoding_of_the_reference() -> None:
     rotate = reference("ch11.rotation")["rotation_matrix"]
     encode = reference("ch11.positional_encoding")["positional_encoding"]
-    pe = encode(60, 8)
+    pe = encode(60, 8, 10000)
 
     np.testing.assert_allclose(pe[:-7] @ rotate(7, 8).T, pe[7:], atol=1e-12)
     np.testing.assert_allclose(pe, encoding(60, 8), atol=1e-12)
@@ -93,7 +93,7 @@ def test_beam_finds_a_likelier_row_than_greedy_search() -> None:
     assert score(FORK, wide[0]) > score(FORK, greedy[0])
 
 
-@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END, TIES])
+@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END, TIES, CROSSED_TIES])
 def test_shown_tables_treat_both_ways_to_keep_ended_rows_alike(table: Any) -> None:
     for width in (1, 2, 3):
         kept, aside = (
@@ -129,20 +129,9 @@ def test_model_of_the_next_word_gives_probabilities() -> None:
     assert model([0, 3])[2] == pytest.approx(np.log(0.44))
 
 
-def test_judge_knows_the_block_of_keras() -> None:
-    """Its kernels are those of query, key, value, output and the two dense layers, in that order."""
+def test_judge_counts_the_parameters_of_keras() -> None:
     block = reference("ch11.transformer_block")["encoder_block"](8, 2, 11)
-    rng = np.random.default_rng(3)
-    drawn = [rng.normal(0, 0.5, array.shape) if array.size > 20 else array for array in block.get_weights()]
-    block.set_weights(drawn)
-    kernels = [array for array in drawn if array.size > 20]
-    x, mask = rng.normal(0, 1, (2, 4, 8)).astype("float32"), np.array([[1, 1, 1, 1], [1, 1, 0, 0]], "int32")
 
-    expected = np.asarray(block([x, mask]))
-
-    attention = [kernel.reshape(8, 8) for kernel in kernels[:4]]
-    given = block_output(x, mask, attention, kernels[4:], heads=2, scaled=True)
-    np.testing.assert_allclose(given[mask == 1], expected[mask == 1], atol=5e-3)
     assert block.count_params() == block_parameters(8, 11)
 
 
