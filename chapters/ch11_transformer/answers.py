@@ -1248,7 +1248,7 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
             else:
                 steps = next_log_probabilities(ids)
                 candidates += [(ids + [n], score + float(step)) for n, step in enumerate(steps)]
-        candidates.sort(key=lambda c: c[1], reverse=True)
+        candidates.sort(key=lambda c: (-c[1], c[0]))
         return grow(candidates[:width], left - 1)
 
     ids, score = grow([([start_id], 0.0)], max_length)
@@ -1269,13 +1269,14 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
             table.append(score + log_p)
         table = np.array(table)
         best = np.argsort(-table, axis=None, kind="stable")[:width]
-        best = [place for place in best if np.isfinite(table.flat[place])]
+        best = sorted(place for place in best if np.isfinite(table.flat[place]))
         parents, words = np.unravel_index(best, table.shape)
         scores = table[parents, words]
         rows = [
             rows[p] if rows[p][-1] == end_id else rows[p] + [int(w)] for p, w in zip(parents, words)
         ]
-    return np.array(rows[0][1:]), scores[0]
+    best = np.argmax(scores)
+    return np.array(rows[best][1:]), scores[best]
 """,
             "終わった候補を別に取っておく": """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
     going, done = [(0.0, [start_id])], []
@@ -1393,6 +1394,10 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
             "1 歩長い": Mistake(
                 changed(BEAM_SEARCH, "range(max_length)", "range(max_length + 1)"),
                 "1 歩長く続けて",
+            ),
+            "同点なら親の順": Mistake(
+                changed(BEAM_SEARCH, "(-candidate[0], candidate[1])", "-candidate[0]"),
+                "伸ばす前の得点が高かったほう",
             ),
             "同点なら後ろ": Mistake(
                 changed(BEAM_SEARCH, "key=lambda candidate: (-candidate[0], candidate[1])", "reverse=True"),

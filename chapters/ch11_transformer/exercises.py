@@ -591,6 +591,7 @@ PRUNES_BY_PARENT = "親の候補ごとに width 個ずつ残しています。�
 ONE_STEP_SHORT = "1 歩早く止めています。max_length は、start_id を除いた長さです。"
 ONE_STEP_LONG = "max_length より 1 歩長く続けています。"
 LATER_OF_TIES = "同点のときは、id の列が辞書順で小さいほうを選びます。"
+TIES_BY_PARENT = "同点のときに、伸ばす前の得点が高かったほうを選んでいます。選ぶのは、id の列全体が辞書順で小さいほうです。"
 
 
 def expect_row(
@@ -637,6 +638,11 @@ TIES[0, 0] = [1, 1, 49, 49]
 TIES[1, 2] = [1, 9, 45, 45]
 TIES[1, 3] = [1, 9, 45, 45]
 
+CROSSED_TIES: Array = np.full((2, 4, 4), 25)
+"""The likelier first word and the smaller one lead to rows of the same score."""
+CROSSED_TIES[0, 0] = [20, 5, 25, 50]
+CROSSED_TIES[1, 2] = [10, 20, 20, 50]
+
 THREE_STEPS = [
     [[1, 8, 42, 49], [1, 26, 47, 26], [1, 13, 6, 80], [1, 70, 27, 2]],
     [[1, 41, 14, 44], [1, 90, 6, 3], [1, 32, 1, 66], [1, 13, 44, 42]],
@@ -644,9 +650,9 @@ THREE_STEPS = [
 ]
 
 EARLY_END = [
-    [[1, 45, 29, 25], [1, 42, 17, 40], [1, 59, 27, 13], [1, 74, 11, 14]],
-    [[1, 27, 3, 69], [1, 50, 32, 17], [1, 84, 8, 7], [1, 32, 32, 35]],
-    [[1, 2, 4, 93], [1, 7, 90, 2], [1, 14, 82, 3], [1, 1, 83, 15]],
+    [[1, 31, 24, 44], [1, 49, 40, 10], [1, 26, 10, 63], [1, 36, 62, 1]],
+    [[1, 45, 28, 26], [1, 10, 4, 85], [1, 38, 60, 1], [1, 43, 36, 20]],
+    [[1, 10, 8, 81], [1, 8, 21, 70], [1, 56, 3, 40], [1, 57, 22, 20]],
 ]
 
 
@@ -654,6 +660,22 @@ def check_beam_search(answer: Answer) -> None:
     start_end = (0, 1)
     expect_row(answer, FORK, start_end, (1, 4), ([2, 1], -1.6766), {LAST_WORD_ONLY: [2, 0, 2, 0]})
     expect_row(answer, FORK, start_end, (2, 4), ([3, 1], -0.9493), {ALWAYS_GREEDY: [2, 1]})
+    expect_row(
+        answer,
+        TIES,
+        start_end,
+        (1, 2),
+        ([2, 2], -1.5119),
+        {LATER_OF_TIES: [3, 3], ONE_STEP_SHORT: [2], ONE_STEP_LONG: [2, 2, 2]},
+    )
+    expect_row(
+        answer,
+        CROSSED_TIES,
+        start_end,
+        (3, 2),
+        ([2, 3], -2.0794),
+        {TIES_BY_PARENT: [3, 0], STOPS_AT_FIRST: [3, 1]},
+    )
     expect_row(
         answer,
         THREE_STEPS,
@@ -665,8 +687,6 @@ def check_beam_search(answer: Answer) -> None:
             STOPS_AT_FIRST: [1],
             LAST_WORD_ONLY: [3, 1],
             PRUNES_BY_PARENT: [2, 1],
-            ONE_STEP_SHORT: [2, 3],
-            ONE_STEP_LONG: [2, 3, 1],
         },
     )
     expect_row(
@@ -674,10 +694,9 @@ def check_beam_search(answer: Answer) -> None:
         EARLY_END,
         start_end,
         (3, 3),
-        ([1], -0.7985),
-        {EXTENDS_FINISHED: [2, 1, 2], DIVIDED_BY_LENGTH: [2, 1], ADDS_PROBABILITIES: [3, 3, 2]},
+        ([1], -1.1712),
+        {EXTENDS_FINISHED: [1, 3, 1], ADDS_PROBABILITIES: [2, 2, 1]},
     )
-    expect_row(answer, TIES, start_end, (1, 2), ([2, 2], -1.5119), {LATER_OF_TIES: [3, 3]})
 
 
 # ch11.transformer_block

@@ -15,6 +15,7 @@ from .exercises import (
     BIAS_BEFORE_SUM,
     COUNTS_TWICE,
     FEW_COEFFICIENTS_FAIL,
+    IGNORES_LOOP,
     LACKS_LOOPS,
     LACKS_ONE,
     LOSES_ISOLATED,
@@ -53,9 +54,9 @@ def draw_graph(rng: np.random.Generator, size: int, density: float, alone: int =
     return adjacency
 
 
-def propagation_of(adjacency: Array) -> Array:
+def propagation_of(adjacency: Array, loop: float = 1.0) -> Array:
     """The adjacency matrix with self-loops, divided by the roots of the degrees (Kipf & Welling, ICLR 2017)."""
-    looped = adjacency + np.eye(len(adjacency))
+    looped = adjacency + loop * np.eye(len(adjacency))
     degrees = looped.sum(axis=1)
     return np.asarray(looped / np.sqrt(np.outer(degrees, degrees)))
 
@@ -73,12 +74,14 @@ def laplacian_of(adjacency: Array) -> Array:
 def hidden_normalised_adjacency(answer: Answer) -> None:
     for size, density, alone in [(4, 0.9, 0), (9, 0.5, 2), (30, 0.1, 3), (1, 0.0, 0), (5, 0.0, 0)]:
         adjacency = draw_graph(answer.rng, size, density, alone)
-        right = propagation_of(adjacency)
+        loop = float(answer.rng.uniform(0.3, 3))
+        right = propagation_of(adjacency, loop)
         expect_close(
-            answer.call("normalised_adjacency", adjacency),
+            answer.call("normalised_adjacency", adjacency, loop),
             right,
-            "normalised_adjacency(adjacency)",
+            "normalised_adjacency(adjacency, loop)",
             known={
+                IGNORES_LOOP: propagation_of(adjacency),
                 LOSES_ISOLATED: right * (adjacency.sum(axis=1) > 0),
                 LACKS_LOOPS: np.eye(size)
                 - np.diag(1.0 * (adjacency.sum(axis=1) == 0))
@@ -317,8 +320,8 @@ def hidden_classify_nodes(answer: Answer) -> None:
 
 ADJACENCY = """import numpy as np
 
-def normalised_adjacency(adjacency):
-    looped = adjacency + np.eye(len(adjacency))
+def normalised_adjacency(adjacency, loop):
+    looped = adjacency + loop * np.eye(len(adjacency))
     scale = 1 / np.sqrt(looped.sum(axis=1))
     return scale[:, np.newaxis] * looped * scale
 """
@@ -407,34 +410,34 @@ ANSWERS: dict[str, Key] = {
         alternatives={
             "対角行列を掛ける": """import numpy as np
 
-def normalised_adjacency(adjacency):
-    looped = np.asarray(adjacency) + np.identity(adjacency.shape[0])
+def normalised_adjacency(adjacency, loop):
+    looped = np.asarray(adjacency) + loop * np.identity(adjacency.shape[0])
     root = np.diag(np.sum(looped, axis=0) ** -0.5)
     return root @ looped @ root
 """,
             "ループ": """from math import sqrt
 
-def normalised_adjacency(adjacency):
+def normalised_adjacency(adjacency, loop):
     n = len(adjacency)
-    degree = [1 + sum(row) for row in adjacency]
+    degree = [loop + sum(row) for row in adjacency]
     result = []
     for i in range(n):
-        result.append([(adjacency[i][j] + (i == j)) / sqrt(degree[i] * degree[j]) for j in range(n)])
+        result.append([(adjacency[i][j] + loop * (i == j)) / sqrt(degree[i] * degree[j]) for j in range(n)])
     return result
 """,
             "networkx の正規化ラプラシアン": """import networkx as nx
 import numpy as np
 
-def normalised_adjacency(adjacency):
+def normalised_adjacency(adjacency, loop):
     graph = nx.from_numpy_array(adjacency)
-    graph.add_edges_from(((node, node) for node in graph), weight=1.0)
+    graph.add_edges_from(((node, node) for node in graph), weight=loop)
     return np.eye(len(adjacency)) - nx.normalized_laplacian_matrix(graph).toarray()
 """,
             "keras.ops": """import keras
 
-def normalised_adjacency(adjacency):
+def normalised_adjacency(adjacency, loop):
     a = keras.ops.convert_to_tensor(adjacency, "float32")
-    looped = a + keras.ops.eye(a.shape[0])
+    looped = a + loop * keras.ops.eye(a.shape[0])
     scale = keras.ops.rsqrt(keras.ops.sum(looped, axis=1, keepdims=True))
     return looped * keras.ops.matmul(scale, keras.ops.transpose(scale))
 """,
@@ -442,7 +445,7 @@ def normalised_adjacency(adjacency):
         mistakes={
             "自己ループがない": Mistake(
                 """import numpy as np
-def normalised_adjacency(adjacency):
+def normalised_adjacency(adjacency, loop):
     degrees = adjacency.sum(axis=1)
     scale = np.where(degrees > 0, 1 / np.sqrt(np.maximum(degrees, 1e-12)), 0)
     return scale[:, None] * adjacency * scale
@@ -455,24 +458,24 @@ def normalised_adjacency(adjacency):
             ),
             "あとから単位行列を足す": Mistake(
                 """import numpy as np
-def normalised_adjacency(adjacency):
+def normalised_adjacency(adjacency, loop):
     scale = 1 / np.sqrt(np.maximum(adjacency.sum(axis=1), 1e-12))
-    return scale[:, None] * adjacency * scale + np.eye(len(adjacency))
+    return scale[:, None] * adjacency * scale + loop * np.eye(len(adjacency))
 """,
-                "次数で割ったあとに単位行列",
+                "次数で割ったあとに自己ループ",
             ),
             "行だけを割る": Mistake(
                 """import numpy as np
-def normalised_adjacency(adjacency):
-    looped = adjacency + np.eye(len(adjacency))
+def normalised_adjacency(adjacency, loop):
+    looped = adjacency + loop * np.eye(len(adjacency))
     return looped / looped.sum(axis=1, keepdims=True)
 """,
                 "行ごとに次数で割って",
             ),
             "列だけを割る": Mistake(
                 """import numpy as np
-def normalised_adjacency(adjacency):
-    looped = adjacency + np.eye(len(adjacency))
+def normalised_adjacency(adjacency, loop):
+    looped = adjacency + loop * np.eye(len(adjacency))
     return looped / looped.sum(axis=1)
 """,
                 "列ごとに次数で割って",
@@ -492,11 +495,15 @@ def normalised_adjacency(adjacency):
             "孤立した頂点を 0 にする": Mistake(
                 changed(
                     ADJACENCY,
-                    "looped = adjacency + np.eye(len(adjacency))",
-                    "looped = adjacency + np.diag(1.0 * (adjacency.sum(axis=1) > 0))\n"
+                    "looped = adjacency + loop * np.eye(len(adjacency))",
+                    "looped = adjacency + np.diag(loop * (adjacency.sum(axis=1) > 0))\n"
                     "    looped_sum = np.maximum(looped.sum(axis=1), 1e-12)",
                 ).replace("looped.sum(axis=1))\n    return", "looped_sum)\n    return"),
                 "孤立した頂点の行が 0",
+            ),
+            "loop を使わない": Mistake(
+                changed(ADJACENCY, "loop * np.eye", "np.eye"),
+                "いつも重み 1 の自己ループ",
             ),
         },
         hidden=hidden_normalised_adjacency,

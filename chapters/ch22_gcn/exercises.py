@@ -19,16 +19,17 @@ ROOT2, ROOT3, ROOT6 = sqrt(2), sqrt(3), sqrt(6)
 # ch22.normalised_adjacency
 
 
-LACKS_LOOPS = "自己ループがありません。次数で割る前に、隣接行列に単位行列を足しましょう。"
+LACKS_LOOPS = "自己ループがありません。次数で割る前に、隣接行列の対角に loop を足しましょう。"
 DEGREES_LACK_LOOPS = (
     "次数を、自己ループを足す前の隣接行列から数えています。足したあとの行の和を使いましょう。"
 )
-ADDS_LOOPS_LAST = "次数で割ったあとに単位行列を足しています。先に自己ループを足し、その次数で割りましょう。"
+ADDS_LOOPS_LAST = "次数で割ったあとに自己ループを足しています。先に自己ループを足し、その次数で割りましょう。"
 DIVIDES_ROWS = "行ごとに次数で割っています。次数の平方根で、行と列の両方を割りましょう。"
 DIVIDES_COLUMNS = "列ごとに次数で割っています。次数の平方根で、行と列の両方を割りましょう。"
 MULTIPLIES_DEGREES = "次数の平方根を掛けています。-1/2 乗なので、平方根で割ります。"
 LACKS_ROOT = "次数そのもので、行と列の両方を割っています。割るのは次数の平方根です。"
 COUNTS_EDGES = "辺の本数を次数にしています。重みの付いた辺では、重みの和が次数です。"
+IGNORES_LOOP = "loop を使わず、いつも重み 1 の自己ループを足しています。"
 DROPS_WEIGHTS = "辺の重みが消えています。0 でない成分を 1 に変えてはいけません。"
 LOSES_ISOLATED = "孤立した頂点の行が 0 です。自己ループがあるので、対角の成分は 1 になります。"
 
@@ -38,7 +39,7 @@ def check_normalised_adjacency(answer: Answer) -> None:
     rows = np.array([[1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3], [0, 1 / 2, 1 / 2]])
     plain = np.array([[0, 1 / ROOT2, 0], [1 / ROOT2, 0, 1 / ROOT2], [0, 1 / ROOT2, 0]])
     expect_close(
-        answer.call("normalised_adjacency", path),
+        answer.call("normalised_adjacency", path, 1.0),
         [[1 / 2, 1 / ROOT6, 0.0], [1 / ROOT6, 1 / 3, 1 / ROOT6], [0.0, 1 / ROOT6, 1 / 2]],
         "3 つの頂点の道の結果",
         known={
@@ -51,16 +52,17 @@ def check_normalised_adjacency(answer: Answer) -> None:
             LACKS_ROOT: [[1 / 4, 1 / 6, 0], [1 / 6, 1 / 9, 1 / 6], [0, 1 / 6, 1 / 4]],
         },
     )
-    # Weight 3 between two nodes, and a third one alone.
+    # Weight 3 between two nodes, and a third one alone; self-loops of weight 2.
     weighted = np.array([[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     expect_close(
-        answer.call("normalised_adjacency", weighted),
-        [[1 / 4, 3 / 4, 0.0], [3 / 4, 1 / 4, 0.0], [0.0, 0.0, 1.0]],
+        answer.call("normalised_adjacency", weighted, 2.0),
+        [[2 / 5, 3 / 5, 0.0], [3 / 5, 2 / 5, 0.0], [0.0, 0.0, 1.0]],
         "重みと孤立した頂点のあるグラフの結果",
         known={
-            COUNTS_EDGES: [[1 / 2, 3 / 2, 0], [3 / 2, 1 / 2, 0], [0.0, 0, 1]],
-            DROPS_WEIGHTS: [[1 / 2, 1 / 2, 0], [1 / 2, 1 / 2, 0], [0.0, 0, 1]],
-            LOSES_ISOLATED: [[1 / 4, 3 / 4, 0], [3 / 4, 1 / 4, 0], [0.0, 0, 0]],
+            COUNTS_EDGES: [[1, 3 / 2, 0], [3 / 2, 1, 0], [0.0, 0, 2]],
+            DROPS_WEIGHTS: [[2 / 3, 1 / 3, 0], [1 / 3, 2 / 3, 0], [0.0, 0, 1]],
+            IGNORES_LOOP: [[1 / 4, 3 / 4, 0], [3 / 4, 1 / 4, 0], [0.0, 0, 1]],
+            LOSES_ISOLATED: [[2 / 5, 3 / 5, 0], [3 / 5, 2 / 5, 0], [0.0, 0, 0]],
         },
     )
 
@@ -170,7 +172,7 @@ def check_chebyshev(answer: Answer) -> None:
     laplacian = np.array([[1.0, -1, 0], [-1, 2, -1], [0, -1, 1]])
     signal = np.array([[8.0, 0], [0, 4], [0, 0]])
     expect_close(
-        answer.call("chebyshev_filter", laplacian, signal, [2.0, 1.0, 3.0, -1.0], 4.0),
+        answer.call("chebyshev_filter", laplacian, signal, np.array([2.0, 1.0, 3.0, -1.0]), 4.0),
         [[12, 4], [8, 12], [20, 4]],
         "chebyshev_filter の結果",
         known={
@@ -189,7 +191,7 @@ def check_chebyshev(answer: Answer) -> None:
         ([3.0, 2.0], [[16, -4], [-8, 12], [0, -4]]),
         ([3.0], [[24, 0], [0, 12], [0, 0]]),
     ):
-        given = answer.call("chebyshev_filter", laplacian, signal, coefficients, 4.0)
+        given = answer.call("chebyshev_filter", laplacian, signal, np.array(coefficients), 4.0)
         array = expect_shape(given, (3, 2), "係数が少ないときの結果")
         expect(bool(np.allclose(array, right, rtol=1e-4, atol=1e-4)), FEW_COEFFICIENTS_FAIL)
 
@@ -415,7 +417,10 @@ LEARNS_FROM_UNKNOWN = (
     "ほとんどの頂点が同じクラスと予測されています。"
     "ラベルのない頂点 (-1) まで、クラス 0 や最後のクラスとして学習していませんか。"
 )
-NOT_TRAINED = "ラベルの付いた頂点でさえ、予測が合いません。学習の回数か学習率が足りないようです。"
+NOT_TRAINED = (
+    "ラベルの付いた頂点でさえ、予測が合いません。学習の回数と学習率、それから、予測がもとの頂点の順かどうかを"
+    "確かめましょう。"
+)
 IGNORES_EDGES = (
     "特徴がすべて 0 の頂点を当てられません。辺を使わず、頂点の特徴だけで予測しているようです。"
     "各層で、正規化した隣接行列を掛けましょう。"
@@ -432,7 +437,7 @@ class BlockGraph(NamedTuple):
 
     Attributes:
         adjacency: Symmetric, 0 or 1.
-        features: Noisy; all 0 at a quarter of the nodes.
+        features: Noisy; all 0 at a quarter of the nodes, as many of each class in each graph.
         labels: Class of the few nodes of the first graph where it is known, elsewhere -1.
         truth: Class of every node.
         first: Whether a node is of the first graph.
@@ -468,7 +473,11 @@ def draw_blocks(rng: np.random.Generator, classes: int, size: int, known: int, c
     upper = np.triu(rng.random(chances.shape) < chances, 1)
     directions = np.linalg.qr(rng.normal(0, 1, (channels, classes)))[0].T
     features = 2 * directions[truth] + rng.normal(0, 1, (truth.size, channels))
-    blank = (rng.random(truth.size) < 0.25) & (labels < 0)
+    blank = np.zeros(truth.size, dtype=bool)
+    for k in range(classes):
+        for part in (first, ~first):
+            unlabelled = np.flatnonzero((truth == k) & part & (labels < 0))
+            blank[rng.choice(unlabelled, size // 4, replace=False)] = True
     features[blank] = 0
     return BlockGraph(1.0 * (upper | upper.T), features, labels, truth, first, blank)
 
@@ -505,8 +514,8 @@ EXERCISES: list[Exercise] = [
         symbols=("normalised_adjacency",),
         template='''import numpy as np
 
-def normalised_adjacency(adjacency):
-    """自己ループを足した隣接行列を、行と列の次数の平方根で割ります。
+def normalised_adjacency(adjacency, loop):
+    """重み loop の自己ループを足した隣接行列を、行と列の次数の平方根で割ります。
 
     adjacency は対称で、対角は 0 です。辺に重みが付いていることも、孤立した頂点があることもあります。
     """
@@ -514,14 +523,14 @@ def normalised_adjacency(adjacency):
 ''',
         check=check_normalised_adjacency,
         hints=(
-            "はじめに、隣接行列に単位行列 np.eye(頂点の数) を足します。",
+            "はじめに、隣接行列の対角に loop を足します。loop * np.eye(頂点の数) を足すと簡単です。",
             "次数は、足したあとの行列の行の和です。自己ループがあるので 0 にはなりません。",
             "i 行 j 列の成分を、√(i の次数) と √(j の次数) で割ります。s = 1 / np.sqrt(次数) とすると、s[:, np.newaxis] * 行列 * s です。",
         ),
     ),
     Exercise(
         id="ch22.spectrum",
-        title="固有ベクトルで信号をこす",
+        title="固有ベクトルで信号にフィルタをかける",
         points=2,
         symbols=("spectral_filter",),
         template='''import numpy as np
@@ -552,7 +561,7 @@ def chebyshev_filter(laplacian, signal, coefficients, largest):
     """係数 c_k とチェビシェフ多項式 T_k から、c_0 T_0(L̃) x + c_1 T_1(L̃) x + … を、漸化式で求めます。
 
     laplacian の固有値は 0 から largest までにあり、L̃ = 2 L / largest - I です。
-    signal (x) と結果は (頂点の数, 特徴の数) です。係数は 1 個のことも 2 個のこともあります。
+    signal (x) と結果は (頂点の数, 特徴の数) です。coefficients は 1 次元の配列で、1 個のことも 2 個のこともあります。
     """
     raise NotImplementedError("ここを書きましょう")
 ''',
@@ -579,8 +588,8 @@ def gcn_layer(normalised, features, weight, bias):
 ''',
         check=check_gcn_layer,
         hints=(
-            "行列の積は @ で書けます。",
-            "Â @ X @ W にバイアスを足します。バイアスは、どの頂点の行にも同じものが足されます。",
+            "隣から集める (Â を掛ける)、混ぜる (W を掛ける)、ずらす (b を足す)、負を切る (ReLU) の 4 つを、この順に計算します。",
+            "行列の積は @ です。Â @ X @ W にバイアスを足します。バイアスは、どの頂点の行にも同じものが足されます。",
             "最後に np.maximum(…, 0) で負の値を 0 にします。",
         ),
     ),
@@ -627,7 +636,7 @@ def smoothness(adjacency, features):
         hints=(
             "次数は adjacency.sum(axis=1) です。はじめに、特徴の各行を √(1+次数) で割ります。",
             "差は y[:, np.newaxis] - y[np.newaxis] で、すべての組について一度に求められます。どの辺も 2 回現れるので、最後に 2 で割ります。",
-            "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題の行列です。",
+            "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題で loop を 1 としたときの行列です。",
         ),
     ),
     Exercise(
@@ -673,6 +682,6 @@ def classify_nodes(adjacency, features, labels, classes):
             "ラベルのない頂点は、損失から外します。train_on_batch(x, y, sample_weight=…) の重みを、ラベルのある頂点で 1、ほかで 0 にし、-1 のラベルは 0 などに変えておきます。",
             "中間は 16 ユニットの ReLU、出力は softmax、Adam の学習率は 0.02、150 回ほどの学習で十分です。最後に確率の argmax を取ります。",
         ),
-        time_limit=90.0,
+        time_limit=180.0,
     ),
 ]

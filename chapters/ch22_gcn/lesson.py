@@ -1368,8 +1368,8 @@ from grader import check, hint, score, solution
 # %% [markdown]
 # ### 問題 1 正規化した隣接行列 (1 点)
 #
-# `normalised_adjacency(adjacency)` を書きましょう。`adjacency` は `(頂点の数, 頂点の数)` の対称な隣接行列で、対角は 0、辺に重みが付いていることもあります。
-# 自己ループを足した $\tilde A = A + I$ と、その次数 $\tilde D$ ($\tilde A$ の行の和) から、$\tilde D^{-1/2} \tilde A \tilde D^{-1/2}$ を返します。
+# `normalised_adjacency(adjacency, loop)` を書きましょう。`adjacency` は `(頂点の数, 頂点の数)` の対称な隣接行列で、対角は 0、辺に重みが付いていることもあります。
+# 重み `loop` の自己ループを足した $\tilde A = A + \mathrm{loop}\,I$ (これまでの節では $\mathrm{loop} = 1$) と、その次数 $\tilde D$ ($\tilde A$ の行の和) から、$\tilde D^{-1/2} \tilde A \tilde D^{-1/2}$ を返します。
 # 辺のない孤立した頂点の行は、対角だけが 1 です。
 
 # %%
@@ -1379,7 +1379,7 @@ from grader import check, hint, score, solution
 check("ch22.normalised_adjacency")
 
 # %% [markdown]
-# ### 問題 2 固有ベクトルで信号をこす (2 点)
+# ### 問題 2 固有ベクトルで信号にフィルタをかける (2 点)
 #
 # `spectral_filter(laplacian, signal, response)` を書きましょう。`laplacian` は対称な `(頂点の数, 頂点の数)`、`signal` は `(頂点の数, 特徴の数)`、
 # `response` は固有値の配列を渡すと同じ長さの倍率の配列を返す関数です。
@@ -1396,7 +1396,7 @@ check("ch22.spectrum")
 #
 # `chebyshev_filter(laplacian, signal, coefficients, largest)` を書きましょう。`laplacian` の固有値は 0〜`largest` にあります。
 # $\tilde L = 2L/\mathrm{largest} - I$ として、$\sum_k \mathrm{coefficients}[k]\, T_k(\tilde L)\, \mathrm{signal}$ を漸化式で求めます (固有値分解は要りません)。
-# `signal` は `(頂点の数, 特徴の数)` です。係数が 1 個や 2 個のときもあります。
+# `signal` は `(頂点の数, 特徴の数)`、`coefficients` は 1 次元の配列です。係数が 1 個や 2 個のときもあります。
 
 # %%
 # EXERCISE ch22.chebyshev
@@ -1431,14 +1431,14 @@ check("ch22.gcn_layer")
 check("ch22.label_propagation")
 
 # %% [markdown]
-# ### 問題 6 なめらかさを測る (2 点)
+# ### 問題 6 特徴のなめらかさを測る (2 点)
 #
 # `smoothness(adjacency, features)` を書きましょう。ディリクレエネルギー
 #
 # $$E(X) = \frac12 \sum_i \sum_j a_{ij} \Bigl\| \frac{x_i}{\sqrt{1 + d_i}} - \frac{x_j}{\sqrt{1 + d_j}} \Bigr\|^2$$
 #
 # を $\sum_i \|x_i\|^2$ で割った 1 つの数を返します ($d_i$ は自己ループのない次数)。すべて 0 の特徴では 0 とします。
-# 8 節のエネルギーと同じもので、問題 1 の行列 $\hat A$ を使うと $\mathrm{tr}(X^\top (I - \hat A) X) / \mathrm{tr}(X^\top X)$ と書けます。
+# 8 節のエネルギーと同じもので、問題 1 で `loop` を 1 とした行列 $\hat A$ を使うと $\mathrm{tr}(X^\top (I - \hat A) X) / \mathrm{tr}(X^\top X)$ と書けます。
 
 # %%
 # EXERCISE ch22.smoothness
@@ -1460,12 +1460,12 @@ check("ch22.smoothness")
 check("ch22.link_auc")
 
 # %% [markdown]
-# ### 問題 8 頂点を分類する (4 点)
+# ### 問題 8 2 層の GCN で頂点を分類する (4 点)
 #
 # `classify_nodes(adjacency, features, labels, classes)` を書きましょう。2 層の GCN を Keras で組み立てて学習し、すべての頂点の予測クラス `(n,)` (整数) を返します。
 # `labels` は `(n,)` の整数で、分からない頂点は −1 です。グラフは確率的ブロックモデルで、ラベルは少し、特徴は雑音だらけで、特徴がすべて 0 の頂点もあります。
 # つながりのない 2 つのグラフが入っていて、片方にはラベルが 1 つもありません。隠した正解との精度で採点します (特徴だけ、ラベル伝播だけでは届きません)。
-# 数秒で終わるようにしましょう。
+# 採点では大きさの違うグラフで 2 回呼び、合わせて 180 秒で打ち切ります。1 回が数秒で終わるようにしておけば安心です。
 
 # %%
 # EXERCISE ch22.classify_nodes

@@ -13,14 +13,18 @@ from grader.compare import expect, expect_close, expect_shape, shape_of
 from grader.exercise import Answer, Key, Mistake, Status, changed
 
 from .exercises import (
+    BASELINE_IS_ZERO,
     COLOURS_IN_BGR,
     IGNORES_CLASS,
+    IGNORES_LAYER,
     IGNORES_WEIGHTS,
+    KEEPS_ALL,
     LACKS_BINOMIAL,
     LACKS_PENALTY,
     LEAST_FIRST,
     MAP_LACKS_RELU,
     MAP_SUMS,
+    NOT_FITTED_AGAIN,
     PENALISES_INTERCEPT,
     SQUARES_WEIGHTS,
     STARTS_AT_IMAGE,
@@ -113,7 +117,6 @@ def hidden_overlay(answer: Answer) -> None:
 # ch23.grad_cam
 
 
-IGNORES_LAYER = "layer_name を使わず、いつも最後の畳み込み層のマップを返しています。"
 MULTIPLIES_PLACES = "勾配と特徴マップを場所ごとに掛けています。勾配は、先に高さと幅について平均しましょう。"
 EMPTY_MAP_IS_BROKEN = "正の根拠がどこにもないクラスのマップは、NaN ではなく、すべて 0 です。"
 
@@ -295,9 +298,16 @@ def fitted(masks: Array, outputs: Array, weights: Array, penalties: Array) -> Ar
 
 
 def hidden_lime(answer: Answer) -> None:
-    for count, features, penalty, offset in [(40, 5, 0.5, 0.0), (80, 9, 3.0, 20.0), (30, 3, 0.05, -4.0)]:
+    for count, features, penalty, offset, keep in [
+        (40, 5, 0.5, 0.0, 5),
+        (80, 9, 3.0, 20.0, 9),
+        (30, 3, 0.05, -4.0, 3),
+        (60, 6, 2.0, 3.0, 4),
+        (50, 4, 0.0, 1.0, 1),
+    ]:
         masks = answer.rng.integers(0, 2, (count, features))
-        outputs = offset + masks @ answer.rng.normal(0, 2, features) + answer.rng.normal(0, 1, count)
+        slopes = answer.rng.permutation(np.linspace(1, 3, features) * answer.rng.choice([-1, 1], features))
+        outputs = offset + masks @ slopes + answer.rng.normal(0, 0.02, count)
         weights = answer.rng.uniform(0.05, 1.5, count)
         free = np.array([penalty] * features + [0])
         known = {
@@ -306,14 +316,18 @@ def hidden_lime(answer: Answer) -> None:
             SQUARES_WEIGHTS: fitted(masks, outputs, weights**2, free),
             LACKS_PENALTY: fitted(masks, outputs, weights, free * 0),
         }
-        right = fitted(masks, outputs, weights, free)
-        expect_fit(answer, (masks, outputs, weights, penalty), right, known, "乱数のデータ")
+        whole = fitted(masks, outputs, weights, free)
+        chosen = np.argsort(-np.abs(whole[:-1]))[:keep]
+        right, unfitted = np.zeros((2, features + 1))
+        right[[*chosen, -1]] = fitted(masks[:, chosen], outputs, weights, free[[*chosen, -1]])
+        unfitted[[*chosen, -1]] = whole[[*chosen, -1]]
+        if keep < features:
+            known = {KEEPS_ALL: whole, NOT_FITTED_AGAIN: unfitted}
+        case = (masks, outputs, weights, penalty, keep)
+        expect_fit(answer, case, right, known, "乱数のデータ")
 
 
 # ch23.insertion
-
-
-BASELINE_IS_ZERO = "baseline を使わず、0 の画像から始めています。"
 
 
 def scores_while_inserting(
@@ -364,6 +378,23 @@ def grad_cam(model, image, layer_name, class_index=None):
         score = scores[class_index]
     weights = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2))
     return tf.nn.relu(tf.einsum("bhwc,bc->bhw", features, weights))[0].numpy()
+"""
+LIME = """import numpy as np
+
+def fit(masks, outputs, weights, penalty):
+    columns = np.column_stack([masks, np.ones(len(masks))])
+    ridge = penalty * np.eye(columns.shape[1])
+    ridge[-1, -1] = 0
+    weighted = columns * np.asarray(weights)[:, np.newaxis]
+    solution = np.linalg.solve(columns.T @ weighted + ridge, weighted.T @ outputs)
+    return solution[:-1], solution[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """
 INSERTION = """import numpy as np
 
@@ -587,13 +618,6 @@ def to_heatmap(cam, size):
 """,
                 "0〜255 の値になって",
             ),
-            "0 から 255 にする": Mistake(
-                """import cv2
-def to_heatmap(cam, size):
-    return cv2.resize(255 * cam / max(cam.max(), 1e-9), size[::-1])
-""",
-                "0〜255 の値になって",
-            ),
             "1 で切る": Mistake(
                 "import cv2\ndef to_heatmap(cam, size):\n    return cv2.resize(cam, size[::-1]).clip(0, 1)\n",
                 "1 を超える値を切り捨てて",
@@ -658,6 +682,27 @@ def overlay(image, colours, alpha):
     return (1 - alpha) * image + alpha * colours[..., ::-1]
 """,
                 "結果の型が uint8 では",
+            ),
+            "画像の上に足す": Mistake(
+                """import numpy as np
+def overlay(image, colours, alpha):
+    return np.clip(image + alpha * colours[..., ::-1], 0, 255).round().astype("uint8")
+""",
+                "画像をそのままにして、alpha 倍の色を足しています",
+            ),
+            "画像の上に足してあふれる": Mistake(
+                """import numpy as np
+def overlay(image, colours, alpha):
+    return image + np.round(alpha * colours[..., ::-1]).astype("uint8")
+""",
+                "alpha 倍の色を足したので、255 を超えた値",
+            ),
+            "alpha を使わない": Mistake(
+                """import cv2
+def overlay(image, colours, alpha):
+    return cv2.addWeighted(image, 0.5, cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), 0.5, 0)
+""",
+                "alpha を使わず",
             ),
             "レポートの足し方": Mistake(
                 """import numpy as np
@@ -775,6 +820,26 @@ def grad_cam(model, image, layer_name, class_index=None):
                     "[0].numpy()\n    return cam / max(cam.max(), 1e-9)\n",
                 ),
                 "最大値で割った値です",
+            ),
+            "0 を省かれたとみなす": Mistake(
+                changed(GRAD_CAM, "if class_index is None:", "if not class_index:"),
+                "0 もクラスの番号です",
+            ),
+            "bias を足さない": Mistake(
+                changed(GRAD_CAM, "(pooled @ last.kernel + last.bias)", "(pooled @ last.kernel)"),
+                "bias を足さずに予測",
+            ),
+            "負の勾配を捨てる": Mistake(
+                changed(
+                    GRAD_CAM,
+                    "tape.gradient(score, features), axis",
+                    "tf.nn.relu(tape.gradient(score, features)), axis",
+                ),
+                "負のところを 0 にしてから平均",
+            ),
+            "絶対値にする": Mistake(
+                changed(GRAD_CAM, "tf.nn.relu(", "tf.abs("),
+                "絶対値にしています",
             ),
             "層を選ばない": Mistake(
                 changed(GRAD_CAM, "model.get_layer(layer_name)", 'model.get_layer("conv2")'),
@@ -1026,30 +1091,28 @@ def kernel_weights(masks):
         hidden=hidden_kernel_weights,
     ),
     "ch23.lime": Key(
-        reference="""import numpy as np
-
-def fit_lime(masks, outputs, weights, penalty):
-    columns = np.column_stack([masks, np.ones(len(masks))])
-    ridge = penalty * np.eye(columns.shape[1])
-    ridge[-1, -1] = 0
-    weighted = columns * np.asarray(weights)[:, np.newaxis]
-    solution = np.linalg.solve(columns.T @ weighted + ridge, weighted.T @ outputs)
-    return solution[:-1], solution[-1]
-""",
+        reference=LIME,
         explanation="係数は、その特徴を残すと出力がどれだけ増えるかを表します。切片に罰則を掛けると、出力全体の高さが係数に混ざります。",
         alternatives={
             "重み付き平均を引く": """import numpy as np
 
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     centre, height = np.average(masks, axis=0, weights=weights), np.average(outputs, weights=weights)
     x, y = masks - centre, outputs - height
     gram = np.einsum("n,ni,nj->ij", weights, x, x) + penalty * np.eye(x.shape[1])
     coefficients = np.linalg.solve(gram, np.einsum("n,ni,n->i", weights, x, y))
     return (coefficients, height - centre @ coefficients)
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
             "罰則を行として足す": """import numpy as np
 
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     features = masks.shape[1]
     root = np.sqrt(weights)
     top = np.hstack([masks, np.ones((len(masks), 1))]) * root[:, None]
@@ -1057,80 +1120,166 @@ def fit_lime(masks, outputs, weights, penalty):
     targets = np.concatenate([root * outputs, np.zeros(features)])
     solution = np.linalg.lstsq(np.vstack([top, bottom]), targets, rcond=None)[0]
     return [solution[:features], float(solution[features])]
-""",
-            "scikit-learn": """from sklearn.linear_model import Ridge
 
-def fit_lime(masks, outputs, weights, penalty):
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
+""",
+            "scikit-learn": """import numpy as np
+from sklearn.linear_model import Ridge
+
+def fit(masks, outputs, weights, penalty):
     model = Ridge(alpha=penalty).fit(masks, outputs, sample_weight=weights)
     return model.coef_, model.intercept_
-""",
-            "TensorFlow": """import tensorflow as tf
 
-def fit_lime(masks, outputs, weights, penalty):
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
+""",
+            "TensorFlow": """import numpy as np
+import tensorflow as tf
+
+def fit(masks, outputs, weights, penalty):
     x = tf.concat([tf.ones((len(masks), 1), tf.float64), tf.cast(masks, tf.float64)], axis=1)
     xw = x * tf.cast(weights, tf.float64)[:, None]
     ridge = tf.linalg.diag([0.0] + [float(penalty)] * masks.shape[1])
     gram = tf.matmul(x, xw, transpose_a=True) + tf.cast(ridge, tf.float64)
     beta = tf.linalg.solve(gram, tf.matmul(xw, tf.cast(outputs, tf.float64)[:, None], transpose_a=True))
     return beta[1:, 0], beta[0]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
         },
         mistakes={
             "切片がない": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     xw = masks * weights[:, None]
     return np.linalg.solve(masks.T @ xw + penalty * np.eye(masks.shape[1]), xw.T @ outputs), 0.0
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
                 "切片がありません",
             ),
             "切片にも罰則": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     x = np.column_stack([masks, np.ones(len(masks))])
     xw = x * weights[:, None]
     beta = np.linalg.solve(x.T @ xw + penalty * np.eye(x.shape[1]), xw.T @ outputs)
     return beta[:-1], beta[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
                 "切片にも罰則が掛かって",
             ),
             "重みを使わない": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     x = np.column_stack([masks, np.ones(len(masks))])
     ridge = np.diag([penalty] * masks.shape[1] + [0])
     beta = np.linalg.solve(x.T @ x + ridge, x.T @ outputs)
     return beta[:-1], beta[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
                 "重みを使っていません",
             ),
             "重みを 2 回掛ける": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     x = np.column_stack([masks, np.ones(len(masks))]) * weights[:, None]
     ridge = np.diag([penalty] * masks.shape[1] + [0])
     beta = np.linalg.solve(x.T @ x + ridge, x.T @ (weights * outputs))
     return beta[:-1], beta[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
                 "重みが 2 乗になって",
             ),
             "罰則がない": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     root = np.sqrt(weights)
     x = np.column_stack([masks, np.ones(len(masks))]) * root[:, None]
     beta = np.linalg.lstsq(x, root * outputs, rcond=None)[0]
     return beta[:-1], beta[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return kept, intercept
 """,
                 "罰則がありません",
             ),
+            "絞らない": Mistake(
+                changed(LIME, "[:keep]", ""),
+                "keep 個に絞っていません",
+            ),
+            "当てはめ直さない": Mistake(
+                changed(
+                    LIME,
+                    "kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)",
+                    "kept[chosen] = coefficients[chosen]",
+                ),
+                "当てはめ直していません",
+            ),
+            "符号の付いたまま選ぶ": Mistake(
+                changed(LIME, "-np.abs(coefficients)", "-coefficients"),
+                "符号の付いたままの係数",
+            ),
+            "小さい順に選ぶ": Mistake(
+                changed(LIME, "-np.abs(coefficients)", "np.abs(coefficients)"),
+                "絶対値が小さいほうを",
+            ),
             "1 つの配列で返す": Mistake(
                 """import numpy as np
-def fit_lime(masks, outputs, weights, penalty):
+def fit(masks, outputs, weights, penalty):
     x = np.column_stack([masks, np.ones(len(masks))])
     xw = x * weights[:, None]
     ridge = np.diag([penalty] * masks.shape[1] + [0])
-    return np.linalg.solve(x.T @ xw + ridge, xw.T @ outputs)
+    beta = np.linalg.solve(x.T @ xw + ridge, xw.T @ outputs)
+    return beta[:-1], beta[-1]
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    coefficients, intercept = fit(masks, outputs, weights, penalty)
+    chosen = np.argsort(-np.abs(coefficients))[:keep]
+    kept = np.zeros(masks.shape[1])
+    kept[chosen], intercept = fit(masks[:, chosen], outputs, weights, penalty)
+    return np.append(kept, intercept)
 """,
                 "(係数, 切片) の 2 つ組",
             ),

@@ -173,6 +173,12 @@ RESULT_IN_BGR = "結果が BGR の順になっています。RGB の順で返し
 SWAPS_ALPHA = "割合が逆です。alpha は色の割合で、画像の割合は 1 - alpha です。"
 WRAPS = "255 を超えた値があふれ、小さい値に戻っています。割合の和が 1 になるように、小数で混ぜてから丸めましょう。"
 SATURATES = "半分にした画像に色をそのまま足しています。割合の和が 1 になるように混ぜましょう。"
+ADDS_ONTO = "画像をそのままにして、alpha 倍の色を足しています。画像のほうは 1 - alpha 倍にして混ぜましょう。"
+ADDS_ONTO_AND_WRAPS = (
+    "画像をそのままにして、alpha 倍の色を足したので、255 を超えた値があふれています。"
+    "画像のほうは 1 - alpha 倍にして混ぜましょう。"
+)
+IGNORES_ALPHA = "alpha を使わず、半分ずつ混ぜています。"
 
 
 def check_overlay_at(
@@ -201,6 +207,9 @@ def check_overlay(answer: Answer) -> None:
             SWAPS_ALPHA: np.array([[[230, 70, 0], [255, 255, 255]], [[42, 5, 85], [3, 48, 96]]]),
             WRAPS: np.array([[[84, 110, 0], [126, 126, 126]], [[58, 10, 120], [4, 64, 128]]]),
             SATURATES: np.array([[[255, 110, 0], [255, 255, 255]], [[58, 10, 120], [4, 64, 128]]]),
+            ADDS_ONTO: np.array([[[255, 115, 0], [255, 255, 255]], [[25, 20, 65], [1, 16, 32]]]),
+            ADDS_ONTO_AND_WRAPS: np.array([[[4, 115, 0], [63, 63, 63]], [[25, 20, 65], [1, 16, 32]]]),
+            IGNORES_ALPHA: np.array([[[220, 80, 0], [255, 255, 255]], [[32, 10, 70], [2, 32, 64]]]),
         },
     )
 
@@ -213,11 +222,18 @@ IGNORES_CLASS = (
     "class_index を渡しても、予測したクラスのマップが返っています。渡されたクラスの得点を使いましょう。"
 )
 USES_PROBABILITY = "softmax のあとの確率を微分しています。ほかのクラスの得点が混ざるので、softmax の前の得点を微分しましょう。"
-IGNORES_BIAS = "最後の層のバイアスを足さずに、予測したクラスを決めています。得点は、重みとの積にバイアスを足したものです。"
 MAP_LACKS_RELU = "マップに負の値が残っています。重み付きの和に ReLU を掛けましょう。"
 MAP_IS_SCALED = (
     "最大値で割った値です。ここでは ReLU のあとの値をそのまま返します。そろえるのは to_heatmap の役目です。"
 )
+IGNORES_BIAS = "class_index を省いたときに、bias を足さずに予測を求めています。予測は、bias も足した得点が最大のクラスです。"
+ZERO_IS_OMITTED = (
+    "class_index が 0 のときに、省いたときと同じマップが返っています。"
+    "0 もクラスの番号です。省かれたかどうかは class_index is None で調べましょう。"
+)
+IGNORES_LAYER = "layer_name を使わず、いつも最後の畳み込み層のマップを返しています。"
+MAP_DROPS_NEGATIVE = "勾配を、負のところを 0 にしてから平均しています。勾配は符号のまま平均しましょう。"
+MAP_IS_ABSOLUTE = "負の値を、絶対値にしています。ReLU は負の値を 0 にします。"
 MAP_SUMS = "勾配を平均せずに、足し合わせています。高さと幅について平均しましょう。"
 
 
@@ -305,6 +321,9 @@ def pooled_network_maps(network: Network, features: Array, class_index: int) -> 
     return {
         "right": right,
         IGNORES_CLASS: np.maximum(features @ kernel[:, scores.argmax()], 0) / places,
+        IGNORES_BIAS: np.maximum(features @ kernel[:, (scores - bias).argmax()], 0) / places,
+        MAP_DROPS_NEGATIVE: features @ np.maximum(column, 0) / places,
+        MAP_IS_ABSOLUTE: np.abs(features @ column) / places,
         USES_PROBABILITY: np.maximum(features @ through_softmax, 0) / places,
         MAP_LACKS_RELU: features @ column / places,
         MAP_IS_SCALED: right / max(right.max(), 1e-12),
@@ -314,24 +333,28 @@ def pooled_network_maps(network: Network, features: Array, class_index: int) -> 
 
 def draw_pooled_case(
     rng: np.random.Generator, size: tuple[int, int], filters: tuple[int, int], classes: int
-) -> tuple[Network, Array, int, int]:
-    """Draws a network, an image, its predicted class and another, both with evidence for and against.
+) -> tuple[Network, Array, int]:
+    """Draws a network, an image and its predicted class.
 
-    The other class is the first, whose index Python takes for "no", and without the biases of the last layer
-    another class would be predicted.
+    Every class has evidence for and against. The predicted one is the last or the last but one, by its bias alone:
+    without biases the other of these two is.
     """
+    predicted = classes - 1 - int(rng.integers(2))
     while True:
         network = draw_network(rng, size, filters, classes)
         image = rng.normal(0, 1, (*size, 3)).astype("float32")
         features = last_features(network, image)
-        kernel, bias = network.predictions[0], rng.normal(0, 0.5, classes).astype("float32")
-        network = network._replace(predictions=(kernel, bias))
-        scores = features.mean(axis=(0, 1)) @ kernel + bias
-        predicted, unbiased = int(scores.argmax()), int((scores - bias).argmax())
-        evidence = features @ kernel[:, [predicted, 0]]
+        kernel, bias = network.predictions
+        order = [n for n in range(classes) if n != predicted]
+        order.insert(-1, predicted)  # from the worst class to the best one
+        kernel[:, order] = kernel[:, np.argsort(features.mean(axis=(0, 1)) @ kernel)]
+        scores = features.mean(axis=(0, 1)) @ kernel
+        bias[:] = 0
+        bias[predicted] = scores.max() - scores[predicted] + 0.5
+        evidence = features @ kernel
         both_ways = (evidence.max(axis=(0, 1)) > 0.1).all() and (evidence.min(axis=(0, 1)) < -0.1).all()
-        if both_ways and 0 != predicted != unbiased and np.diff(np.sort(scores)[-2:]) > 0.01:
-            return network, image, predicted, 0
+        if both_ways and scores.max() - scores[predicted] > 0.01:
+            return network, image, predicted
 
 
 def model_of(answer: Answer, network: Network, image: Array) -> Handle:
@@ -352,20 +375,24 @@ def expect_map(given: Any, right: Array, name: str, known: dict[str, Array]) -> 
 
 
 def check_grad_cam_at(answer: Answer, size: tuple[int, int], filters: tuple[int, int], classes: int) -> None:
-    """Expects CAM's map on a network with global average pooling: of one class, then of the predicted one."""
-    network, image, predicted, other = draw_pooled_case(answer.rng, size, filters, classes)
+    """Expects CAM's map on a network with global average pooling: of two classes, then of the predicted one."""
+    network, image, predicted = draw_pooled_case(answer.rng, size, filters, classes)
     features = last_features(network, image)
     model = model_of(answer, network, image)
-    known = pooled_network_maps(network, features, other)
-    given = answer.call("grad_cam", model, image, "conv2", class_index=other)
-    expect_map(given, known.pop("right"), "class_index を渡したときのマップ", known)
+    best_without_bias = 2 * classes - 3 - predicted
+    for other, ignored in ((best_without_bias, IGNORES_CLASS), (0, ZERO_IS_OMITTED)):
+        known = pooled_network_maps(network, features, other)
+        known[ignored] = known.pop(IGNORES_CLASS)
+        del known[IGNORES_BIAS]
+        given = answer.call("grad_cam", model, image, "conv2", class_index=other)
+        expect_map(given, known.pop("right"), f"class_index={other} のマップ", known)
     known = pooled_network_maps(network, features, predicted)
     given = answer.call("grad_cam", model, image, "conv2")
     del known[IGNORES_CLASS]
-    kernel, _bias = network.predictions
-    unbiased = int((features.mean(axis=(0, 1)) @ kernel).argmax())
-    known[IGNORES_BIAS] = pooled_network_maps(network, features, unbiased)["right"]
     expect_map(given, known.pop("right"), "class_index を省いたときのマップ", known)
+    first = answer.call("grad_cam", model, image, "conv1")
+    expect(shape_of(first, "conv1 のマップ") != features.shape[:2], IGNORES_LAYER, Status.WRONG_SHAPE)
+    expect_shape(first, size, "conv1 のマップ")
 
 
 def check_grad_cam(answer: Answer) -> None:
@@ -461,12 +488,18 @@ LACKS_INTERCEPT = "切片がありません。マスクがすべて 0 のとき�
 PENALISES_INTERCEPT = "切片にも罰則が掛かっています。罰則を掛けるのは係数だけです。"
 IGNORES_WEIGHTS = "重みを使っていません。もとの画像に近い標本ほど、誤差を重く数えます。"
 SQUARES_WEIGHTS = "重みが 2 乗になっています。行に掛けるときは、重みの平方根を掛けましょう。"
+KEEPS_ALL = "keep 個に絞っていません。係数の絶対値が大きい keep 個のほかは、係数を 0 にします。"
+NOT_FITTED_AGAIN = "残りの係数を 0 にしただけで、選んだ特徴だけで当てはめ直していません。ほかの特徴がなくなると、係数も切片も変わります。"
+CHOOSES_BY_SIGN = (
+    "符号の付いたままの係数で選んでいます。負の係数も根拠なので、絶対値の大きい順に選びましょう。"
+)
+CHOOSES_SMALLEST = "係数の絶対値が小さいほうを選んでいます。大きい順に keep 個を残しましょう。"
 LACKS_PENALTY = "罰則がありません。正規方程式の対角に penalty を足しましょう。"
 
 
 def expect_fit(
     answer: Answer,
-    case: tuple[Array, Array, Array, float],
+    case: tuple[Array, Array, Array, float, int],
     right: Array,
     known: dict[str, Array],
     name: str,
@@ -486,14 +519,14 @@ def check_lime(answer: Answer) -> None:
     # 2 + 3 a - b, so that the coefficients come back as they are.
     expect_fit(
         answer,
-        (masks, np.array([2.0, 5.0, 1.0, 4.0]), weights, 0.0),
+        (masks, np.array([2.0, 5.0, 1.0, 4.0]), weights, 0.0, 2),
         np.array([3, -1, 2]),
         {LACKS_INTERCEPT: np.array([53 / 13, 5 / 13, 0])},
         "罰則のないとき",
     )
     expect_fit(
         answer,
-        (masks, np.array([1.0, 4.0, 2.0, 9.0]), weights, 2.0),
+        (masks, np.array([1.0, 4.0, 2.0, 9.0]), weights, 2.0, 2),
         np.array([281 / 90, 76 / 45, 92 / 45]),
         {
             LACKS_INTERCEPT: np.array([57 / 14, 20 / 7, 0]),
@@ -504,6 +537,25 @@ def check_lime(answer: Answer) -> None:
         },
         "罰則のあるとき",
     )
+    # Three features, of which the second one counts most, and downwards.
+    expect_fit(
+        answer,
+        (
+            np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1]]),
+            np.array([5.0, 7.0, 1.0, 6.0, 2.0, 3.0]),
+            np.array([1.0, 2.0, 1.0, 2.0, 1.0, 2.0]),
+            1.0,
+            1,
+        ),
+        np.array([0, -79 / 29, 0, 164 / 29]),
+        {
+            KEEPS_ALL: np.array([195 / 226, -605 / 226, 69 / 113, 1147 / 226]),
+            NOT_FITTED_AGAIN: np.array([0, -605 / 226, 0, 1147 / 226]),
+            CHOOSES_BY_SIGN: np.array([8 / 9, 0, 0, 112 / 27]),
+            CHOOSES_SMALLEST: np.array([0, 0, 2 / 29, 128 / 29]),
+        },
+        "1 個に絞ったとき",
+    )
 
 
 # ch23.insertion
@@ -513,6 +565,7 @@ STARTS_AT_IMAGE = (
     "画像から消していく曲線になっています。baseline から始めて、画像の画素を入れていきましょう。"
 )
 LEAST_FIRST = "値の小さい画素から入れています。heatmap の値が大きい画素から入れましょう。"
+BASELINE_IS_ZERO = "baseline を使わず、0 の画像から始めています。"
 LACKS_START = "baseline だけのときの得点がありません。曲線の長さは steps + 1 です。"
 NOT_AN_AREA_PAIR = "(曲線, 面積) の 2 つ組を返しましょう。"
 AREA_IS_MEAN = "得点の平均を面積にしています。両端の得点は半分だけ数える台形公式を使いましょう。"
@@ -549,26 +602,27 @@ def expect_curve(
 
 
 def check_insertion(answer: Answer) -> None:
-    # The pixels are worth 0.1, 0.4, 0.3 and 0.2.
+    # The pixels are worth 0.1, 0.4, 0.3 and 0.2, and go from 1 to 3.
     weights = np.array([[[0.1, 0, 0], [0.1, 0.2, 0.1]], [[0.1, 0.1, 0.1], [0, 0.1, 0.1]]])
     score = answer.probe("pixel_scorer", weights)
-    image, baseline = np.ones((2, 2, 3)), np.zeros((2, 2, 3))
+    image, baseline = np.full((2, 2, 3), 3.0), np.ones((2, 2, 3))
     heatmap = np.array([[0.1, 0.9], [0.4, 0.2]])
     expect_curve(
         answer,
         (score, image, baseline, heatmap, 4),
-        (np.array([0, 0.4, 0.7, 0.9, 1]), 0.625),
+        (np.array([1, 1.8, 2.4, 2.8, 3]), 2.25),
         {
-            LEAST_FIRST: np.array([0, 0.1, 0.3, 0.6, 1]),
-            STARTS_AT_IMAGE: np.array([1, 0.6, 0.3, 0.1, 0]),
-            ADDS_SEPARATELY: np.array([0, 0.4, 0.3, 0.2, 0.1]),
+            LEAST_FIRST: np.array([1, 1.2, 1.6, 2.2, 3]),
+            STARTS_AT_IMAGE: np.array([3, 2.2, 1.6, 1.2, 1]),
+            ADDS_SEPARATELY: np.array([1, 1.8, 1.6, 1.4, 1.2]),
+            BASELINE_IS_ZERO: np.array([0, 1.2, 2.1, 2.7, 3]),
         },
     )
     expect_curve(
         answer,
         (score, image, baseline, heatmap, 2),
-        (np.array([0, 0.7, 1]), 0.6),
-        {ADDS_SEPARATELY: np.array([0, 0.7, 0.3])},
+        (np.array([1, 2.4, 3]), 2.2),
+        {ADDS_SEPARATELY: np.array([1, 2.4, 1.6])},
     )
 
 
@@ -713,20 +767,21 @@ def kernel_weights(masks):
         symbols=("fit_lime",),
         template='''import numpy as np
 
-def fit_lime(masks, outputs, weights, penalty):
-    """マスクから出力を予測する線形なモデルを当てはめ、(係数, 切片) を返します。
+def fit_lime(masks, outputs, weights, penalty, keep):
+    """マスクから出力を予測する線形なモデルを、keep 個の特徴だけで当てはめ、(係数, 切片) を返します。
 
     masks は 0 と 1 の (標本の数, 特徴の数)、outputs と weights は (標本の数,) です。
     (重み × 誤差の 2 乗) の和と、penalty × (係数の 2 乗) の和との合計を最小にします。
-    切片に罰則は掛けません。
+    切片に罰則は掛けません。すべての特徴で一度当てはめ、係数の絶対値が大きい keep 個を選び、
+    それだけで当てはめ直します。係数は (特徴の数,) で、選ばなかった特徴の係数は 0 です。
     """
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_lime,
         hints=(
-            "マスクの右に 1 だけの列を足すと、切片も係数の 1 つとして解けます。",
-            "正規方程式は (XᵀWX + P) β = XᵀWy です。W は重みを、P は penalty を対角に並べた行列です。",
-            "切片には罰則を掛けないので、P の最後の対角成分は 0 にします。np.linalg.solve で解きましょう。",
+            "当てはめる部分を関数にして、2 回呼びましょう。マスクの右に 1 だけの列を足すと、切片も係数の 1 つとして解けます。",
+            "正規方程式は (XᵀWX + P) β = XᵀWy です。W は重みを、P は penalty を対角に並べた行列です。切片には罰則を掛けないので、P の最後の対角成分は 0 にします。",
+            "1 回目の係数から np.argsort(-np.abs(係数))[:keep] で列を選び、masks[:, 選んだ列] で 2 回目を当てはめ、0 の配列の選んだところに書き込みます。",
         ),
     ),
     Exercise(

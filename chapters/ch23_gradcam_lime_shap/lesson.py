@@ -1411,8 +1411,9 @@ check("ch23.kernel_weights")
 # %% [markdown]
 # ### 問題 7 LIME の重み付きリッジ回帰 (2 点)
 #
-# `fit_lime(masks, outputs, weights, penalty)` を書きましょう。「重み × 誤差の 2 乗」の和と、「`penalty` × 係数の 2 乗」の和との合計を最小にする
-# `(係数, 切片)` の組を返します。切片に罰則は掛けません。
+# `fit_lime(masks, outputs, weights, penalty, keep)` を書きましょう。「重み × 誤差の 2 乗」の和と、「`penalty` × 係数の 2 乗」の和との合計を最小にする
+# `(係数, 切片)` の組を返します。切片に罰則は掛けません。ただし、説明を短くするために、`lime` パッケージの `num_features` のように特徴を `keep` 個に絞ります。
+# すべての特徴で一度当てはめ、係数の絶対値が大きい `keep` 個を選び、それだけで当てはめ直します。係数は `(特徴の数,)` の配列で、選ばなかった特徴では 0 です。
 
 # %%
 # EXERCISE ch23.lime

@@ -17,6 +17,7 @@ from chapters.ch11_transformer.answers import (
     wrong_searches,
 )
 from chapters.ch11_transformer.exercises import (
+    CROSSED_TIES,
     EARLY_END,
     FORK,
     THREE_STEPS,
@@ -92,7 +93,7 @@ def test_beam_finds_a_likelier_row_than_greedy_search() -> None:
     assert score(FORK, wide[0]) > score(FORK, greedy[0])
 
 
-@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END, TIES])
+@pytest.mark.parametrize("table", [FORK, THREE_STEPS, EARLY_END, TIES, CROSSED_TIES])
 def test_shown_tables_treat_both_ways_to_keep_ended_rows_alike(table: Any) -> None:
     for width in (1, 2, 3):
         kept, aside = (

@@ -96,6 +96,7 @@ def test_blocks_are_two_graphs_of_which_one_has_labels() -> None:
     assert (graph.adjacency == graph.adjacency.T).all()
     assert not graph.adjacency[np.ix_(graph.first, ~graph.first)].any()
     assert not graph.features[graph.blank].any()
+    assert np.bincount(graph.truth[graph.first & graph.blank]).tolist() == [7, 7, 7]
     known = graph.labels >= 0
     assert (graph.labels[known] == graph.truth[known]).all()
 

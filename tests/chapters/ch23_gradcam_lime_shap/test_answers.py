@@ -13,7 +13,7 @@ from skimage import transform
 
 from chapters.ch23_gradcam_lime_shap import probes
 from chapters.ch23_gradcam_lime_shap.answers import draw_steady_case, gradients_of
-from chapters.ch23_gradcam_lime_shap.exercises import enlarged
+from chapters.ch23_gradcam_lime_shap.exercises import draw_pooled_case, enlarged
 
 
 @pytest.mark.parametrize("hidden", [0, 5])
@@ -31,6 +31,20 @@ def test_gradients_are_those_of_tensorflow(layer: str, hidden: int) -> None:
     expected = np.stack([tape.gradient(score, features)[0] for score in each])
 
     np.testing.assert_allclose(gradients_of(network, image, layer), expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_class_is_predicted_by_its_bias_alone_and_is_not_0(seed: int) -> None:
+    network, image, predicted = draw_pooled_case(np.random.default_rng(seed), (8, 12), (3, 4), 3)
+    model = probes.small_cnn(8, 12, [3, 4], 3)
+    model.set_weights(network.arrays)
+    without = probes.small_cnn(8, 12, [3, 4], 3)
+    without.set_weights([*network.arrays[:-1], 0 * network.arrays[-1]])
+
+    best, best_without = (int(np.argmax(each(image[np.newaxis]))) for each in (model, without))
+
+    assert (best, best_without) == (predicted, 3 - predicted)
+    assert predicted > 0
 
 
 def test_enlarging_is_that_of_the_libraries() -> None:
