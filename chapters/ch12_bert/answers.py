@@ -517,6 +517,14 @@ ANSWERS: dict[str, Key] = {
                 changed(WORDPIECE, '("##" if pieces else "") + rest[:end]', "rest[:end]"),
                 "頭に ## を付けて",
             ),
+            "付かないピースで代用する": Mistake(
+                changed(
+                    WORDPIECE,
+                    "if piece in vocabulary:",
+                    "if piece in vocabulary or rest[:end] in vocabulary:",
+                ),
+                "付かないピースで代用",
+            ),
             "短いピースから": Mistake(
                 changed(WORDPIECE, "range(len(rest), 0, -1)", "range(1, len(rest) + 1)"),
                 "短いピースから試して",
@@ -886,6 +894,14 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
                 changed(MASK_TOKENS, "(fate >= 0.9)", "(fate >= 0.8)"),
                 "元のまま残すものがありません",
             ),
+            "どの行も同じ場所": Mistake(
+                changed(
+                    MASK_TOKENS,
+                    "(rng.random(token_ids.shape) < 0.15)",
+                    "(rng.random(token_ids.shape[1]) < 0.15)",
+                ),
+                "選ぶ場所が偏って",
+            ),
             "同じ id ばかり": Mistake(
                 changed(
                     MASK_TOKENS,
@@ -969,6 +985,16 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
                 changed(MAKE_PAIR, "(a if len(a) >= len(b) else b).pop()", "(b or a).pop()"),
                 "2 つ目の文ばかり",
             ),
+            "半分ずつに切る": Mistake(
+                changed(
+                    MAKE_PAIR,
+                    "    while len(a) + len(b) > length - 3:\n        (a if len(a) >= len(b) else b).pop()\n",
+                    "    if len(a) + len(b) > length - 3:\n"
+                    "        half = (length - 3) // 2\n"
+                    "        a, b = a[:half], b[:half]\n",
+                ),
+                "半分の長さまで",
+            ),
             "先頭から捨てる": Mistake(
                 changed(MAKE_PAIR, ".pop()", ".pop(0)"),
                 "文の先頭から捨てて",
@@ -1017,6 +1043,14 @@ def causal_attend(attention, x, padding_mask):
             "自分を見ない": Mistake(
                 changed(CAUSAL, "dtype=bool)", "dtype=bool), k=-1"),
                 "自分自身を見ていません",
+            ),
+            "パディングを 0 にして見る": Mistake(
+                changed(
+                    changed(CAUSAL, " & (padding_mask[:, None, :] == 1)", ""),
+                    "    return",
+                    "    x = x * padding_mask[..., None]\n    return",
+                ),
+                "本物のトークンの出力 の値",
             ),
             "直前だけ見る": Mistake(
                 changed(CAUSAL, "triangle &", "triangle & ~np.tri(length, k=-2, dtype=bool) &"),
@@ -1234,7 +1268,7 @@ def build_classifier(backbone, classes, frozen, learning_rate):
         mistakes={
             "レポートの学習率": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "Adam(1e-7)"),
-                "learning_rate を使っていません",
+                "1 歩の幅が learning_rate と",
             ),
             "SGD を使う": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "SGD(learning_rate)"),
