@@ -76,7 +76,7 @@ def lacks_projection(channels_in: int, channels_out: int, stride: int) -> str:
 def hidden_block_parameters(answer: Answer) -> None:
     few, many = sorted(int(n) for n in answer.rng.choice(np.arange(2, 90), 2, replace=False))
     pairs = [(few, many), (many, few), (few, few), (many, many)]
-    for channels_in, channels_out, stride in [(*pair, stride) for pair in pairs for stride in (1, 2)]:
+    for channels_in, channels_out, stride in [(*pair, stride) for pair in pairs for stride in (1, 2, 3)]:
         plain = 9 * channels_in * channels_out + 9 * channels_out**2 + 4 * channels_out
         kernel, norm = channels_in * channels_out, 2 * channels_out
         projected = stride != 1 or channels_in != channels_out
@@ -828,6 +828,14 @@ def early_stopping(scores, snapshots, patience):
     return min(rows, key=lambda row: row["seconds"])["run"]
 """,
                 "速さだけで選んで",
+            ),
+            "候補からテスト精度で選ぶ": Mistake(
+                changed(
+                    CHOOSE_RUN,
+                    'min(good, key=lambda row: row["seconds"])',
+                    'max(good, key=lambda row: row["test"])',
+                ),
+                "候補の中から、テスト精度",
             ),
             "遅いものを選ぶ": Mistake(
                 changed(CHOOSE_RUN, "min(good", "max(good"),

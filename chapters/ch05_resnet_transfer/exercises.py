@@ -128,7 +128,7 @@ def check_block_parameters(answer: Answer) -> None:
             LACKS_PROJECTIONS_NORM: 14464,
         },
     )
-    expect_block_parameters(answer, (64, 64, 2), 78208, {LACKS_IT_AT_STRIDE: 73984})
+    expect_block_parameters(answer, (64, 64, 3), 78208, {LACKS_IT_AT_STRIDE: 73984})
     expect_block_parameters(answer, (16, 32, 1), 14528, {LACKS_IT_AT_STRIDE_1: 13952})
     expect_block_parameters(answer, (32, 16, 1), 7520, {LACKS_IT_WHERE_FEWER: 6976})
 
@@ -583,13 +583,13 @@ def expect_early_stopping(
 
 
 def check_early_stopping(answer: Answer) -> None:
-    expect_early_stopping(answer, [0.2, 0.3, 0.4], 2, (3, 2), {COUNTS_FROM_ZERO: (2, 2)})
+    expect_early_stopping(answer, [0.2, 0.201, 0.202], 2, (3, 2), {COUNTS_FROM_ZERO: (2, 2)})
     expect_early_stopping(
         answer,
-        [0.4, 0.6, 0.5, 0.55, 0.7],
+        [0.4, 0.6, 0.5, 0.55, 0.5, 0.7],
         2,
         (4, 1),
-        {STOPS_LATE: (5, 4), STOPS_EARLY: (3, 1), LOOKS_AHEAD: (4, 4)},
+        {STOPS_LATE: (5, 1), STOPS_EARLY: (3, 1), LOOKS_AHEAD: (4, 5)},
     )
     expect_early_stopping(
         answer, [0.3, 0.5, 0.5, 0.4, 0.9], 2, (4, 1), {COUNTS_TIES: (5, 4), KEEPS_LATER_TIE: (4, 2)}
@@ -607,6 +607,9 @@ def check_early_stopping(answer: Answer) -> None:
 CHOOSES_BY_TEST = "テスト精度で選んでいます。選ぶときに見てよいのは検証精度だけです。"
 CHOOSES_BEST = "検証精度が最高のものを選んでいます。margin 以内の差なら、いちばん速いものを選びましょう。"
 CHOOSES_QUICKEST = "速さだけで選んでいます。まず検証精度で候補を絞りましょう。"
+THEN_BY_TEST = (
+    "候補の中から、テスト精度が最高のものを選んでいます。候補の中では、いちばん速いものを選びましょう。"
+)
 CHOOSES_SLOWEST = "いちばん遅いものを選んでいます。seconds は小さいほうが速い行です。"
 RELATIVE_MARGIN = (
     "margin を割合として使っています。最高の検証精度から margin を引いた値以上の行を残しましょう。"
@@ -634,16 +637,20 @@ def check_choose_run(answer: Answer) -> None:
     rows = table(
         ("a", 90.0, 0.70, 0.96),
         ("b", 10.0, 0.80, 0.84),
-        ("c", 60.0, 0.89, 0.84),
-        ("2", 20.0, 0.875, 0.84),
-        ("3", 200.0, 0.88, 0.95),
+        ("c", 70.0, 0.872, 0.80),
+        ("d", 15.0, 0.82, 0.80),
+        ("e", 60.0, 0.89, 0.84),
+        ("f", 20.0, 0.875, 0.84),
+        ("g", 200.0, 0.88, 0.83),
+        ("h", 40.0, 0.885, 0.95),
     )
-    wrong = {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "c", CHOOSES_QUICKEST: "b", CHOOSES_SLOWEST: "3"}
-    expect_choice(answer, rows, 0.02, "2", wrong)
-    expect_choice(answer, rows, 0.1, "b", {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "c", RELATIVE_MARGIN: "2"})
-    expect_choice(answer, rows, 0.0, "c", {CHOOSES_BY_TEST: "a", CHOOSES_QUICKEST: "b"})
-    halves = table(("d", 30.0, 0.5, 0.5), ("e", 50.0, 0.75, 0.75), ("f", 90.0, 1.0, 0.75))
-    expect_choice(answer, halves, 0.25, "e", {LEAVES_OUT_LIMIT: "f"})
+    wrong = {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "e", CHOOSES_QUICKEST: "b", CHOOSES_SLOWEST: "g"}
+    expect_choice(answer, rows, 0.02, "f", wrong | {THEN_BY_TEST: "h"})
+    expect_choice(answer, rows, 0.1, "b", {RELATIVE_MARGIN: "d"})
+    expect_choice(answer, rows, 0.0, "e", {CHOOSES_QUICKEST: "b"})
+    halves = table(("i", 30.0, 0.5, 0.5), ("j", 50.0, 0.75, 0.75), ("k", 55.0, 1.0, 0.75))
+    expect_choice(answer, halves, 0.25, "j", {LEAVES_OUT_LIMIT: "k"})
+    expect_choice(answer, halves, 0.5, "i", {})
 
 
 EXERCISES: list[Exercise] = [

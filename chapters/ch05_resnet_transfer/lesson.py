@@ -817,7 +817,7 @@ check("ch05.fine_tuning")
 # `early_stopping(scores, snapshots, patience)` を書きましょう。`scores[i]` は $i+1$ エポック目の検証精度、
 # `snapshots[i]` はそのときの重み (配列) です。これまでの最高を**上回らない**エポックが `patience` 回続いたら、そのエポックで止まります。止まらなければ、最後のエポックまで実行します。
 # `(実行したエポック数, 最高点のエポックの重み)` の組を返します。同点なら、先のエポックが最高点です。
-# たとえば `early_stopping([0.4, 0.6, 0.5, 0.55, 0.7], snapshots, 2)` は `(4, snapshots[1])` です。
+# たとえば `early_stopping([0.4, 0.6, 0.5, 0.55, 0.5, 0.7], snapshots, 2)` は `(4, snapshots[1])` です。
 
 # %%
 # EXERCISE ch05.early_stopping

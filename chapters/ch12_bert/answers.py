@@ -10,35 +10,46 @@ from grader.compare import expect_close, expect_shape
 from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
+    ADDS_DISTANCE,
     BLIND_TO_ITSELF,
     COUNTS_IGNORED,
     CUTS_FRONT,
     CUTS_SECOND,
     CUTS_TAIL,
+    DISTANCE_FIRST,
     DIVIDES_BY_ALL,
-    DIVIDES_BY_VARIANCE,
+    DIVIDES_BY_DIM,
     DROPS_REST,
     FORGETS_MARK,
     INVERTED_MASK,
     LOSS_ITSELF,
+    MASKS_ROWS,
+    MATRIX_TWICE,
     MEAN_OF_PERPLEXITIES,
     MEAN_OF_ROWS,
     NO_BIASES,
+    NO_DISTANCE,
     NO_GAMMA,
+    NO_HEAD,
     NO_NORMALISATION,
+    NO_OUTPUT_BIAS,
     NO_OUTPUT_PROJECTION,
     NO_PADDING,
-    NO_POOLER,
     NO_POSITION,
     NO_POSITIONS,
+    NO_ROOT,
     NO_SCALE,
     NO_SEGMENT,
     NOT_RENORMALISED,
+    ONE_DENSE_SHORT,
     ONE_NORM,
     PADDING_IN_SEGMENT,
     SEES_FUTURE,
     SEES_PADDING,
+    SIGNED_DISTANCE,
     SOFTMAX_OVER_QUERIES,
+    SUBTRACTS_MEAN,
+    SUMS_SQUARES,
     TAKES_SHORTEST,
     TWO_ROWS_SHORT,
     UNKNOWN_REST,
@@ -106,9 +117,8 @@ def hidden_wordpiece(answer: Answer) -> None:
 
 
 def normalise(x: Array, axis: int = -1, power: float = 0.5) -> Array:
-    """Mean 0 and, at power 0.5, variance 1."""
-    centred = x - x.mean(axis=axis, keepdims=True)
-    return np.asarray(centred / (x.var(axis=axis, keepdims=True) + 1e-12) ** power)
+    """At power 0.5, a mean square of 1."""
+    return np.asarray(x / ((x**2).mean(axis=axis, keepdims=True) + 1e-12) ** power)
 
 
 def hidden_embeddings(answer: Answer) -> None:
@@ -121,23 +131,24 @@ def hidden_embeddings(answer: Answer) -> None:
         "position_table": draw(0, 2, (9, dim)),
         "segment_table": draw(0, 2, (2, dim)),
         "gamma": draw(1, 0.5, dim),
-        "beta": draw(0, 1, dim),
     }
     tokens, segments = case["token_table"][case["token_ids"]], case["segment_table"][case["segment_ids"]]
     positions = case["position_table"][:length]
-    gamma, beta = case["gamma"], case["beta"]
+    gamma = case["gamma"]
     total = tokens + positions + segments
     check_embeddings_at(
         answer,
         {name: array.astype("float32") if array.dtype.kind == "f" else array for name, array in case.items()},
-        normalise(total) * gamma + beta,
+        normalise(total) * gamma,
         {
             NO_NORMALISATION: total,
             NO_GAMMA: normalise(total),
-            NO_POSITION: normalise(tokens + segments) * gamma + beta,
-            NO_SEGMENT: normalise(tokens + positions) * gamma + beta,
-            WRONG_AXIS: normalise(total, axis=1) * gamma + beta,
-            DIVIDES_BY_VARIANCE: normalise(total, power=1) * gamma + beta,
+            NO_POSITION: normalise(tokens + segments) * gamma,
+            NO_SEGMENT: normalise(tokens + positions) * gamma,
+            WRONG_AXIS: normalise(total, axis=1) * gamma,
+            NO_ROOT: normalise(total, power=1) * gamma,
+            SUBTRACTS_MEAN: normalise(total - total.mean(axis=-1, keepdims=True)) * gamma,
+            SUMS_SQUARES: normalise(total) / np.sqrt(dim) * gamma,
         },
     )
 
@@ -150,20 +161,32 @@ def softmax(scores: Array, axis: int = -1) -> Array:
 def hidden_attention(answer: Answer) -> None:
     for batch, length, dim in ((2, 4, 3), (4, 7, 9), (1, 1, 2)):
         query, key, value, mask = draw_attention(answer.rng, batch, length, dim)
-        output, weights = call_attention(answer, (query, key, value, mask))
+        slope = float(answer.rng.uniform(0.2, 0.8))
+        output, weights = call_attention(answer, (query, key, value, mask, slope))
         seen = mask[:, None, :]
-        products = (query @ key.transpose(0, 2, 1)).astype("float64")
-        scores = products / np.sqrt(dim)
-        right = softmax(np.where(seen, scores, -np.inf))
+        ahead = np.arange(length)[:, None] - np.arange(length)
+        products, away = (query @ key.transpose(0, 2, 1)).astype("float64"), slope * np.abs(ahead)
+        scores = products / np.sqrt(dim) - away
+
+        def masked(scores: Array, seen: Array = seen) -> Array:
+            return softmax(np.where(seen, scores, -1e9))
+
         known = {
-            NO_SCALE: softmax(np.where(seen, products, -np.inf)),
+            NO_SCALE: masked(products - away),
+            DIVIDES_BY_DIM: masked(products / dim - away),
+            NO_DISTANCE: masked(scores + away),
+            ADDS_DISTANCE: masked(scores + 2 * away),
+            SIGNED_DISTANCE: masked(products / np.sqrt(dim) - slope * ahead),
+            DISTANCE_FIRST: masked((products - away) / np.sqrt(dim)),
             NO_PADDING: softmax(scores),
             ZEROED_SCORES: softmax(scores * seen),
             NOT_RENORMALISED: softmax(scores) * seen,
             SOFTMAX_OVER_QUERIES: softmax(np.where(seen, scores, -1e9), axis=1),
             ZEROED_OVER_QUERIES: softmax(scores, axis=1) * seen,
             INVERTED_MASK: softmax(np.where(seen, -1e9, scores)),
+            MASKS_ROWS: masked(scores, seen * mask[:, :, None]),
         }
+        right = masked(scores)
         expect_close(weights, right, "重み", rtol=1e-3, atol=1e-4, known=known)
         expect_close(output, right @ value, "出力", rtol=1e-3, atol=1e-3)
     check_attention_properties(answer, batch=4, length=6, dim=5)
@@ -177,14 +200,18 @@ def hidden_parameters(answer: Answer) -> None:
         )
         dense = hidden * hidden + hidden
         layer = 4 * dense + 4 * hidden + (hidden * inner + inner) + (inner * hidden + hidden)
-        right = (size + length + 2) * hidden + 2 * hidden + layers * layer + dense
+        head = dense + 2 * hidden + size
+        right = (size + length + 2) * hidden + 2 * hidden + layers * layer + dense + head
         expect_parameters(
             answer,
             (size, layers, hidden, inner, length),
             right,
             {
-                NO_BIASES: right - layers * (5 * hidden + inner) - hidden,
-                NO_POOLER: right - dense,
+                NO_BIASES: right - layers * (5 * hidden + inner) - 2 * hidden,
+                ONE_DENSE_SHORT: right - dense,
+                NO_HEAD: right - head,
+                MATRIX_TWICE: right + size * hidden,
+                NO_OUTPUT_BIAS: right - size,
                 TWO_ROWS_SHORT: right - 2 * hidden,
                 ONE_NORM: right - 2 * hidden * layers,
                 NO_OUTPUT_PROJECTION: right - layers * dense,
@@ -283,7 +310,7 @@ def hidden_causal(answer: Answer) -> None:
             BLIND_TO_ITSELF: output(padding & np.tril(triangle, -1)),
         },
     )
-    check_causal_at(answer, heads=1, key_dim=2, length=8, dim=6)
+    check_causal_at(answer, heads=2, key_dim=4, length=8, dim=6)
 
 
 def hidden_next_word(answer: Answer) -> None:
@@ -321,8 +348,8 @@ def hidden_perplexity(answer: Answer) -> None:
 
 
 def hidden_classifier(answer: Answer) -> None:
-    check_classifier_at(answer, classes=4, frozen=False, rate=0.006, hidden_dim=20, steps=60)
-    check_classifier_at(answer, classes=2, frozen=True, rate=0.03, hidden_dim=40, steps=100)
+    check_classifier_at(answer, classes=4, frozen=False, rate=0.006, hidden_dim=6, arrives_frozen=True)
+    check_classifier_at(answer, classes=2, frozen=True, rate=0.03, hidden_dim=7, arrives_frozen=True)
 
 
 # The references, of which known mistakes change one thing.
@@ -344,22 +371,36 @@ WORDPIECE = """def wordpiece(word, vocabulary):
 
 EMBED = """import numpy as np
 
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma):
     length = token_ids.shape[1]
     x = token_table[token_ids] + position_table[:length] + segment_table[segment_ids]
-    mean = x.mean(axis=-1, keepdims=True)
-    variance = x.var(axis=-1, keepdims=True)
-    return gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta
+    mean_square = (x**2).mean(axis=-1, keepdims=True)
+    return gamma * x / np.sqrt(mean_square + 1e-12)
 """
 
 ATTENTION = """import numpy as np
 
-def attention(query, key, value, padding_mask):
-    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+def attention(query, key, value, padding_mask, slope):
+    places = np.arange(query.shape[1])
+    distance = np.abs(places[:, None] - places)
+    scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]) - slope * distance
     scores = np.where(padding_mask[:, None, :] == 1, scores, -1e9)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights = weights / weights.sum(axis=-1, keepdims=True)
     return weights @ value, weights
+"""
+
+PARAMETERS = """def mlm_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+    def dense(inputs, outputs):
+        return inputs * outputs + outputs
+
+    norm = 2 * hidden_dim
+    embeddings = (vocabulary_size + max_length + 2) * hidden_dim + norm
+    attention = 4 * dense(hidden_dim, hidden_dim)
+    feed_forward = dense(hidden_dim, intermediate_dim) + dense(intermediate_dim, hidden_dim)
+    pooler = dense(hidden_dim, hidden_dim)
+    head = dense(hidden_dim, hidden_dim) + norm + vocabulary_size
+    return embeddings + layers * (attention + feed_forward + 2 * norm) + pooler + head
 """
 
 MASK_TOKENS = """import numpy as np
@@ -400,6 +441,15 @@ def generate(next_probabilities, start, count, temperature, seed):
     return ids
 """
 
+CAUSAL = """import numpy as np
+
+def causal_attend(attention, x, padding_mask):
+    length = x.shape[1]
+    triangle = np.tril(np.ones((length, length), dtype=bool))
+    mask = triangle & (padding_mask[:, None, :] == 1)
+    return attention(x, x, attention_mask=mask)
+"""
+
 CLASSIFIER = """import keras
 
 def build_classifier(backbone, classes, frozen, learning_rate):
@@ -412,6 +462,19 @@ def build_classifier(backbone, classes, frozen, learning_rate):
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
+    return model
+"""
+
+AS_LAYER = """import keras
+
+def build_classifier(backbone, classes, frozen, learning_rate):
+    for layer in backbone.layers:
+        layer.trainable = not frozen
+    backbone.trainable = not frozen
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in backbone.input}
+    logits = keras.layers.Dense(classes)(backbone(inputs)["pooled_output"])
+    model = keras.Model(inputs, keras.layers.Softmax()(logits))
+    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy())
     return model
 """
 
@@ -454,6 +517,14 @@ ANSWERS: dict[str, Key] = {
                 changed(WORDPIECE, '("##" if pieces else "") + rest[:end]', "rest[:end]"),
                 "頭に ## を付けて",
             ),
+            "付かないピースで代用する": Mistake(
+                changed(
+                    WORDPIECE,
+                    "if piece in vocabulary:",
+                    "if piece in vocabulary or rest[:end] in vocabulary:",
+                ),
+                "付かないピースで代用",
+            ),
             "短いピースから": Mistake(
                 changed(WORDPIECE, "range(len(rest), 0, -1)", "range(1, len(rest) + 1)"),
                 "短いピースから試して",
@@ -491,54 +562,43 @@ ANSWERS: dict[str, Key] = {
     ),
     "ch12.embeddings": Key(
         reference=EMBED,
-        explanation="埋め込みは表の行を引くだけです。3 つを足したあと、トークンごとに LayerNorm で大きさをそろえます。",
+        explanation="埋め込みは表の行を引くだけです。3 つを足したあと、トークンごとに大きさをそろえます。RMSNorm は、LayerNorm から平均を引く計算を省いたもので、多くの言語モデルが使っています。",
         alternatives={
-            "Keras の層": """import keras
-
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    x = keras.ops.take(token_table, token_ids, axis=0)
-    x = x + keras.ops.take(segment_table, segment_ids, axis=0) + position_table[None, : token_ids.shape[1]]
-    norm = keras.layers.LayerNormalization(epsilon=1e-12)
-    norm.build(x.shape)
-    norm.set_weights([gamma, beta])
-    return norm(x)
-""",
             "one-hot と行列積、ループ": """import numpy as np
 
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma):
     rows = []
     for tokens, segments in zip(token_ids, segment_ids):
         x = np.eye(len(token_table))[tokens] @ token_table
         x = x + np.eye(len(segment_table))[segments] @ segment_table
         for place in range(len(tokens)):
             x[place] += position_table[place]
-            x[place] = (x[place] - x[place].mean()) / (x[place].std() + 1e-6) * gamma + beta
+            x[place] *= gamma * np.sqrt(x.shape[1]) / np.linalg.norm(x[place])
         rows.append(x)
     return np.stack(rows)
 """,
             "TensorFlow": """import tensorflow as tf
 
-def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
+def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma):
     x = tf.gather(token_table, token_ids) + tf.gather(segment_table, segment_ids)
     x += position_table[: token_ids.shape[1]]
-    mean, variance = tf.nn.moments(x, -1, keepdims=True)
-    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-12)
+    return x * tf.math.rsqrt(tf.reduce_mean(x**2, -1, keepdims=True) + 1e-6) * gamma
 """,
         },
         mistakes={
-            "LayerNorm がない": Mistake(
-                """def embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta):
-    return token_table[token_ids] + position_table[: token_ids.shape[1]] + segment_table[segment_ids]
-""",
-                "LayerNorm がありません",
+            "RMSNorm がない": Mistake(
+                changed(EMBED, "gamma * x / np.sqrt(mean_square + 1e-12)", "x"),
+                "RMSNorm がありません",
             ),
-            "gamma と beta がない": Mistake(
+            "2 節の LayerNorm のまま": Mistake(
                 changed(
-                    EMBED,
-                    "gamma * (x - mean) / np.sqrt(variance + 1e-12) + beta",
-                    "(x - mean) / np.sqrt(variance + 1e-12)",
+                    EMBED, "    mean_square", "    x = x - x.mean(axis=-1, keepdims=True)\n    mean_square"
                 ),
-                "gamma と beta がありません",
+                "LayerNorm になっています",
+            ),
+            "gamma がない": Mistake(
+                changed(EMBED, "gamma * x", "x"),
+                "gamma がありません",
             ),
             "位置がない": Mistake(
                 changed(EMBED, " + position_table[:length]", ""),
@@ -549,24 +609,29 @@ def embed(token_ids, segment_ids, token_table, position_table, segment_table, ga
                 "セグメントの埋め込みが足されていません",
             ),
             "軸が違う": Mistake(
-                EMBED.replace("axis=-1", "axis=1"),
+                changed(EMBED, "axis=-1", "axis=1"),
                 "そろえる軸が違います",
             ),
-            "分散で割る": Mistake(
-                changed(EMBED, "np.sqrt(variance + 1e-12)", "(variance + 1e-12)"),
-                "分散で割っています",
+            "平方根を取らない": Mistake(
+                changed(EMBED, "np.sqrt(mean_square + 1e-12)", "(mean_square + 1e-12)"),
+                "二乗の平均で割っています",
+            ),
+            "合計で割る": Mistake(
+                changed(EMBED, "(x**2).mean(", "(x**2).sum("),
+                "合計ではなく",
             ),
         },
         hidden=hidden_embeddings,
     ),
     "ch12.attention": Key(
         reference=ATTENTION,
-        explanation="softmax の前に -1e9 を入れると、exp がちょうど 0 になります。だから残りの重みの和は 1 のままです。",
+        explanation="softmax の前に -1e9 を入れると、exp がちょうど 0 になります。だから残りの重みの和は 1 のままです。距離の分を引くと、位置の埋め込みがなくても近さが分かります。",
         alternatives={
             "einsum とマスクの足し算": """import numpy as np
 
-def attention(query, key, value, padding_mask):
+def attention(query, key, value, padding_mask, slope):
     scores = np.einsum("bqd,bkd->bqk", query, key).astype("float64") * query.shape[-1] ** -0.5
+    scores -= slope * abs(np.subtract.outer(np.arange(query.shape[1]), np.arange(key.shape[1])))
     scores += (1.0 - padding_mask[:, None, :]) * -1e9
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     weights /= weights.sum(-1, keepdims=True)
@@ -574,40 +639,58 @@ def attention(query, key, value, padding_mask):
 """,
             "keras.ops": """from keras import ops
 
-def attention(query, key, value, padding_mask):
+def attention(query, key, value, padding_mask, slope):
+    places = ops.arange(query.shape[1], dtype="float32")
     scores = ops.matmul(query, ops.transpose(key, (0, 2, 1))) / query.shape[-1] ** 0.5
+    scores = scores - slope * ops.absolute(places[:, None] - places)
     scores = ops.where(ops.cast(padding_mask[:, None, :], "bool"), scores, -1e9)
     weights = ops.softmax(scores, axis=-1)
     return ops.matmul(weights, value), weights
 """,
             "ループ、本物だけを抜き出す": """import numpy as np
 
-def attention(query, key, value, padding_mask):
+def attention(query, key, value, padding_mask, slope):
     batch, length, dim = query.shape
     output = np.zeros((batch, length, value.shape[-1]))
     weights = np.zeros((batch, length, length))
     for b in range(batch):
         real = np.flatnonzero(padding_mask[b])
         for i in range(length):
-            scores = key[b, real] @ query[b, i] / dim**0.5
+            scores = key[b, real] @ query[b, i] / dim**0.5 - slope * abs(i - real)
             e = np.exp(scores - scores.max())
             weights[b, i, real] = e / e.sum()
             output[b, i] = weights[b, i] @ value[b]
     return [output, weights]
 """,
-            "TensorFlow": """import tensorflow as tf
-
-def attention(query, key, value, padding_mask):
-    scores = tf.matmul(query, key, transpose_b=True) / tf.sqrt(tf.cast(tf.shape(query)[-1], tf.float32))
-    scores += (1 - tf.cast(padding_mask, tf.float32))[:, tf.newaxis] * -1e9
-    weights = tf.nn.softmax(scores)
-    return weights @ value, weights
-""",
         },
         mistakes={
+            "2 節の attend のまま": Mistake(
+                changed(ATTENTION, " - slope * distance", ""),
+                "距離の分が引かれていません",
+            ),
+            "距離の分を足す": Mistake(
+                changed(ATTENTION, "- slope * distance", "+ slope * distance"),
+                "距離の分を足しています",
+            ),
+            "距離に符号が残る": Mistake(
+                changed(ATTENTION, "np.abs(places[:, None] - places)", "places[:, None] - places"),
+                "距離に符号が残って",
+            ),
+            "距離の分まで割る": Mistake(
+                changed(
+                    ATTENTION,
+                    "query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]) - slope * distance",
+                    "(query @ key.transpose(0, 2, 1) - slope * distance) / np.sqrt(query.shape[-1])",
+                ),
+                "距離の分まで平方根で",
+            ),
             "平方根で割らない": Mistake(
                 changed(ATTENTION, " / np.sqrt(query.shape[-1])", ""),
                 "平方根で割っていません",
+            ),
+            "次元で割る": Mistake(
+                changed(ATTENTION, "np.sqrt(query.shape[-1])", "query.shape[-1]"),
+                "内積を次元で割って",
             ),
             "パディングを見る": Mistake(
                 changed(
@@ -649,6 +732,14 @@ def attention(query, key, value, padding_mask):
                 changed(ATTENTION, "scores, -1e9", "-1e9, scores"),
                 "マスクの向きが逆",
             ),
+            "行もマスクする": Mistake(
+                changed(
+                    ATTENTION,
+                    "padding_mask[:, None, :] == 1",
+                    "padding_mask[:, None, :] * padding_mask[:, :, None] == 1",
+                ),
+                "見る側 (行) まで",
+            ),
             "あふれる": Mistake(
                 changed(ATTENTION, "scores - scores.max(axis=-1, keepdims=True)", "scores"),
                 "exp があふれて NaN",
@@ -661,78 +752,74 @@ def attention(query, key, value, padding_mask):
         hidden=hidden_attention,
     ),
     "ch12.parameters": Key(
-        reference="""def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    def dense(inputs, outputs):
-        return inputs * outputs + outputs
-
-    norm = 2 * hidden_dim
-    embeddings = (vocabulary_size + max_length + 2) * hidden_dim + norm
-    attention = 4 * dense(hidden_dim, hidden_dim)
-    feed_forward = dense(hidden_dim, intermediate_dim) + dense(intermediate_dim, hidden_dim)
-    pooler = dense(hidden_dim, hidden_dim)
-    return embeddings + layers * (attention + feed_forward + 2 * norm) + pooler
-""",
-        explanation="ヘッドの数は式に出てきません。ヘッドを増やしても、同じ大きさの重みを細かく分け合うだけで、個数は変わらないからです。",
+        reference=PARAMETERS,
+        explanation="ヘッドの数は式に出てきません。出力の行列は埋め込みの表と共有するので、MLM の頭は本体のおよそ 0.6 % しか増やしません。",
         alternatives={
             "Keras に数えさせる": """import keras
 
-def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+def mlm_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
     sizes = [vocabulary_size * hidden_dim, max_length * hidden_dim, 2 * hidden_dim, 2 * hidden_dim]
     inputs = keras.Input((4, hidden_dim))
     x = keras.layers.MultiHeadAttention(1, hidden_dim)(inputs, inputs)
     x = keras.layers.LayerNormalization()(x)
     x = keras.layers.Dense(hidden_dim)(keras.layers.Dense(intermediate_dim)(x))
     layer = keras.Model(inputs, keras.layers.LayerNormalization()(x))
-    return sum(sizes) + layers * layer.count_params() + (hidden_dim + 1) * hidden_dim
+    head = 2 * (hidden_dim + 1) * hidden_dim + 2 * hidden_dim + vocabulary_size
+    return sum(sizes) + layers * layer.count_params() + head
 """,
             "形を並べて足す": """import numpy as np
 
-def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
+def mlm_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
     h, i = hidden_dim, intermediate_dim
     shapes = [(vocabulary_size, h), (max_length, h), (2, h), (h,), (h,), (h, h), (h,)]
     for _ in range(layers):
         shapes += [(h, h), (h,)] * 4 + [(h,)] * 4 + [(h, i), (i,), (i, h), (h,)]
+    shapes += [(h, h), (h,), (h,), (h,), (vocabulary_size,)]
     return int(sum(np.prod(shape) for shape in shapes))
 """,
         },
         mistakes={
             "バイアスがない": Mistake(
-                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    h, i = hidden_dim, intermediate_dim
-    return (vocabulary_size + max_length + 4) * h + layers * (4 * h * h + 2 * h * i + 4 * h) + h * h
-""",
-                "バイアスが抜けて",
+                changed(PARAMETERS, "inputs * outputs + outputs", "inputs * outputs"),
+                "バイアスが抜けています。query",
             ),
             "pooler がない": Mistake(
-                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    h, i = hidden_dim, intermediate_dim
-    return (vocabulary_size + max_length + 4) * h + layers * (4 * h * h + 2 * h * i + 9 * h + i)
+                changed(PARAMETERS, " + pooler", ""),
+                "pooler と MLM の頭に 1 つずつ",
+            ),
+            "2 節の表の合計のまま": Mistake(
+                """from chapters.ch12_bert import tables
+
+def mlm_parameters(*sizes):
+    return sum(row["パラメータ"] for row in tables.bert_parameters(*sizes))
 """,
-                "pooler が抜けて",
+                "MLM の頭が抜けています",
+            ),
+            "出力の行列も数える": Mistake(
+                changed(
+                    PARAMETERS, "+ norm + vocabulary_size", "+ norm + dense(hidden_dim, vocabulary_size)"
+                ),
+                "埋め込みの表を 2 回",
+            ),
+            "語彙のバイアスがない": Mistake(
+                changed(PARAMETERS, "+ norm + vocabulary_size", "+ norm"),
+                "ピースごとのバイアスが抜けて",
             ),
             "セグメントがない": Mistake(
-                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    h, i = hidden_dim, intermediate_dim
-    layer = 4 * h * h + 2 * h * i + 9 * h + i
-    return (vocabulary_size + max_length + 2) * h + layers * layer + h * h + h
-""",
+                changed(PARAMETERS, "max_length + 2)", "max_length)"),
                 "2 × hidden_dim 個だけ足りません",
             ),
             "LayerNorm が 1 つ": Mistake(
-                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    h, i = hidden_dim, intermediate_dim
-    layer = 4 * h * h + 2 * h * i + 7 * h + i
-    return (vocabulary_size + max_length + 4) * h + layers * layer + h * h + h
-""",
+                changed(PARAMETERS, "2 * norm)", "norm)"),
                 "1 層に 2 つあります",
             ),
             "出力の全結合層がない": Mistake(
-                """def bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length):
-    h, i = hidden_dim, intermediate_dim
-    layer = 3 * h * h + 2 * h * i + 8 * h + i
-    return (vocabulary_size + max_length + 4) * h + layers * layer + h * h + h
-""",
+                changed(PARAMETERS, "4 * dense", "3 * dense"),
                 "ヘッドをつないだあと",
+            ),
+            "位置がない": Mistake(
+                changed(PARAMETERS, " + max_length", ""),
+                "位置の表",
             ),
         },
         hidden=hidden_parameters,
@@ -807,6 +894,14 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
                 changed(MASK_TOKENS, "(fate >= 0.9)", "(fate >= 0.8)"),
                 "元のまま残すものがありません",
             ),
+            "どの行も同じ場所": Mistake(
+                changed(
+                    MASK_TOKENS,
+                    "(rng.random(token_ids.shape) < 0.15)",
+                    "(rng.random(token_ids.shape[1]) < 0.15)",
+                ),
+                "選ぶ場所が偏って",
+            ),
             "同じ id ばかり": Mistake(
                 changed(
                     MASK_TOKENS,
@@ -869,6 +964,10 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
                 changed(MAKE_PAIR, "[1] * len(token_ids) + [0] * rest", "[1] * length"),
                 "padding_mask がすべて 1",
             ),
+            "パディングのセグメントに pad_id": Mistake(
+                changed(MAKE_PAIR, "(len(b) + 1) + [0] * rest", "(len(b) + 1) + [pad_id] * rest"),
+                "セグメントが pad_id",
+            ),
             "末尾を切る": Mistake(
                 """def make_pair(first, second, length, cls_id, sep_id, pad_id):
     ids = [cls_id, *first, sep_id, *second, sep_id]
@@ -886,6 +985,16 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
                 changed(MAKE_PAIR, "(a if len(a) >= len(b) else b).pop()", "(b or a).pop()"),
                 "2 つ目の文ばかり",
             ),
+            "半分ずつに切る": Mistake(
+                changed(
+                    MAKE_PAIR,
+                    "    while len(a) + len(b) > length - 3:\n        (a if len(a) >= len(b) else b).pop()\n",
+                    "    if len(a) + len(b) > length - 3:\n"
+                    "        half = (length - 3) // 2\n"
+                    "        a, b = a[:half], b[:half]\n",
+                ),
+                "半分の長さまで",
+            ),
             "先頭から捨てる": Mistake(
                 changed(MAKE_PAIR, ".pop()", ".pop(0)"),
                 "文の先頭から捨てて",
@@ -894,14 +1003,7 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
         hidden=hidden_pair,
     ),
     "ch12.causal": Key(
-        reference="""import numpy as np
-
-def causal_attend(attention, x, padding_mask):
-    length = x.shape[1]
-    triangle = np.tril(np.ones((length, length), dtype=bool))
-    mask = triangle & (padding_mask[:, None, :] == 1)
-    return attention(x, x, attention_mask=mask)
-""",
+        reference=CAUSAL,
         explanation="下三角のマスクは「自分より先を見ない」という約束です。これがないと、次の語を当てる問題の答えが入力に見えてしまいます。",
         alternatives={
             "use_causal_mask": """def causal_attend(attention, x, padding_mask):
@@ -927,9 +1029,9 @@ def causal_attend(attention, x, padding_mask):
         },
         mistakes={
             "因果的でない": Mistake(
-                """def causal_attend(attention, x, padding_mask):
-    return attention(x, x, attention_mask=padding_mask[:, None, :])
-""",
+                changed(
+                    CAUSAL, "triangle & (padding_mask[:, None, :] == 1)", "padding_mask[:, None, :] == 1"
+                ),
                 "それより前の出力が変わりました",
             ),
             "パディングを見る": Mistake(
@@ -939,21 +1041,19 @@ def causal_attend(attention, x, padding_mask):
                 "本物のトークンの出力が変わりました",
             ),
             "自分を見ない": Mistake(
-                """import numpy as np
-def causal_attend(attention, x, padding_mask):
-    length = x.shape[1]
-    triangle = np.tril(np.ones((length, length)), k=-1)
-    return attention(x, x, attention_mask=triangle * padding_mask[:, None, :])
-""",
+                changed(CAUSAL, "dtype=bool)", "dtype=bool), k=-1"),
                 "自分自身を見ていません",
             ),
+            "パディングを 0 にして見る": Mistake(
+                changed(
+                    changed(CAUSAL, " & (padding_mask[:, None, :] == 1)", ""),
+                    "    return",
+                    "    x = x * padding_mask[..., None]\n    return",
+                ),
+                "本物のトークンの出力 の値",
+            ),
             "直前だけ見る": Mistake(
-                """import numpy as np
-def causal_attend(attention, x, padding_mask):
-    length = x.shape[1]
-    near = np.eye(length) + np.eye(length, k=-1)
-    return attention(x, x, attention_mask=near * padding_mask[:, None, :])
-""",
+                changed(CAUSAL, "triangle &", "triangle & ~np.tri(length, k=-2, dtype=bool) &"),
                 "0〜i をすべて見ます",
             ),
         },
@@ -998,11 +1098,11 @@ def generate(next_probabilities, start, count, temperature, seed):
         mistakes={
             "最後の 1 語だけ渡す": Mistake(
                 changed(GENERATE, "next_probabilities(ids)", "next_probabilities(ids[-1:])"),
-                "最後の 1 語だけを渡して",
+                "いつも最後の 1 語だけ",
             ),
             "start のあとは最後の 1 語だけ渡す": Mistake(
                 changed(GENERATE, "(ids)", "(ids if len(ids) == len(start) else ids[-1:])"),
-                "最後の 1 語だけを渡して",
+                "start のあと、最後の 1 語だけ",
             ),
             "start だけ渡す": Mistake(
                 changed(GENERATE, "next_probabilities(ids)", "next_probabilities(start)"),
@@ -1146,65 +1246,109 @@ def perplexity(logits, labels):
         reference=CLASSIFIER,
         explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
         alternatives={
-            "層として呼び、隠れ層と dropout を足す": """import keras
+            "層として呼ぶ": AS_LAYER,
+            "Model のサブクラス": """import keras
+
+class Classifier(keras.Model):
+    def __init__(self, backbone, classes):
+        super().__init__()
+        self.head = keras.layers.Dense(classes, activation="softmax")
+        self.backbone = backbone
+
+    def call(self, inputs):
+        return self.head(self.backbone(inputs)["pooled_output"])
 
 def build_classifier(backbone, classes, frozen, learning_rate):
     backbone.trainable = not frozen
-    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in backbone.input}
-    pooled = backbone(inputs)["pooled_output"]
-    x = keras.layers.Dropout(0.1)(pooled)
-    x = keras.layers.Dense(64, activation="tanh")(x)
-    outputs = keras.layers.Dense(classes, activation="softmax")(x)
-    model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.SparseCategoricalCrossentropy())
-    return model
-""",
-            "パディングを除いた平均": """import keras
-from keras import ops
-
-def build_classifier(backbone, classes, frozen, learning_rate):
-    for layer in backbone.layers:
-        layer.trainable = not frozen
-    weights = ops.cast(backbone.input["padding_mask"], "float32")[..., None]
-    mean = ops.sum(backbone.output["sequence_output"] * weights, 1) / ops.sum(weights, 1)
-    logits = keras.layers.Dense(classes)(mean)
-    model = keras.Model(backbone.input, keras.layers.Softmax()(logits))
-    model.compile(keras.optimizers.AdamW(learning_rate), "sparse_categorical_crossentropy")
+    model = Classifier(backbone, classes)
+    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
     return model
 """,
         },
         mistakes={
             "レポートの学習率": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "Adam(1e-7)"),
-                "learning_rate を使っていません",
+                "1 歩の幅が learning_rate と",
+            ),
+            "SGD を使う": Mistake(
+                changed(CLASSIFIER, "Adam(learning_rate)", "SGD(learning_rate)"),
+                "SGD の動きです",
             ),
             "凍結しない": Mistake(
-                changed(CLASSIFIER, "    backbone.trainable = not frozen\n", ""),
+                changed(CLASSIFIER, "not frozen", "True"),
                 "frozen=True なのに",
             ),
             "いつも凍結する": Mistake(
                 changed(CLASSIFIER, "not frozen", "False"),
-                "frozen=False なのに",
+                "学習しても BERT の重みが動きません",
+            ),
+            "凍結を解かない": Mistake(
+                changed(
+                    CLASSIFIER,
+                    "    backbone.trainable = not frozen\n",
+                    "    if frozen:\n        backbone.trainable = False\n",
+                ),
+                "凍結されて渡された BERT",
             ),
             "softmax がない": Mistake(
                 changed(CLASSIFIER, ', activation="softmax"', ""),
                 "出力が確率になっていません",
             ),
+            "sigmoid にする": Mistake(
+                changed(CLASSIFIER, '"softmax"', '"sigmoid"'),
+                "sigmoid です",
+            ),
+            "sequence_output だけから作る": Mistake(
+                changed(CLASSIFIER, '["pooled_output"]', '["sequence_output"][:, 0]'),
+                "pooled_output につながって",
+            ),
             "パディングごと平均する": Mistake(
                 changed(
-                    CLASSIFIER,
-                    'backbone.output["pooled_output"]',
-                    'keras.layers.GlobalAveragePooling1D()(backbone.output["sequence_output"])',
+                    AS_LAYER,
+                    'backbone(inputs)["pooled_output"]',
+                    'keras.ops.mean(backbone(inputs)["sequence_output"], axis=1)',
                 ),
-                "パディングの id を変えたら",
+                "パディングまで含めて",
             ),
-            "出力層まで凍結する": Mistake(
+            "パディングを除いて平均する": Mistake(
                 changed(
-                    changed(CLASSIFIER, "    backbone.trainable = not frozen\n", ""),
-                    "    model.compile(",
-                    "    model.trainable = not frozen\n    model.compile(",
+                    changed(
+                        AS_LAYER,
+                        'backbone(inputs)["pooled_output"]',
+                        "keras.layers.GlobalAveragePooling1D()(sequence, mask=mask)",
+                    ),
+                    "    logits",
+                    '    sequence = backbone(inputs)["sequence_output"]\n'
+                    '    mask = keras.ops.cast(inputs["padding_mask"], "bool")\n'
+                    "    logits",
+                ),
+                "sequence_output の平均",
+            ),
+            "[CLS] の出力を使う": Mistake(
+                changed(AS_LAYER, '["pooled_output"]', '["sequence_output"][:, 0]'),
+                "sequence_output の先頭",
+            ),
+            "全部を凍結する": Mistake(
+                changed(
+                    CLASSIFIER, "    model.compile(", "    model.trainable = not frozen\n    model.compile("
                 ),
                 "どの重みも動きません",
+            ),
+            "出力層を凍結する": Mistake(
+                changed(CLASSIFIER, 'activation="softmax"', 'activation="softmax", trainable=frozen'),
+                "出力層の重みが動きません",
+            ),
+            "隠れ層をはさむ": Mistake(
+                changed(CLASSIFIER, ")(pooled)", ')(keras.layers.Dense(8, "relu")(pooled))'),
+                "Dense (バイアスあり) 1 つだけ",
+            ),
+            "BERT を作り直す": Mistake(
+                changed(
+                    CLASSIFIER,
+                    "    backbone.trainable",
+                    "    backbone = keras.models.clone_model(backbone)\n    backbone.trainable",
+                ),
+                "渡されたものと違います",
             ),
         },
         hidden=hidden_classifier,

@@ -1371,6 +1371,7 @@ from grader import check, hint, score, solution
 #
 # `wordpiece(word, vocabulary)` を書きましょう。1 節で手で計算したとおり、頭から順に、語彙にあるいちばん長いピースを切り取ったリストを返します。
 # 2 つ目からのピースは、`##` を付けて語彙を引きます。途中で 1 つも見つからなければ、`["[UNK]"]` を返します。
+# たとえば `wordpiece("東京都民", ["東", "東京", "##都", "##都民"])` は `["東京", "##都民"]` です。
 
 # %%
 # EXERCISE ch12.wordpiece
@@ -1381,9 +1382,11 @@ check("ch12.wordpiece")
 # %% [markdown]
 # ### 問題 2 3 つの埋め込みを足す (1 点)
 #
-# `embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma, beta)` を書きましょう。
-# `token_ids` と `segment_ids` は `(バッチ, 長さ)`、3 つの表は `(行数, 次元)` の配列です。埋め込みを足し、LayerNorm
-# (分散に足す値は 1e-12) を掛けた `(バッチ, 長さ, 次元)` の配列を返します。
+# `embed(token_ids, segment_ids, token_table, position_table, segment_table, gamma)` を書きましょう。
+# `token_ids` と `segment_ids` は `(バッチ, 長さ)`、3 つの表は `(行数, 次元)` の配列です。3 つの埋め込みを足し、
+# LayerNorm の代わりに、いまの言語モデルがよく使う **RMSNorm** を掛けた `(バッチ, 長さ, 次元)` の配列を返します。
+# RMSNorm は平均を引きません。トークンごとに、$x$ を $\sqrt{\mathrm{mean}(x^2) + 10^{-12}}$ で割り、`gamma` を掛けます。
+# たとえば、足した埋め込みが `[3, 4]`、`gamma` が `[1, 1]` なら、$\sqrt{(9 + 16) / 2} = 3.5355$ で割った `[0.8485, 1.1314]` です。
 
 # %%
 # EXERCISE ch12.embeddings
@@ -1394,9 +1397,12 @@ check("ch12.embeddings")
 # %% [markdown]
 # ### 問題 3 パディングを見ない注意 (2 点)
 #
-# `attention(query, key, value, padding_mask)` を書きましょう。`query`、`key`、`value` は `(バッチ, 長さ, 次元)`、
-# `padding_mask` は `(バッチ, 長さ)` で、本物のピースが 1、パディングが 0 です。`(出力, 重み)` の組を返します。
+# 位置の埋め込みの代わりに、離れたトークンほど軽く見る注意 (ALiBi) があります。
+# `attention(query, key, value, padding_mask, slope)` を書きましょう。`query`、`key`、`value` は `(バッチ, 長さ, 次元)`、
+# `padding_mask` は `(バッチ, 長さ)` で、本物のピースが 1、パディングが 0 です。位置 $i$ から位置 $j$ を見るスコアは、
+# $q_i \cdot k_j / \sqrt{d}$ から `slope` $\times |i - j|$ を引いたものです。`(出力, 重み)` の組を返します。
 # パディングの列の重みは、ちょうど 0 にします。スコアが大きくてもあふれないようにしましょう。
+# たとえば長さ 2 で `query` がすべて 0、`slope` が 1、パディングなしなら、重みは `[[0.731, 0.269], [0.269, 0.731]]` です。
 
 # %%
 # EXERCISE ch12.attention
@@ -1405,10 +1411,13 @@ check("ch12.embeddings")
 check("ch12.attention")
 
 # %% [markdown]
-# ### 問題 4 BERT のパラメータを数える (1 点)
+# ### 問題 4 MLM の頭まで含めてパラメータを数える (1 点)
 #
-# `bert_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length)` を書きましょう。
-# 埋め込みから pooler までの、学習できるパラメータの数を返します。セグメントは 2 種類です。2 節の表が手がかりになります。
+# `mlm_parameters(vocabulary_size, layers, hidden_dim, intermediate_dim, max_length)` を書きましょう。
+# 埋め込みから pooler までと、MLM の頭の、学習できるパラメータの数を返します。セグメントは 2 種類です。2 節の表が手がかりになります。
+# MLM の頭は、`hidden_dim` から `hidden_dim` への全結合層、LayerNorm、語彙の 1 ピースごとのバイアスです。
+# 出力の行列はピースの埋め込みの表と同じものなので、もう一度は数えません。
+# たとえば `mlm_parameters(30522, 12, 768, 3072, 512)` は 110104890 です。
 
 # %%
 # EXERCISE ch12.parameters
@@ -1422,6 +1431,7 @@ check("ch12.parameters")
 # `mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed)` を書きましょう。`special_ids` にない id を、それぞれ 15 % の確率で選びます。
 # 選んだもののうち 80 % を `mask_id` に、10 % を語彙全体から引いたでたらめな id に置き換え、10 % はそのまま残します。
 # `(置き換えたあとの id, ラベル)` の組を返します。ラベルは、選んだところが元の id、ほかは -1 です。乱数は `np.random.default_rng(seed)` から引きます。
+# たとえば `[[2, 17, 25, 3]]` の 17 だけが選ばれて `mask_id` の 4 になれば、`([[2, 4, 25, 3]], [[-1, 17, -1, -1]])` です。
 
 # %%
 # EXERCISE ch12.mask_tokens
@@ -1433,8 +1443,9 @@ check("ch12.mask_tokens")
 # ### 問題 6 文の組を入力にする (2 点)
 #
 # `make_pair(first, second, length, cls_id, sep_id, pad_id)` を書きましょう。id のリスト 2 つを `[CLS] first [SEP] second [SEP]` と並べ、
-# 長さを `length` にそろえます。長すぎるときは、先に、そのつど長いほうの文の末尾を 1 つずつ捨てます。
-# `token_ids`、`segment_ids`、`padding_mask` の 3 つのリストをもつ辞書を返します。パディングのセグメントは 0 です。
+# 長さを `length` にそろえます。並べる前に、収まるまで、長いほうの文の末尾から 1 つずつ捨てます (同じ長さなら、どちらでもかまいません)。
+# `token_ids`、`segment_ids`、`padding_mask` の 3 つのリストをもつ辞書を返します。パディングの id は `pad_id`、セグメントと `padding_mask` は 0 です。
+# たとえば `make_pair([11], [21, 22], 8, 2, 3, 0)` の `token_ids` は `[2, 11, 3, 21, 22, 3, 0, 0]`、`segment_ids` は `[0, 0, 0, 1, 1, 1, 0, 0]` です。
 
 # %%
 # EXERCISE ch12.pair
@@ -1446,7 +1457,8 @@ check("ch12.pair")
 # ### 問題 7 未来を見ない注意 (2 点)
 #
 # `causal_attend(attention, x, padding_mask)` を書きましょう。`attention` は Keras の `MultiHeadAttention` 層、`x` は `(バッチ, 長さ, 次元)`、
-# `padding_mask` は `(バッチ, 長さ)` です。位置 $i$ が、$0$ から $i$ までの本物のピースだけを見る自己注意の出力を返します。
+# `padding_mask` は `(バッチ, 長さ)` です。位置 $i$ が、$0$ から $i$ までの本物のピースを、そしてそれだけを見る自己注意の出力を返します。
+# パディングは右にも左にもあります。たとえば `x` の形が `(3, 6, 4)` なら、出力の形も `(3, 6, 4)` です。パディングの位置の出力は何でもかまいません。
 
 # %%
 # EXERCISE ch12.causal
@@ -1460,6 +1472,7 @@ check("ch12.causal")
 # `generate(next_probabilities, start, count, temperature, seed)` を書きましょう。`next_probabilities(ids)` は、これまでの id のリストを受け取り、
 # 次の id の確率の配列を返す関数です。id を `count` 個引いて続け、`start` から始まるリスト全体を返します。
 # **毎回、それまでの全部を渡します。** 確率は `1 / temperature` 乗してから、和が 1 になるように割ります。乱数は `np.random.default_rng(seed)` から引きます。
+# たとえば `next_probabilities` がいつも `[0.0, 1.0]` を返すなら、`generate(next_probabilities, [0], 3, 1.0, 7)` は `[0, 1, 1, 1]` です。
 
 # %%
 # EXERCISE ch12.next_word
@@ -1471,7 +1484,8 @@ check("ch12.next_word")
 # ### 問題 9 パープレキシティ (1 点)
 #
 # `perplexity(logits, labels)` を書きましょう。`logits` は `(バッチ, 長さ, 語彙)`、`labels` は `(バッチ, 長さ)` で、-1 のところは数えません。
-# 残り全部の交差エントロピーの平均を求め、その指数を返します。
+# 残り全部の交差エントロピーの平均を求め、その指数を返します。logits が大きくても、あふれないようにしましょう。
+# たとえば `perplexity(np.zeros((1, 2, 8)), np.array([[3, 5]]))` は、8 択で迷っているので 8.0 です。
 
 # %%
 # EXERCISE ch12.perplexity
@@ -1483,8 +1497,10 @@ check("ch12.perplexity")
 # ### 問題 10 分類器を組み立てる (3 点)
 #
 # `build_classifier(backbone, classes, frozen, learning_rate)` を書きましょう。`backbone` は 2 節の BERT と同じ入力と出力をもつモデルです。
-# softmax の出力層をつなぎ、Adam (学習率 `learning_rate`) と、整数のラベルのための交差エントロピーでコンパイルして返します。
-# `frozen` が真なら BERT の重みは動かず、偽なら動くようにします。パディングの id が何であっても、確率が変わってはいけません。
+# `pooled_output` に softmax の出力層 `Dense` を 1 つつなぎ (ほかの層ははさみません)、Adam (学習率 `learning_rate`) と、
+# 整数のラベルのための交差エントロピーでコンパイルして返します。`frozen` が真なら BERT の重みは動かず、偽なら動くようにします。
+# 渡される `backbone` は、凍結されていることもあります。たとえば `build_classifier(backbone, 3, True, 0.01)` に 10 個の文を渡すと、`(10, 3)` の確率が返ります。
+# 採点では実際に 1 ステップ学習して、動くはずの重みだけが Adam のとおりに動くことを確かめます。
 
 # %%
 # EXERCISE ch12.classifier

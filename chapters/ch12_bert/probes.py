@@ -1,4 +1,4 @@
-"""What the checks of chapter 12 need beside the learner's code: layers, a small BERT, models of the next word."""
+"""What the checks of chapter 12 need beside the learner's code: layers, a tiny encoder, models of the next word."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-
-from course_utils.bert import BertConfig, build_bert
+from keras import layers, ops
 
 Array = npt.NDArray[Any]
 NextProbabilities = Callable[[Any], Array]
@@ -31,26 +30,33 @@ def attention_layer(dim: int, heads: int, key_dim: int) -> keras.layers.MultiHea
     return layer
 
 
-def small_bert(vocabulary_size: int, length: int, hidden_dim: int, seed: int) -> keras.Model:
-    """Builds a BERT of one layer whose random weights tell its inputs apart.
+def tiny_encoder(vocabulary_size: int, embedding_dim: int, hidden_dim: int, frozen: bool) -> keras.Model:
+    """Builds an encoder with the inputs and outputs of BERT, so small that it can be computed beside Keras.
 
     Args:
         vocabulary_size: Pieces.
-        length: Longest input.
-        hidden_dim: Width, even.
-        seed: Seed of the weights.
+        embedding_dim: Width of the embeddings, other than ``hidden_dim``.
+        hidden_dim: Width of both outputs.
+        frozen: Whether nothing in it is to be trained.
 
     Returns:
-        A model as :func:`course_utils.bert.build_bert` makes it, without dropout.
+        A model with the inputs and outputs of :func:`course_utils.bert.build_bert`; its weights are the
+        embeddings of pieces and segments, a kernel, and kernel and bias of the pooler.
     """
-    model = build_bert(
-        BertConfig(vocabulary_size, 1, 2, hidden_dim, 2 * hidden_dim, length, dropout=0.0), name="small_bert"
-    )
-    rng = np.random.default_rng(seed)
-    for variable in model.weights:
-        if len(variable.shape) > 1:
-            variable.assign(rng.normal(0, hidden_dim**-0.5, variable.shape))
-    return model
+    inputs = {
+        key: keras.Input((None,), dtype="int32", name=key)
+        for key in ("token_ids", "segment_ids", "padding_mask")
+    }
+    # Not the layer Embedding: in Keras, Adam counts a piece that occurs twice as two gradients.
+    x = layers.Dense(embedding_dim, use_bias=False)(ops.one_hot(inputs["token_ids"], vocabulary_size))
+    x = x + layers.Dense(embedding_dim, use_bias=False)(ops.one_hot(inputs["segment_ids"], 2))
+    mask = ops.cast(inputs["padding_mask"], "float32")[..., None]
+    mean = ops.sum(x * mask, 1, keepdims=True) / ops.sum(mask, 1, keepdims=True)
+    x = layers.Dense(hidden_dim, "tanh", use_bias=False)(x + mean)
+    pooled = layers.Dense(hidden_dim, "tanh", name="pooled_dense")(x[:, 0])
+    encoder = keras.Model(inputs, {"sequence_output": x, "pooled_output": pooled}, name="tiny_encoder")
+    encoder.trainable = not frozen
+    return encoder
 
 
 def train(model: keras.Model, inputs: dict[str, Array], labels: Array, steps: int) -> None:

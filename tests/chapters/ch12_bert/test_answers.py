@@ -10,8 +10,8 @@ import pytest
 
 from chapters.ch12_bert import probes
 from chapters.ch12_bert.answers import cut, encoded, normalise, shortened
-from chapters.ch12_bert.exercises import likeliest_words
-from course_utils.bert import BertConfig, build_bert, mask_tokens
+from chapters.ch12_bert.exercises import draw_encoder, draw_texts, encode, likeliest_words
+from course_utils.bert import BertConfig, build_bert, mask_tokens, with_mlm_head
 from course_utils.wordpiece import SPECIAL_TOKENS, WordPiece
 from grader.exercise import Status
 from tests.chapters.answering import judged, reference
@@ -59,15 +59,29 @@ def test_normalising_is_that_of_keras() -> None:
 
     right = keras.layers.LayerNormalization(epsilon=1e-12)(x)
 
-    np.testing.assert_allclose(normalise(x), right, atol=1e-5)
+    np.testing.assert_allclose(normalise(x - x.mean(axis=-1, keepdims=True)), right, atol=1e-5)
 
 
 def test_parameters_are_those_of_the_course() -> None:
-    count = reference("ch12.parameters")["bert_parameters"]
+    count = reference("ch12.parameters")["mlm_parameters"]
 
-    model = build_bert(BertConfig(300, 2, 4, 24, 40, 50))
+    backbone = build_bert(BertConfig(300, 2, 4, 24, 40, 50))
+    pooler = backbone.get_layer("pooled_dense").count_params()
 
-    assert count(300, 2, 24, 40, 50) == model.count_params()
+    assert count(300, 2, 24, 40, 50) == with_mlm_head(backbone).count_params() + pooler
+
+
+def test_the_tiny_encoder_is_that_of_keras() -> None:
+    rng = np.random.default_rng(1)
+    drawn, texts = draw_encoder(rng, 9, 3, 4), draw_texts(rng, 5, 6, 9)
+    encoder = probes.tiny_encoder(9, 3, 4, frozen=False)
+    encoder.set_weights(list(drawn.values()))
+
+    sequence, pooled = encode(texts, drawn)
+
+    given = encoder(texts)
+    np.testing.assert_allclose(given["sequence_output"], sequence, atol=1e-5)
+    np.testing.assert_allclose(given["pooled_output"], pooled, atol=1e-5)
 
 
 def test_likeliest_words_are_those_of_the_model() -> None:
