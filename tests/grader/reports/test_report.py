@@ -158,7 +158,10 @@ def test_page_names_are_safe_and_never_alike() -> None:
             "山田 太郎_12_assignsubmission_file_01_numbers",
         ),
         ("hw1/สมชาย_13_assignsubmission_file_/hw.zip/x.ipynb", "สมชาย_13_assignsubmission_file_hw_zip_x"),
-        ("Tex_14_assignsubmission_onlinetext/onlinetext.html", "Tex_14_assignsubmission_file_onlinetext_html"),
+        (
+            "Tex_14_assignsubmission_onlinetext/onlinetext.html",
+            "Tex_14_assignsubmission_file_onlinetext_html",
+        ),
         ("कुमारअनिल_LATE_305_7005_課題.ipynb", "कुमारअनिल_LATE_305_7005_課題"),
         ("linkli_308_link.html", "linkli_308_link_html"),
         ("山田/課題 (1).ipynb", "山田_課題_1"),
