@@ -103,6 +103,8 @@ def hidden_spectrum(answer: Answer) -> None:
     cycle = np.roll(np.eye(8), 1, axis=1)
     bipartite = np.kron([[0.0, 1.0], [1.0, 0.0]], np.ones((3, 3)))
     drawn = draw_graph(answer.rng, 12, 0.3, alone=2)
+    while np.linalg.cond(np.linalg.eig(laplacian_of(drawn)).eigenvectors) > 100:  # else eig is no right way
+        drawn = draw_graph(answer.rng, 12, 0.3, alone=2)
     for adjacency in (cycle + cycle.T, bipartite, drawn, draw_graph(answer.rng, 7, 0.8)):
         size = len(adjacency)
         laplacian = laplacian_of(adjacency)

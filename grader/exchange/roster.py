@@ -161,8 +161,11 @@ class Lookup:
     def _named(self, name: str) -> list[int]:
         """Returns the lines that a name fits; Excel may have dropped a number's zeros."""
         plain = _normal(name)
-        rows = self._by_name.get(plain) or (self._by_name.get(plain.lstrip("0")) if plain.isdigit() else None)
-        return sorted(rows or ())
+        if plain in self._by_name or not plain.isdigit():
+            return sorted(self._by_name.get(plain, ()))
+        rest = plain.lstrip("0")
+        numbers = (self._roster.rows[row][self._roster.columns.number] for row in self._by_name.get(rest, ()))
+        return sorted(self._by_name.get(rest, ())) if rest not in map(_normal, numbers) else []
 
     def _is_the_same_again(self, row: int, number: str) -> bool:
         """Tells whether a line names a person a second time, as for another section."""

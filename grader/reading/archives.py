@@ -122,10 +122,12 @@ def names_in(archive: Path, bounds: Bounds) -> list[str]:
 def _opened(archive: Path, bounds: Bounds) -> Iterator[zipfile.ZipFile]:
     """Opens an archive, if its directory is within bounds and its members lie apart."""
     damaged = _("The archive is damaged: upload it again, or hand in the notebook itself (.ipynb).")
-    if archive.stat().st_size > bounds.total or _entries(archive, bounds.files) > bounds.files:
-        raise _too_much(bounds)
     try:
+        if archive.stat().st_size > bounds.total or _entries(archive, bounds.files) > bounds.files:
+            raise _too_much(bounds)
         opened = zipfile.ZipFile(archive)
+    except OSError as error:
+        raise SubmissionError(_("The file cannot be read: {error}.").format(error=error.strerror)) from error
     except _FAILURES as error:
         raise SubmissionError(damaged) from error
     with opened:

@@ -102,7 +102,7 @@ def page_name(submission: str) -> str:
     """
     student = student_of(submission)
     digest = hashlib.sha256(submission.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    slug = _slug(student.rest if student.prefix else submission.removesuffix(".ipynb"))
+    slug = _slug((student.rest if student.prefix else submission).removesuffix(".ipynb"))
     return f"{_prefix(student)}{slug}-{digest}.html" if slug else f"{_prefix(student)}{digest}.html"
 
 

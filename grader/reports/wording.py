@@ -117,7 +117,6 @@ def page_words() -> dict[str, str]:
         "more": _("{count} more"),
         "ninetieth": _("90th percentile"),
         "no_mistakes": _("No answer behaves like a known mistake."),
-        "note": _("Handed in besides"),
         "notebook": _("SHA-256 of the notebook"),
         "outcomes": _("What became of each exercise"),
         "passed": _("Passed"),

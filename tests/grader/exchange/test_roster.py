@@ -134,6 +134,7 @@ def test_zeros_that_excel_dropped_are_no_matter(tmp_path: Path) -> None:
     people = roster(tmp_path, b"Name,ID,Login\nLee,1,123\nKim,2,0123\n")
     assert rows_of(people, "00123/x.ipynb") == [0]
     assert rows_of(people, "0123/x.ipynb") == [1]
+    assert rows_of(people, "002/x.ipynb") == []
 
 
 def test_a_person_of_two_sections_is_one_person(tmp_path: Path) -> None:

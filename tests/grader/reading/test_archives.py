@@ -149,6 +149,15 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     assert "damaged" in refused(tmp_path, content)
 
 
+def test_an_archive_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SubmissionError, match="cannot be read: Permission denied"):
+        names_in(tmp_path, BOUNDS)
+
+
 def test_a_damaged_member_costs_itself_alone(tmp_path: Path) -> None:
     content = bytearray(zipped({"x.ipynb": b"abcdefgh" * 50, "y.ipynb": b"{}"}))
     content[40] ^= 0xFF

@@ -1,10 +1,12 @@
 import os
+import random
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
 
 from grader.course.chapters import Chapter
+from grader.reading.names import is_noise, student_of
 from grader.records.intake import Intake, find_submissions
 from tests.grader.classes import HALF, RIGHT, Files, notebook, written, zipped
 
@@ -293,6 +295,41 @@ def test_the_folder_for_the_results_is_left_out(tmp_path: Path, chapter: Chapter
         tmp_path / "class", {"lee.ipynb": b"", "out/grades.csv": b"", "out/learners/x.html": b""}
     )
     assert list(taken_in(tmp_path, chapter, folder, skip=folder / "out").files) == ["lee.ipynb"]
+
+
+FRONTS = (
+    *("", "A/", "lee/", "Ann Lee_11_assignsubmission_file_/", "Ann Lee_11_assignsubmission_onlinetext/"),
+    *("山田 太郎_12_assignsubmission_file_", "leeann_101_7_", "kim_LATE_102_8_", "anon_Ab3dE_9_"),
+    *("submitted/lee/ps1/", "submitted/kim/ps1/deep/", "hw1/Ann Lee_11_assignsubmission_file_/"),
+)
+FILES = (
+    "x.ipynb",
+    "x (1).ipynb.txt",
+    "x.json",
+    "a.py",
+    "b.pdf",
+    "c.zip",
+    "d.html",
+    ".DS_Store",
+    "e",
+    "x_2_y.md",
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_file_is_accounted_for(tmp_path: Path, chapter: Chapter, seed: int) -> None:
+    rng = random.Random(seed)
+    contents = [notebook(chapter, RIGHT), notebook(chapter, {}), b"{", b"", b"PK", zipped({"y.ipynb": b"{"})]
+    names = sorted({rng.choice(FRONTS) + rng.choice(FILES) for _ in range(40)})
+    noise = {name for name in names if is_noise(name)}
+    intake = of_files(tmp_path, chapter, {name: rng.choice(contents) for name in names})
+    assert (intake.total, intake.noise) == (len(names), len(noise))
+    notes = " ".join(intake.notes.values())
+    for name in {*names} - noise:
+        told = student_of(name).rest or name.rpartition("/")[2]
+        assert any(each.startswith(name) for each in intake.files) or told in notes, name
+    places = {student_of(name).place for name in {*names} - noise}
+    assert places == {student_of(name).place for name in intake.files}
 
 
 @pytest.mark.parametrize(

@@ -158,15 +158,18 @@ def test_page_names_are_safe_and_never_alike() -> None:
             "山田 太郎_12_assignsubmission_file_01_numbers",
         ),
         ("hw1/สมชาย_13_assignsubmission_file_/hw.zip/x.ipynb", "สมชาย_13_assignsubmission_file_hw_zip_x"),
-        ("Tex_14_assignsubmission_onlinetext/onlinetext.html", "Tex_14_assignsubmission_file_onlinetext"),
+        (
+            "Tex_14_assignsubmission_onlinetext/onlinetext.html",
+            "Tex_14_assignsubmission_file_onlinetext_html",
+        ),
         ("कुमारअनिल_LATE_305_7005_課題.ipynb", "कुमारअनिल_LATE_305_7005_課題"),
-        ("linkli_308_link.html", "linkli_308_link"),
+        ("linkli_308_link.html", "linkli_308_link_html"),
         ("山田/課題 (1).ipynb", "山田_課題_1"),
         ("か\u3099き.ipynb", "がき"),
     ],
 )
 def test_page_names_keep_letters_and_what_systems_wrote(submission: str, beginning: str) -> None:
-    assert re.fullmatch(rf"{re.escape(beginning)}[0-9A-Za-z_]*-[0-9a-f]{{16}}\.html", page_name(submission))
+    assert re.fullmatch(rf"{re.escape(beginning)}-[0-9a-f]{{16}}\.html", page_name(submission))
 
 
 @pytest.mark.parametrize("wild", ["/../", "a\0", "\u202e", '<>:"|?*\\', "#%", ".~ ", "あ" * 80])
