@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape, shape_of
+from grader.compare import expect, shape_of
 from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
     AVERAGES_TARGET,
     BOOTSTRAPS,
     CLIPS_PROBABILITY,
-    DIVIDES_BY_POWER,
     DOUBLE_DQN,
     DOUBLES_TIES,
     EPISODE_STEPS,
@@ -52,20 +51,17 @@ Array = npt.NDArray[Any]
 # ch01.returns
 
 
-def returns_of(rewards: Array, gamma: float) -> Array:
+def returns_of(rewards: Array, gamma: float, beyond: float) -> Array:
     """Discounted returns, by the definition."""
-    return np.array([sum(gamma**k * r for k, r in enumerate(rewards[t:])) for t in range(len(rewards))])
+    ahead = [*rewards, beyond]
+    return np.array([sum(gamma**k * r for k, r in enumerate(ahead[t:])) for t in range(len(rewards))])
 
 
 def hidden_returns(answer: Answer) -> None:
     for steps, gamma in [(6, 0.9), (1, 0.5), (40, 0.0), (150, 1.0), (500, 0.2), (300, 0.99)]:
-        rewards = answer.rng.normal(0, 3, steps)
-        expect_returns(answer, rewards.tolist(), gamma, returns_of(rewards, gamma))
-    array = expect_shape(
-        answer.call("discounted_returns", np.ones(1200), 0.5), (1200,), "discounted_returns(rewards, gamma)"
-    )
-    expect(bool(np.isfinite(array).all()), DIVIDES_BY_POWER)
-    expect_close(array, 2 - 0.5 ** np.arange(1199, -1, -1), "長いエピソードの割引収益")
+        rewards, beyond = answer.rng.normal(0, 3, steps), float(answer.rng.uniform(2, 9))
+        expect_returns(answer, rewards.tolist(), gamma, beyond, returns_of(rewards, gamma, beyond))
+    expect_returns(answer, [1.0] * 1200, 0.5, 0.0, 2 - 0.5 ** np.arange(1199, -1, -1))
 
 
 # ch01.value_iteration, ch01.evaluate
@@ -286,9 +282,8 @@ def hidden_policy_gradient(answer: Answer) -> None:
 
 
 def hidden_next_generation(answer: Answer) -> None:
-    check_next_generation_at(answer, individuals=25, genes=400, elites=2, scale=0.5)
+    check_next_generation_at(answer, individuals=40, genes=400, elites=2, scale=0.5)
     check_next_generation_at(answer, individuals=60, genes=200, elites=8, scale=0.003)
-    check_next_generation_at(answer, individuals=12, genes=300, elites=1, scale=1.5)
 
 
 # ch01.solve
@@ -388,9 +383,9 @@ def hidden_solve(answer: Answer) -> None:
 
 RETURNS = """import numpy as np
 
-def discounted_returns(rewards, gamma):
+def discounted_returns(rewards, gamma, beyond):
     returns = np.zeros(len(rewards))
-    future = 0.0
+    future = beyond
     for t in reversed(range(len(rewards))):
         future = rewards[t] + gamma * future
         returns[t] = future
@@ -500,44 +495,57 @@ def learn(env, steps, gamma, seed):
 ANSWERS: dict[str, Key] = {
     "ch01.returns": Key(
         reference=RETURNS,
-        explanation="G_t = r_t + γG_{t+1} なので、後ろから 1 回たどるだけで、どの時刻の収益も求まります。",
+        explanation="G_t = r_t + γG_{t+1} なので、後ろから 1 回たどるだけで、どの時刻の収益も求まります。打ち切られたときは、その先の収益から始めます。",
         alternatives={
             "累乗の行列": """import numpy as np
 
-def discounted_returns(rewards, gamma):
+def discounted_returns(rewards, gamma, beyond):
     steps = np.arange(len(rewards))
     ahead = steps[np.newaxis] - steps[:, np.newaxis]
     weights = np.where(ahead >= 0, float(gamma) ** np.maximum(ahead, 0), 0)
-    return weights @ rewards
+    return weights @ rewards + float(gamma) ** (len(rewards) - steps) * beyond
 """,
             "再帰のフィルター": """import numpy as np
 from scipy.signal import lfilter
 
-def discounted_returns(rewards, gamma):
-    return lfilter([1.0], [1.0, -gamma], np.asarray(rewards)[::-1])[::-1]
+def discounted_returns(rewards, gamma, beyond):
+    backwards = np.append(rewards, beyond)[::-1]
+    return lfilter([1.0], [1.0, -gamma], backwards)[1:][::-1]
 """,
-            "定義どおりの和": """def discounted_returns(rewards, gamma):
+            "定義どおりの和": """def discounted_returns(rewards, gamma, beyond):
+    ahead = list(rewards) + [beyond]
     return [
-        sum(gamma ** (k - t) * rewards[k] for k in range(t, len(rewards)))
+        sum(gamma ** (k - t) * ahead[k] for k in range(t, len(ahead)))
         for t in range(len(rewards))
     ]
 """,
-            "リストの先頭に入れていく": """def discounted_returns(rewards, gamma):
-    returns = []
+            "リストの先頭に入れていく": """def discounted_returns(rewards, gamma, beyond):
+    returns = [beyond]
     for reward in rewards[::-1]:
-        returns.insert(0, reward + gamma * (returns[0] if returns else 0))
-    return returns
+        returns.insert(0, reward + gamma * returns[0])
+    return returns[:-1]
 """,
         },
         mistakes={
             "整数の配列に入れる": Mistake(
                 changed(RETURNS, "np.zeros(len(rewards))", "np.zeros_like(rewards)"), "小数部分が切り捨て"
             ),
+            "beyond を使わない": Mistake(
+                changed(RETURNS, "future = beyond", "future = 0"), "beyond を使っていません"
+            ),
+            "beyond を割り引かない": Mistake(
+                changed(
+                    changed(RETURNS, "future = beyond", "future = 0"),
+                    "    for t",
+                    "    rewards = np.array(rewards, dtype=float)\n    rewards[-1] += beyond\n    for t",
+                ),
+                "beyond を割り引いていません",
+            ),
             "割引がない": Mistake(changed(RETURNS, "gamma * future", "future"), "割引がありません"),
             "1 つ先まで": Mistake(
                 """import numpy as np
-def discounted_returns(rewards, gamma):
-    return rewards + gamma * np.append(rewards[1:], 0)
+def discounted_returns(rewards, gamma, beyond):
+    return rewards + gamma * np.append(rewards[1:], beyond)
 """,
                 "1 つ先の報酬までしか",
             ),
@@ -551,14 +559,15 @@ def discounted_returns(rewards, gamma):
             ),
             "はじめから割り引く": Mistake(
                 """import numpy as np
-def discounted_returns(rewards, gamma):
-    return np.cumsum((gamma ** np.arange(len(rewards)) * rewards)[::-1])[::-1]
+def discounted_returns(rewards, gamma, beyond):
+    ahead = np.append(rewards, beyond)
+    return np.cumsum((gamma ** np.arange(len(ahead)) * ahead)[::-1])[::-1][:-1]
 """,
                 "割引をエピソードのはじめから",
             ),
             "並べ直さない": Mistake(
-                """def discounted_returns(rewards, gamma):
-    returns, future = [], 0
+                """def discounted_returns(rewards, gamma, beyond):
+    returns, future = [], beyond
     for reward in rewards[::-1]:
         future = reward + gamma * future
         returns.append(future)
@@ -567,16 +576,18 @@ def discounted_returns(rewards, gamma):
                 "並びが逆です",
             ),
             "はじめの収益だけ": Mistake(
-                """def discounted_returns(rewards, gamma):
-    return sum(gamma**t * reward for t, reward in enumerate(rewards))
+                """def discounted_returns(rewards, gamma, beyond):
+    first = sum(gamma**t * reward for t, reward in enumerate(rewards))
+    return first + gamma ** len(rewards) * beyond
 """,
                 "エピソードのはじめの収益だけ",
             ),
             "累乗で割る": Mistake(
                 """import numpy as np
-def discounted_returns(rewards, gamma):
-    powers = gamma ** np.arange(len(rewards))
-    return np.cumsum((powers * rewards)[::-1])[::-1] / powers
+def discounted_returns(rewards, gamma, beyond):
+    ahead = np.append(rewards, beyond)
+    powers = gamma ** np.arange(len(ahead))
+    return (np.cumsum((powers * ahead)[::-1])[::-1] / powers)[:-1]
 """,
                 "gamma の累乗で割ると",
             ),
@@ -698,7 +709,7 @@ def value_iteration(transitions, rewards, terminal, gamma, tolerance):
                 """import numpy as np
 def value_iteration(transitions, rewards, terminal, gamma, tolerance):
     values = np.zeros(len(rewards))
-    for _ in range(200):
+    for _ in range(10_000):
         values = np.where(terminal, 0, (rewards + gamma * transitions @ values).max(axis=1))
     return values
 """,
@@ -967,11 +978,11 @@ def policy_values(transitions, rewards, terminal, gamma, policy):
 """,
         },
         mistakes={
-            "100 回だけ反復する": Mistake(
+            "1 万回だけ反復する": Mistake(
                 """import numpy as np
 def policy_values(transitions, rewards, terminal, gamma, policy):
     values = np.zeros(len(rewards))
-    for _ in range(100):
+    for _ in range(10_000):
         values = np.where(terminal, 0, (policy * (rewards + gamma * transitions @ values)).sum(axis=1))
     return values
 """,
@@ -1237,7 +1248,7 @@ def next_generation(population, fitness, elites, mutation_scale, rng):
     top = population[np.lexsort([-fitness])[:elites]]
     children = []
     for _ in range(len(population) - elites):
-        pair = rng.permutation(elites)[:2] if elites > 1 else np.array([0, 0])
+        pair = rng.choice(elites, 2, replace=False)
         picked = pair[(rng.uniform(size=population.shape[1]) < 0.5).astype(int)]
         genes = top[picked, np.arange(population.shape[1])]
         children.append(genes + rng.normal(0.0, mutation_scale, genes.shape))
@@ -1298,6 +1309,22 @@ def next_generation(population, fitness, elites, mutation_scale, rng):
                     "np.arange(shape[1]) < rng.integers(1, shape[1], (shape[0], 1))",
                 ),
                 "遺伝子をひとつながりで",
+            ),
+            "くじを使い回す": Mistake(
+                changed(NEXT_GENERATION, "rng.random(shape) < 0.5", "rng.random(shape[1]) < 0.5"),
+                "同じ遺伝子を同じ側の親から",
+            ),
+            "4 割と 6 割": Mistake(
+                changed(NEXT_GENERATION, "rng.random(shape) < 0.5", "rng.random(shape) < 0.4"),
+                "半々になっていません",
+            ),
+            "突然変異の平均が 0 でない": Mistake(
+                changed(
+                    NEXT_GENERATION,
+                    "rng.normal(0, mutation_scale, shape)",
+                    "mutation_scale * 12**0.5 * rng.random(shape)",
+                ),
+                "突然変異の平均が 0 に",
             ),
             "いつも上位 2 個体": Mistake(
                 changed(

@@ -147,8 +147,10 @@ figures.draw_carts(
 # %% [markdown]
 # ### 問題 1 割引収益 (1 点)
 #
-# `discounted_returns(rewards, gamma)` を書きましょう。`rewards` は 1 つのエピソードの報酬を時刻の順に並べたものです。
+# `discounted_returns(rewards, gamma, beyond)` を書きましょう。`rewards` は 1 つのエピソードの報酬 (整数のこともあります) を時刻の順に
+# 並べたもの、`beyond` は、最後の報酬の次の時刻から先の収益です。終端で終わったエピソードでは 0、打ち切られたエピソードではその先の見積もりです。
 # 時刻 $t$ の割引収益 $G_t$ を、報酬と同じ長さの配列で返します。`gamma` は 0 や 1 のこともあります。
+# たとえば報酬が 2、−1、4 で `gamma` が 0.5 なら、`beyond` が 0 のときは `[2.5, 1, 4]`、8 のときは `[3.5, 3, 8]` です。
 
 # %%
 # EXERCISE ch01.returns
@@ -301,6 +303,7 @@ claim(
 # 最適な状態価値を `(状態の数,)` の配列で返します。終端状態の価値は 0 です (その行の確率と報酬には意味がありません)。
 # どの状態の価値の変化も、絶対値が `tolerance` より小さくなるまで続けます。
 # `gamma` は 1 のこともあります。そのときは、どんな行動を取り続けてもいつかは終端状態に着きます。
+# たとえば 2 つの状態があり、0 番からはどの行動でも報酬 −1 で終端の 1 番に移るなら、結果は `[-1, 0]` です。
 
 # %%
 # EXERCISE ch01.value_iteration
@@ -363,6 +366,7 @@ claim(
 # `epsilon_greedy(action_values, epsilon)` を書きましょう。1 つの状態の行動価値 `(行動の数,)` から、各行動を選ぶ確率を返します。
 # 確率 ε で、**すべての**行動 (最大のものも含む) から同じ確率で選び、残りの 1−ε で価値が最大の行動を選びます。
 # 最大の行動がいくつもあるときは、1−ε をそれらで等分します。
+# たとえば `epsilon_greedy(np.array([1.0, 3, 2, 0]), 0.2)` は `[0.05, 0.85, 0.05, 0.05]` です。
 
 # %%
 # EXERCISE ch01.epsilon_greedy
@@ -573,6 +577,7 @@ claim(
 #
 # `q_learning_update(q, state, action, reward, next_state, terminated, alpha, gamma)` を書きましょう。`q` は `(状態の数, 行動の数)` の表です。
 # 1 回の遷移で更新した**表全体**を返します (`q` を書き換えて返しても、写しを返してもかまいません)。
+# たとえば `q_learning_update(np.array([[1.0, 2], [3, 5]]), 0, 1, -1.0, 1, False, 0.5, 0.8)` は `[[1, 2.5], [3, 5]]` です。
 
 # %%
 # EXERCISE ch01.q_learning
@@ -584,7 +589,8 @@ check("ch01.q_learning")
 # ### 問題 5 SARSA の更新 (1 点)
 #
 # `sarsa_update(q, state, action, reward, next_state, next_action, terminated, alpha, gamma)` を書きましょう。`next_action` は、
-# `next_state` で実際に選んだ行動です (`terminated` のときは意味がありません)。更新した表全体を返します。
+# `next_state` で実際に選んだ行動です (`terminated` のときは意味がありません)。更新した表全体を返します (`q` を書き換えてもかまいません)。
+# たとえば `sarsa_update(np.array([[1.0, 2], [3, 5]]), 0, 1, -1.0, 1, 0, False, 0.5, 0.8)` は `[[1, 1.7], [3, 5]]` です。
 
 # %%
 # EXERCISE ch01.sarsa
@@ -697,6 +703,8 @@ for number, (method, low, high) in enumerate((("Q 学習", -60, -44), ("SARSA", 
 #
 # `policy_values(transitions, rewards, terminal, gamma, policy)` を書きましょう。`policy[s, a]` は状態 `s` で行動 `a` を選ぶ確率です。
 # ほかの引数は問題 2 と同じです。その方策の状態価値 `(状態の数,)` を、連立 1 次方程式を解いて (または同じ精度で) 返します。
+# たとえば 2 つの状態があり、0 番で報酬 1 をもらって終端の 1 番に移る行動と、報酬 0 で 0 番にとどまる行動を半々に選ぶと、
+# `gamma` が 1 のときの結果は `[1, 0]`、0.5 のときは `[2/3, 0]` です。
 
 # %%
 # EXERCISE ch01.evaluate
@@ -905,6 +913,8 @@ claim(
 # `dqn_targets(rewards, terminated, truncated, next_q_online, next_q_target, gamma)` を書きましょう。`rewards`、`terminated`、`truncated` は
 # `(バッチ,)`、`next_q_online` と `next_q_target` は、次の状態の行動価値を、学習中のネットワークと目標ネットワークで求めた `(バッチ, 行動の数)` です。
 # DQN (Double DQN ではありません) の目標を `(バッチ,)` で返します。
+# たとえば報酬が `[1, 1, 1]`、`next_q_target` がどの行も `[3, 5]` で、2 番目だけが終端、3 番目だけが打ち切りなら、
+# `gamma` が 0.9 のときの結果は `[5.5, 1, 5.5]` です。
 
 # %%
 # EXERCISE ch01.dqn_targets
@@ -1026,6 +1036,7 @@ claim(
 # `(時刻の数, 行動の数)`、`actions`、`returns`、`baselines` は `(時刻の数,)` です。`actions` は int32、ほかは float32 のテンソルです。
 # 最小化すると方策が良くなる損失を、時刻についての**平均**で 1 つの数にして返します。採点では `logits` についての勾配も調べます。
 # `baselines` には勾配を流しません。得点がとても大きくても NaN にならないようにします。
+# たとえば得点が `[[0, 0]]`、行動が `[1]`、収益が `[3]`、ベースラインが `[1]` なら、損失は $2 \ln 2 = 1.386$ です。
 
 # %%
 # EXERCISE ch01.policy_gradient
@@ -1182,7 +1193,8 @@ claim(
 #    どちらかの親から受け継ぐ (一様交叉)。
 # 3. 子のすべての遺伝子に、平均 0、標準偏差 `mutation_scale` の正規乱数を足す (突然変異)。
 #
-# 乱数はすべて `rng` から引きます。採点は、たくさんの遺伝子で割合とばらつきを数えて行います。
+# 乱数はすべて `rng` から引きます。採点は、たくさんの遺伝子で割合とばらつきを数えて行います。`elites` は 2 以上です。
+# たとえば個体が `[[1, 2], [3, 4], [5, 6]]`、適応度が `[1, 3, 2]` で `elites` が 2 なら、次の世代は `[3, 4]`、`[5, 6]` と、その 2 つの子です。
 
 # %%
 # EXERCISE ch01.next_generation

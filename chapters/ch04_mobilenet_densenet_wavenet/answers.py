@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect_close
 from grader.exercise import Answer, Key, Mistake, changed
 
 from .exercises import (
@@ -45,13 +44,14 @@ from .exercises import (
     check_predictor_at,
     check_round_trip,
     check_separable_block_at,
-    encoded,
     expect_causal,
     expect_channels,
     expect_codes,
     expect_convolution_weights,
     expect_counts,
+    expect_decoded,
     expect_depthwise,
+    expect_encoded,
     expect_field,
 )
 from .probes import CHANCES, CODES, STEPS
@@ -255,17 +255,16 @@ def hidden_causal_convolution(answer: Answer) -> None:
 
 
 def hidden_mu_law(answer: Answer) -> None:
-    for shape in [(40,), (3, 50), (2, 5, 4)]:
-        codes = answer.rng.integers(0, 256, shape)
+    for shape, mu in [((40,), 255), ((3, 50), 1023), ((2, 5, 4), int(answer.rng.integers(20, 200)))]:
+        codes = answer.rng.integers(0, mu + 1, shape)
         # Well inside each code's interval, so that no rounding of float32 can change the code.
-        places = np.clip((codes + answer.rng.uniform(-0.4, 0.4, shape)) / 127.5 - 1, -1, 1)
-        waveform = np.sign(places) * (256 ** np.abs(places) - 1) / 255
-        below = np.floor((places + 1) * 127.5)
-        given = encoded(answer, waveform)
-        expect_close(given, codes, "符号", rtol=0, atol=0.1, known={TRUNCATES: below})
-        middles = codes / 127.5 - 1
-        decoded = np.sign(middles) * (256 ** np.abs(middles) - 1) / 255
-        expect_close(answer.call("mu_law_decode", codes), decoded, "decode した値", rtol=1e-3, atol=1e-6)
+        places = np.clip(2 * (codes + answer.rng.uniform(-0.4, 0.4, shape)) / mu - 1, -1, 1)
+        waveform = np.sign(places) * ((1.0 + mu) ** np.abs(places) - 1) / mu
+        below = np.floor((places + 1) / 2 * mu)
+        expect_encoded(answer, waveform, mu, codes, {TRUNCATES: below})
+        middles = 2 * codes / mu - 1
+        decoded = np.sign(middles) * ((1.0 + mu) ** np.abs(middles) - 1) / mu
+        expect_decoded(answer, codes, mu, decoded, {})
     check_round_trip(answer, (2, 128))
 
 
@@ -356,6 +355,24 @@ def build_separable_block(channels_in, channels_out, stride):
     return keras.Model(inputs, x)
 """
 
+SEPARABLE_SUBCLASS = """import keras
+from keras import layers, ops
+
+class Block(keras.Model):
+    def __init__(self, channels_out, stride):
+        super().__init__()
+        self.depthwise = layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False)
+        self.pointwise = layers.Conv2D(channels_out, 1, use_bias=False)
+        self.norms = [layers.BatchNormalization(), layers.BatchNormalization()]
+
+    def call(self, inputs, training=None):
+        x = ops.relu(self.norms[0](self.depthwise(inputs), training=training))
+        return ops.relu(self.norms[1](self.pointwise(x), training=training))
+
+def build_separable_block(channels_in, channels_out, stride):
+    return Block(channels_out, stride)
+"""
+
 DENSE_BLOCK = """import keras
 from keras import layers
 
@@ -412,14 +429,14 @@ def causal_convolution(signal, kernel, dilation):
 
 MU_LAW = """import numpy as np
 
-def mu_law_encode(waveform):
+def mu_law_encode(waveform, mu):
     x = np.clip(waveform, -1, 1)
-    f = np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256)
-    return np.floor((f + 1) / 2 * 255 + 0.5).astype(int)
+    f = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
+    return np.floor((f + 1) / 2 * mu + 0.5).astype(int)
 
-def mu_law_decode(codes):
-    f = 2 * np.asarray(codes) / 255 - 1
-    return np.sign(f) * (256.0 ** np.abs(f) - 1) / 255
+def mu_law_decode(codes, mu):
+    f = 2 * np.asarray(codes) / mu - 1
+    return np.sign(f) * ((1.0 + mu) ** np.abs(f) - 1) / mu
 """
 
 GENERATE = """import numpy as np
@@ -682,25 +699,21 @@ def build_separable_block(channels_in, channels_out, stride):
     x = layers.Conv2D(channels_out, 1, use_bias=False)(x)
     return keras.Model(inputs, layers.ReLU()(layers.BatchNormalization()(x)))
 """,
-            "Model のサブクラス": """import keras
-from keras import layers, ops
-
-class Block(keras.Model):
-    def __init__(self, channels_out, stride):
-        super().__init__()
-        self.depthwise = layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False)
-        self.pointwise = layers.Conv2D(channels_out, 1, use_bias=False)
-        self.norms = [layers.BatchNormalization(), layers.BatchNormalization()]
-
-    def call(self, inputs, training=None):
-        x = ops.relu(self.norms[0](self.depthwise(inputs), training=training))
-        return ops.relu(self.norms[1](self.pointwise(x), training=training))
-
-def build_separable_block(channels_in, channels_out, stride):
-    return Block(channels_out, stride)
-""",
+            "Model のサブクラス": SEPARABLE_SUBCLASS,
         },
         mistakes={
+            "1×1 だけに stride": Mistake(
+                changed(
+                    changed(SEPARABLE_BLOCK, "(3, stride, ", "(3, "),
+                    "channels_out, 1,",
+                    "channels_out, 1, stride,",
+                ),
+                "stride が 1×1 の畳み込みに付いて",
+            ),
+            "training=False を渡す": Mistake(
+                SEPARABLE_SUBCLASS.replace("training=training", "training=False"),
+                "バッチの平均と分散を使って",
+            ),
             "普通の畳み込み": Mistake(
                 changed(
                     SEPARABLE_BLOCK,
@@ -825,6 +838,10 @@ def build_dense_block(channels_in, growth_rate, depth):
 """,
         },
         mistakes={
+            "BatchNormalization を凍結する": Mistake(
+                changed(DENSE_BLOCK, "BatchNormalization()", "BatchNormalization(trainable=False)"),
+                "バッチの平均と分散を使って",
+            ),
             "足し算にする": Mistake(
                 changed(
                     changed(DENSE_BLOCK, "Conv2D(growth_rate", "Conv2D(channels_in"),
@@ -1006,7 +1023,7 @@ def convolution_weights(channels, growth_rate, depths, compression):
                     "        channels = int(compression * channels)",
                     "        channels = -int(-compression * channels // 1)",
                 ),
-                "遷移層のチャネルを切り上げて",
+                "小数を切り捨てていません",
             ),
             "ブロックのあとだけを並べる": Mistake(
                 changed(GROWTH, "return found[:-1]", "return found[::2]"), "遷移層のあとのチャネルが入って"
@@ -1201,59 +1218,71 @@ def causal_convolution(signal, kernel, dilation):
         reference=MU_LAW,
         explanation="耳は小さい音の違いに敏感です。対数で 0 の近くを細かく分けると、256 通りでも小さい音が残ります。",
         alternatives={
-            "float32 と np.rint": """import numpy as np
+            "float32": """import numpy as np
 
-def mu_law_encode(waveform):
+def mu_law_encode(waveform, mu):
     x = np.asarray(waveform, "float32").clip(-1, 1)
-    magnitude = np.log(1 + 255 * np.abs(x)) / np.log(np.float32(256))
+    magnitude = np.log(1 + mu * np.abs(x)) / np.log(np.float32(1 + mu))
     f = np.where(x < 0, -magnitude, magnitude)
-    return np.rint((f + 1) * 127.5).astype("int32")
+    return ((f + 1) * (mu / 2) + 0.5).astype("int32")
 
-def mu_law_decode(codes):
-    f = (np.asarray(codes, "float32") - 127.5) / 127.5
-    magnitude = np.expm1(np.abs(f) * np.log(np.float32(256))) / 255
+def mu_law_decode(codes, mu):
+    f = (np.asarray(codes, "float32") - mu / 2) / (mu / 2)
+    magnitude = np.expm1(np.abs(f) * np.log(np.float32(1 + mu))) / mu
     return np.copysign(magnitude, f)
 """,
-            "256 個の表を引く": """import numpy as np
+            "符号の表を引く": """import numpy as np
 
-def mu_law_decode(codes):
-    f = 2 * np.arange(256) / 255 - 1
-    table = np.sign(f) * (256 ** np.abs(f) - 1) / 255
+def mu_law_decode(codes, mu):
+    f = 2 * np.arange(mu + 1) / mu - 1
+    table = np.sign(f) * ((1 + mu) ** np.abs(f) - 1) / mu
     return table[np.asarray(codes)]
 
-def mu_law_encode(waveform):
-    f = (np.arange(255) + 0.5) / 127.5 - 1
-    borders = np.sign(f) * (256 ** np.abs(f) - 1) / 255
+def mu_law_encode(waveform, mu):
+    f = 2 * (np.arange(mu) + 0.5) / mu - 1
+    borders = np.sign(f) * ((1 + mu) ** np.abs(f) - 1) / mu
     return np.searchsorted(borders, np.asarray(waveform, dtype=float) + 1e-12, side="right")
 """,
             "TensorFlow": """import tensorflow as tf
 
-def mu_law_encode(waveform):
+def mu_law_encode(waveform, mu):
     x = tf.clip_by_value(tf.cast(waveform, tf.float64), -1.0, 1.0)
-    f = tf.sign(x) * tf.math.log1p(255.0 * tf.abs(x)) / tf.math.log(tf.constant(256.0, tf.float64))
-    return tf.cast(tf.floor((f + 1) / 2 * 255 + 0.5), tf.int32)
+    whole = tf.math.log1p(tf.constant(mu, tf.float64))
+    f = tf.sign(x) * tf.math.log1p(mu * tf.abs(x)) / whole
+    return tf.cast(tf.floor((f + 1) / 2 * mu + 0.5), tf.int32)
 
-def mu_law_decode(codes):
-    f = 2 * tf.cast(codes, tf.float64) / 255 - 1
-    return tf.sign(f) * (tf.pow(tf.constant(256.0, tf.float64), tf.abs(f)) - 1) / 255
+def mu_law_decode(codes, mu):
+    f = 2 * tf.cast(codes, tf.float64) / mu - 1
+    return tf.sign(f) * (tf.pow(tf.constant(1.0 + mu, tf.float64), tf.abs(f)) - 1) / mu
 """,
         },
         mistakes={
-            "ln(μ) で割る": Mistake(changed(MU_LAW, "np.log(256)", "np.log(255)"), "ln(μ) で割っています"),
+            "ln(μ) で割る": Mistake(changed(MU_LAW, "np.log1p(mu)", "np.log(mu)"), "ln(mu) で割っています"),
             "小数のまま": Mistake(changed(MU_LAW, ".astype(int)", ""), "符号が整数ではありません"),
             "対数がない": Mistake(
-                changed(MU_LAW, "np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256)", "x"),
+                changed(MU_LAW, "np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)", "x"),
                 "対数がありません",
             ),
             "切り捨てる": Mistake(changed(MU_LAW, " + 0.5)", ")"), "切り捨てています"),
+            "偶数に丸める": Mistake(
+                changed(MU_LAW, "np.floor((f + 1) / 2 * mu + 0.5)", "np.round((f + 1) / 2 * mu)"),
+                "偶数のほうに丸める",
+            ),
             "範囲を切らない": Mistake(
                 changed(MU_LAW, "np.clip(waveform, -1, 1)", "np.asarray(waveform)"), "からはみ出して"
             ),
             "正負を忘れる": Mistake(changed(MU_LAW, "np.sign(x) * ", ""), "負の値が正の値と同じ符号"),
-            "ln(1 + μ) で割らない": Mistake(changed(MU_LAW, " / np.log(256)", ""), "で割っていません"),
-            "256 を掛ける": Mistake(changed(MU_LAW, "/ 2 * 255 +", "/ 2 * 256 +"), "ではなく 256 を掛けて"),
+            "ln(1 + μ) で割らない": Mistake(
+                changed(MU_LAW, " / np.log1p(mu)", ""), "ln(1 + mu) で割っていません"
+            ),
+            "μ + 1 を掛ける": Mistake(
+                changed(MU_LAW, "/ 2 * mu +", "/ 2 * (mu + 1) +"), "mu + 1 を掛けています"
+            ),
+            "講座の関数を写す": Mistake(
+                changed(MU_LAW, "    x =", "    mu = 255\n    x ="), "いつも 255 で計算しています"
+            ),
             "decode が f を返す": Mistake(
-                changed(MU_LAW, "return np.sign(f) * (256.0 ** np.abs(f) - 1) / 255", "return f"),
+                changed(MU_LAW, "return np.sign(f) * ((1.0 + mu) ** np.abs(f) - 1) / mu", "return f"),
                 "decode が f をそのまま",
             ),
             "decode で正負を忘れる": Mistake(
@@ -1261,6 +1290,9 @@ def mu_law_decode(codes):
             ),
             "decode で 1 を引かない": Mistake(
                 changed(MU_LAW, "np.abs(f) - 1)", "np.abs(f))"), "decode の式の -1"
+            ),
+            "decode で 255 と決めつける": Mistake(
+                changed(MU_LAW, "    f = 2", "    mu = 255\n    f = 2"), "decode が mu を使わず"
             ),
         },
         hidden=hidden_mu_law,
@@ -1335,6 +1367,13 @@ def generate(next_probabilities, start, uniforms, receptive_field):
             "新しい順に並べる": Mistake(
                 changed(GENERATE, "codes[-receptive_field:]", "codes[-receptive_field:][::-1]"),
                 "新しい順に並んで",
+            ),
+            "和が乱数と等しくても選ぶ": Mistake(
+                changed(GENERATE, "np.cumsum(probabilities) > u", "np.cumsum(probabilities) >= u"),
+                "和が乱数と等しいところ",
+            ),
+            "小数で返す": Mistake(
+                changed(GENERATE, "np.array(made)", "np.array(made, dtype=float)"), "整数の配列で返しましょう"
             ),
             "0 で埋める": Mistake(changed(GENERATE, "[128]", "[0]"), "0 で埋めて"),
             "新しい側で埋める": Mistake(

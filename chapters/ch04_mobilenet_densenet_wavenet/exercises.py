@@ -44,7 +44,7 @@ def expect_counts(
         right,
         f"multiply_adds{case}",
         rtol=0,
-        atol=0.5,
+        atol=1e-6,
         known=known,
     )
 
@@ -173,6 +173,10 @@ BLOCK_IS_VALID = '畳み込みで端が削れています。padding="same" に�
 LACKS_INNER_RELU = "1 つ目の BatchNormalization のあとの ReLU がありません。"
 LACKS_OUTER_RELU = "最後の ReLU がありません。"
 USES_RELU6 = "ReLU が 6 で頭打ちになっています。この問題の ReLU に上限はありません。"
+NORM_IGNORES_BATCH = "学習のときに、BatchNormalization がバッチの平均と分散を使っていません。training=False を渡したり、凍結したりせずに置きましょう。"
+STRIDE_ON_POINTWISE = (
+    "stride が 1×1 の畳み込みに付いています。depthwise が stride 画素おきに進み、1×1 は 1 画素ずつ進みます。"
+)
 RELU_BEFORE_NORM = (
     "ReLU が BatchNormalization の前にあります。BatchNormalization のあとに ReLU を掛けましょう。"
 )
@@ -191,6 +195,10 @@ class Norm(NamedTuple):
         return np.asarray(
             self.gamma * (x - self.mean) / np.sqrt(self.variance + BATCH_NORM_EPSILON) + self.beta
         )
+
+    def of(self, x: Array) -> Norm:
+        """The same, but normalising with the mean and variance of a batch, as in training."""
+        return self._replace(mean=x.mean(axis=(0, 1, 2)), variance=x.var(axis=(0, 1, 2)))
 
 
 BATCH_NORM_EPSILON = 1e-3
@@ -263,21 +271,35 @@ def explain_separable_weights(shapes: Sequence[Shape], channels_in: int, channel
 
 def separable_outputs(
     x: Array, depthwise: Array, inner: Norm, pointwise: Array, outer: Norm, stride: int
-) -> dict[str, Array]:
-    """Outputs of a right block and of blocks with a known mistake, in NumPy; odd sizes."""
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Outputs of a right block and of blocks with a known mistake, in NumPy; odd sizes.
+
+    Returns:
+        In inference, and in training.
+    """
     channels = x.shape[-1]
     # A kernel that mixes all channels, but is 0 wherever two of them would meet.
     apart = np.zeros((3, 3, channels, channels))
     apart[:, :, range(channels), range(channels)] = depthwise
-    spatial = convolve(x, apart)[:, ::stride, ::stride]
+    everywhere = convolve(x, apart)
+    spatial = everywhere[:, ::stride, ::stride]
     first = inner(spatial)
     last = outer(relu(first) @ pointwise)
+
+    def in_training(statistics: Array) -> Array:
+        mixed = relu(inner.of(statistics)(spatial)) @ pointwise
+        return relu(outer.of(mixed)(mixed))
+
     return {
         "right": relu(last),
         LACKS_INNER_RELU: relu(outer(first @ pointwise)),
         LACKS_OUTER_RELU: last,
         USES_RELU6: np.minimum(relu(outer(np.minimum(relu(first), 6) @ pointwise)), 6),
         RELU_BEFORE_NORM: outer(relu(inner(relu(spatial)) @ pointwise)),
+    }, {
+        "right": in_training(spatial),
+        NORM_IGNORES_BATCH: relu(last),
+        STRIDE_ON_POINTWISE: in_training(everywhere),
     }
 
 
@@ -314,15 +336,16 @@ def check_separable_block_at(answer: Answer, channels_in: int, channels_out: int
     )
     answer.probe("set_weights", model, weights)
     x = answer.rng.normal(0, 1.5, (2, 7, 9, channels_in))
-    known = separable_outputs(x, depthwise, inner, pointwise, outer, stride)
-    expect_close(
-        answer.probe("predict", model, x),
-        known.pop("right"),
-        "ブロックの出力",
-        rtol=3e-3,
-        atol=2e-2,
-        known=known,
-    )
+    outputs = separable_outputs(x, depthwise, inner, pointwise, outer, stride)
+    for training, known in enumerate(outputs):
+        expect_close(
+            answer.probe("predict", model, x, training=bool(training)),
+            known.pop("right"),
+            "学習のときのブロックの出力" if training else "ブロックの出力",
+            rtol=3e-3,
+            atol=2e-2,
+            known=known,
+        )
 
 
 def check_separable_block(answer: Answer) -> None:
@@ -383,10 +406,13 @@ def explain_dense_weights(shapes: Sequence[Shape], channels_in: int, growth_rate
     return DENSE_HAS_BIAS if norms.count((growth_rate,)) == depth else WRONG_DENSE_WEIGHTS
 
 
-def dense_output(x: Array, layers: Sequence[tuple[Norm, Array]], mistake: str = "") -> Array:
+def dense_output(
+    x: Array, layers: Sequence[tuple[Norm, Array]], mistake: str = "", training: bool = False
+) -> Array:
     """Output of a right block, or of one with a known mistake, in NumPy."""
     maps = x
-    for norm, kernel in layers:
+    for stored, kernel in layers:
+        norm = stored.of(maps) if training else stored
         inner = relu(norm(maps))
         if mistake == DENSE_LACKS_RELU:
             inner = norm(maps)
@@ -418,6 +444,14 @@ def check_dense_block_at(answer: Answer, channels_in: int, growth_rate: int, dep
     expect(bool(np.allclose(output[..., :channels_in], x, atol=1e-4)), CHANGES_EARLIER)
     known = {reason: dense_output(x, layers, reason) for reason in (DENSE_LACKS_RELU, DENSE_RELU_FIRST)}
     expect_close(output, right, "ブロックの出力", rtol=3e-3, atol=2e-2, known=known)
+    expect_close(
+        answer.probe("predict", model, x, training=True),
+        dense_output(x, layers, training=True),
+        "学習のときのブロックの出力",
+        rtol=3e-3,
+        atol=2e-2,
+        known={NORM_IGNORES_BATCH: right},
+    )
 
 
 def check_dense_block(answer: Answer) -> None:
@@ -431,7 +465,7 @@ ADDS_CHANNELS = "ブロックでチャネルが増えていません。連結な
 FORGETS_INPUT = "ブロックに入ったチャネルを数えていません。ブロックの出力には、入力も連結されています。"
 TRANSITION_AT_END = "最後のブロックのあとにも遷移層を置いています。遷移層はブロックとブロックの間だけです。"
 NO_COMPRESSION = "遷移層でチャネルが減っていません。compression を掛けましょう。"
-ROUNDS_UP = "遷移層のチャネルを切り上げています。小数は切り捨てます。"
+ROUNDS_UP = "遷移層のチャネルの小数を切り捨てていません (切り上げか四捨五入になっています)。"
 HIDES_TRANSITIONS = (
     "遷移層のあとのチャネルが入っていません。ブロックのあと、遷移層のあと、の順にどちらも並べます。"
 )
@@ -613,6 +647,14 @@ def check_causal_convolution(answer: Answer) -> None:
         np.array([[[2, 1, 0], [6, 1, 5], [5, -2, 12]], [[4, -1, 6], [8, 4, 3], [4, 0, 8]]]),
         {},
     )
+    expect_causal(
+        answer,
+        np.array([[[1], [2]]], "float32"),
+        np.array([[[7]], [[3]], [[5]]], "float32"),
+        4,
+        np.array([[[5], [10]]]),
+        {REPEATS_FIRST: np.array([[[15], [20]]])},
+    )
     check_no_leak(answer, length=12, taps=3, dilation=2)
 
 
@@ -622,62 +664,91 @@ def check_causal_convolution(answer: Answer) -> None:
 NOT_INTEGERS = "符号が整数ではありません。丸めてから整数の型に変えましょう。"
 LINEAR_CODES = "対数がありません。f を求めずに、値をそのまま等間隔に分けています。"
 TRUNCATES = "切り捨てています。いちばん近い整数に丸めましょう (0.5 を足して切り捨てます)。"
-NOT_CLIPPED = "-1〜1 の外の値が 0〜255 からはみ出しています。先に -1〜1 に切りましょう。"
+ROUNDS_TO_EVEN = "ちょうど真ん中の値が小さいほうに丸められています。np.round などは偶数のほうに丸めるので、0.5 を足して切り捨てましょう。"
+NOT_CLIPPED = "-1〜1 の外の値が 0〜mu からはみ出しています。先に -1〜1 に切りましょう。"
 LACKS_SIGN = "負の値が正の値と同じ符号になっています。f に sign(x) を掛けましょう。"
-NOT_DIVIDED = "ln(1 + μ) で割っていません。"
-LOG_OF_MU = "ln(μ) で割っています。割るのは ln(1 + μ) です。"
-SCALED_BY_256 = "μ = 255 ではなく 256 を掛けています。符号は 0〜255 の 256 通りです。"
+NOT_DIVIDED = "ln(1 + mu) で割っていません。"
+LOG_OF_MU = "ln(mu) で割っています。割るのは ln(1 + mu) です。"
+SCALED_BY_256 = "mu ではなく mu + 1 を掛けています。符号は 0〜mu の mu + 1 通りです。"
+FIXED_MU = "mu を使わず、いつも 255 で計算しています。"
 DECODES_LINEAR = "decode が f をそのまま返しています。μ-law の逆関数に通しましょう。"
 DECODES_WITHOUT_SIGN = "decode の結果に負の値がありません。sign(f) を掛けましょう。"
-DECODE_LACKS_ONE = "decode の式の -1 がありません。(1 + μ)^|f| から 1 を引きます。"
+DECODE_LACKS_ONE = "decode の式の -1 がありません。(1 + mu)^|f| から 1 を引きます。"
+DECODES_FIXED_MU = "decode が mu を使わず、いつも 255 で計算しています。"
 
 
-def encoded(answer: Answer, waveform: Array) -> Array:
+def encoded(answer: Answer, waveform: Array, mu: int) -> Array:
     """Encodes, and expects integers of the waveform's shape."""
-    given = answer.call("mu_law_encode", waveform)
+    given = answer.call("mu_law_encode", waveform, mu)
     codes = expect_shape(given, waveform.shape, "mu_law_encode の結果")
     expect(np.asarray(given).dtype.kind in "iu", NOT_INTEGERS, Status.WRONG_TYPE)
     return codes
 
 
+def expect_encoded(
+    answer: Answer, waveform: Array, mu: int, right: npt.ArrayLike, known: Mapping[str, npt.ArrayLike]
+) -> None:
+    """Expects the codes of a waveform."""
+    expect_close(encoded(answer, waveform, mu), right, f"mu = {mu} の符号", rtol=0, atol=0.1, known=known)
+
+
+def expect_decoded(
+    answer: Answer, codes: Array, mu: int, right: npt.ArrayLike, known: Mapping[str, npt.ArrayLike]
+) -> None:
+    """Expects the values of codes."""
+    given = answer.call("mu_law_decode", codes, mu)
+    expect_close(given, right, f"mu = {mu} で decode した値", rtol=1e-3, atol=1e-6, known=known)
+
+
 def check_round_trip(answer: Answer, shape: Shape) -> None:
     """Expects every code to come back."""
-    codes = np.arange(256).reshape(shape)
-    decoded = expect_shape(answer.call("mu_law_decode", codes), shape, "mu_law_decode の結果")
-    expect_close(encoded(answer, decoded), codes, "decode してから encode した符号", rtol=0, atol=0.1)
+    codes = np.arange(np.prod(shape)).reshape(shape)
+    mu = codes.size - 1
+    decoded = expect_shape(answer.call("mu_law_decode", codes, mu), shape, "mu_law_decode の結果")
+    expect_close(encoded(answer, decoded, mu), codes, "decode してから encode した符号", rtol=0, atol=0.1)
 
 
 def check_mu_law(answer: Answer) -> None:
-    waveform = np.array([-1, -0.3, -0.02, 0, 0.001, 0.02, 0.3, 0.8, 1, 1.7, 0.6591])
-    expect_close(
-        encoded(answer, waveform),
-        [0, 27, 86, 128, 133, 169, 228, 250, 255, 255, 245],
-        "符号",
-        rtol=0,
-        atol=0.1,
-        known={
-            LINEAR_CODES: [0, 89, 125, 128, 128, 130, 166, 230, 255, 255, 212],
-            TRUNCATES: [0, 27, 85, 127, 132, 169, 227, 249, 255, 255, 245],
-            NOT_CLIPPED: [0, 27, 86, 128, 133, 169, 228, 250, 255, 267, 245],
-            LACKS_SIGN: [255, 228, 169, 128, 133, 169, 228, 250, 255, 255, 245],
-            NOT_DIVIDED: [-580, -427, -103, 128, 156, 358, 682, 806, 835, 835, 782],
-            SCALED_BY_256: [0, 28, 86, 128, 133, 170, 228, 251, 256, 256, 246],
-            LOG_OF_MU: [0, 27, 86, 128, 133, 169, 228, 250, 255, 255, 246],
+    expect_encoded(
+        answer,
+        np.array([-1, -0.3, -0.02, 0, 0.001, 0.02, 0.3, 0.8, 1, 1.7, 0.6591, -3]),
+        255,
+        [0, 27, 86, 128, 133, 169, 228, 250, 255, 255, 245, 0],
+        {
+            LINEAR_CODES: [0, 89, 125, 128, 128, 130, 166, 230, 255, 255, 212, 0],
+            TRUNCATES: [0, 27, 85, 127, 132, 169, 227, 249, 255, 255, 245, 0],
+            NOT_CLIPPED: [0, 27, 86, 128, 133, 169, 228, 250, 255, 267, 245, -25],
+            LACKS_SIGN: [255, 228, 169, 128, 133, 169, 228, 250, 255, 255, 245, 255],
+            NOT_DIVIDED: [-580, -427, -103, 128, 156, 358, 682, 806, 835, 835, 782, -580],
+            SCALED_BY_256: [0, 28, 86, 128, 133, 170, 228, 251, 256, 256, 246, 0],
+            LOG_OF_MU: [0, 27, 86, 128, 133, 169, 228, 250, 255, 255, 246, 0],
         },
     )
-    codes = np.array([0, 20, 100, 127, 128, 140, 220, 255])
+    expect_encoded(
+        answer,
+        np.array([-1, -0.2, 0, 0.0004, 0.05, 0.5, 1]),
+        101,
+        [0, 17, 51, 51, 70, 94, 101],
+        {ROUNDS_TO_EVEN: [0, 17, 50, 51, 70, 94, 101], FIXED_MU: [0, 37, 128, 130, 188, 239, 255]},
+    )
     decoded = [-1, -0.416744, -0.00904676, -8.62116e-05, 8.62116e-05, 0.00283244, 0.215164, 1]
-    expect_close(
-        answer.call("mu_law_decode", codes),
+    expect_decoded(
+        answer,
+        np.array([0, 20, 100, 127, 128, 140, 220, 255]),
+        255,
         decoded,
-        "decode した値",
-        rtol=1e-3,
-        atol=1e-6,
-        known={
+        {
             DECODES_LINEAR: [-1, -0.843137, -0.215686, -0.00392157, 0.00392157, 0.0980392, 0.72549, 1],
             DECODES_WITHOUT_SIGN: np.abs(decoded),
             DECODE_LACKS_ONE: np.array(decoded) + np.sign(decoded) / 255,
         },
+    )
+    expect_decoded(
+        answer,
+        np.array([0, 10, 50, 51, 80, 101]),
+        101,
+        [-1, -0.394243, -4.63925e-04, 4.63925e-04, 0.137676, 1],
+        {DECODES_FIXED_MU: [-1, -0.645936, -0.11018, -0.105324, -0.0270275, -0.00849484]},
     )
     check_round_trip(answer, (16, 16))
 
@@ -694,6 +765,8 @@ PADS_WITH_ZERO = "足りないところを 0 で埋めています。無音の�
 PADS_NEW_SIDE = "足りないところを新しい側で埋めています。埋めるのは古い側です。"
 ONE_UNIFORM = "どの符号にも最初の乱数を使っています。1 つ作るごとに、次の乱数を使いましょう。"
 ONE_TOO_HIGH = "選ぶ符号が 1 つずれています。和が乱数をはじめて超えた、その符号を選びます。"
+CODES_NOT_INTEGERS = "作った符号が整数ではありません。整数の配列で返しましょう。"
+STOPS_WHEN_EQUAL = "和が乱数と等しいところで止まっています。選ぶのは、和が乱数をはじめて超えた符号です (確率 0 の符号は選びません)。"
 RETURNS_START = "start も返しています。返すのは作った符号だけです。"
 
 
@@ -712,6 +785,7 @@ def expect_codes(
     with_start = (len(start) + len(uniforms),)
     expect(not start or shape_of(given, "作った符号") != with_start, RETURNS_START, Status.WRONG_SHAPE)
     codes = expect_shape(given, (len(uniforms),), "作った符号")
+    expect(np.asarray(given).dtype.kind in "iu", CODES_NOT_INTEGERS, Status.WRONG_TYPE)
     again = expect_shape(answer.call("generate", *case), (len(uniforms),), "作った符号")
     expect(bool((codes == again).all()), OWN_RANDOM)
     expect_close(codes, right, "作った符号", rtol=0, atol=0.1, known=known)
@@ -742,6 +816,14 @@ def check_generate(answer: Answer) -> None:
         [16, 47, 234, 147, 204, 166],
         {PADS_WITH_ZERO: [16, 175, 139, 252, 60, 178], PADS_NEW_SIDE: [44, 211, 147, 232, 20, 182]},
     )
+    expect_codes(
+        answer,
+        [2, 3],
+        [],
+        [0.0, *uniforms[1:]],
+        [128, 135, 189, 169, 117, 184],
+        {STOPS_WHEN_EQUAL: [0, 7, 61, 237, 65, 164]},
+    )
 
 
 # ch04.wavenet
@@ -757,8 +839,11 @@ ONE_PREDICTION = "最後の時刻の予測だけを返しています。すべ�
 MODEL_SEES_FUTURE = '未来の入力を変えると、前の出力が変わりました。畳み込みは padding="causal" にしましょう。'
 PREDICTS_PRESENT = "次の値ではなく、いまの値を当てています。目標を 1 サンプルずらしましょう。"
 PREDICTS_TOO_FAR = "2 つ先の値を当てています。時刻 t の目標は、t + 1 の値です。"
-FIELD_TOO_SHORT = "出力が 32 サンプル前の入力まで届いていません。dilation を 1, 2, 4, … と広げましょう。"
+FIELD_TOO_SHORT = (
+    "出力が 32 サンプル前の入力まで届いていません。畳み込みなら、dilation を 1, 2, 4, … と広げましょう。"
+)
 IS_LINEAR = "モデルが線形です。畳み込みの間に活性化関数を入れましょう。"
+LAST_IS_WRONG = "最後の時刻の予測の誤差が、ほかの時刻より大きくなっています。どの時刻も、それまでの入力だけから予測しましょう。"
 NOT_TRAINED = "0 と答え続けるのと変わりません。学習しましたか。"
 NOT_GOOD_ENOUGH = (
     "0 と答え続けるよりはよいですが、まだ誤差が大きすぎます。エポックや学習率、チャネルの数を見直しましょう。"
@@ -852,6 +937,11 @@ def check_predictor_at(answer: Answer, delays: tuple[int, int]) -> None:
     share = float(np.mean((output[:, WARM_UP:-1] - target) ** 2) / np.mean(target**2))
     good = share <= LIMIT
     expect(good, NOT_GOOD_ENOUGH if good else explain_predictor(answer, model, unseen, share))
+    # The value after the last is never sent: who gives back what it was sent does not know it.
+    fresh = draw_signals(answer.rng, 2000, 2 * WARM_UP + 1, delays)
+    secret = fresh[:, -1]
+    last = predicted(answer, model, fresh[:, :-1])[:, -1]
+    expect(float(np.mean((last - secret) ** 2) / np.mean(secret**2)) <= LIMIT, LAST_IS_WRONG)
 
 
 def check_wavenet(answer: Answer) -> None:
@@ -992,19 +1082,19 @@ def causal_convolution(signal, kernel, dilation):
         symbols=("mu_law_encode", "mu_law_decode"),
         template='''import numpy as np
 
-def mu_law_encode(waveform):
-    """-1〜1 の波形を、μ-law で 0〜255 の整数の符号に変えます。"""
+def mu_law_encode(waveform, mu):
+    """-1〜1 の波形を、μ-law で 0〜mu の整数の符号に変えます。"""
     raise NotImplementedError("ここを書きましょう")
 
-def mu_law_decode(codes):
-    """0〜255 の符号を、-1〜1 の波形に戻します。"""
+def mu_law_decode(codes, mu):
+    """0〜mu の符号を、-1〜1 の波形に戻します。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_mu_law,
         hints=(
-            "np.clip で -1〜1 に切り、np.sign と np.log1p(255 * np.abs(x)) を使います。log1p(z) は ln(1 + z) です。",
+            "np.clip で -1〜1 に切り、np.sign と np.log1p(mu * np.abs(x)) を使います。log1p(z) は ln(1 + z) です。",
             "いちばん近い整数は np.floor(値 + 0.5) です。最後に .astype(int) で整数にします。",
-            "decode は、f = 2 * codes / 255 - 1 から np.sign(f) * (256.0 ** np.abs(f) - 1) / 255 です。",
+            "decode は、f = 2 * codes / mu - 1 から np.sign(f) * ((1.0 + mu) ** np.abs(f) - 1) / mu です。",
         ),
     ),
     Exercise(

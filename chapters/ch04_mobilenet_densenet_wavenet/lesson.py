@@ -1083,6 +1083,8 @@ from grader import check, hint, score, solution
 # カーネルは `kernel_size` × `kernel_size` です。通常の畳み込みと depthwise は `stride` おきに進みます。`padding` が `"same"` なら出力の高さは ⌈height / stride⌉、`"valid"` なら ⌊(height - kernel_size) / stride⌋ + 1 です (幅も同じ)。
 #
 # pointwise は depthwise の出力に掛かる 1×1 の畳み込みで、stride は 1 です。1 回の積和を 1 と数え、足した 0 との積も数えます。バイアスは数えません。
+#
+# たとえば `multiply_adds(4, 4, 2, 3, 3, 1, "same")` は `(864, 288, 96)` です。
 
 # %%
 # EXERCISE ch04.multiply_adds
@@ -1096,6 +1098,8 @@ check("ch04.multiply_adds")
 # `depthwise_convolution(images, kernels, stride)` を NumPy で書きましょう。`images` は `(枚数, 高さ, 幅, チャネル)`、`kernels` は `(k, k, チャネル)` で k は奇数です。
 #
 # 上下左右に 0 を (k - 1) / 2 画素ずつ足してから、左上の端から `stride` 画素おきに、チャネルごとに窓とカーネルの積の和を取ります。出力は `(枚数, ⌈高さ / stride⌉, ⌈幅 / stride⌉, チャネル)` です。深層学習の習慣どおり、カーネルは裏返しません。
+#
+# たとえば 1 チャネルの 3×3 の画像の値がどれも 1、3×3 のカーネルもどれも 1 なら、`stride` が 2 の結果は `[[4, 4], [4, 4]]` です。
 
 # %%
 # EXERCISE ch04.depthwise
@@ -1108,7 +1112,9 @@ check("ch04.depthwise")
 #
 # `build_separable_block(channels_in, channels_out, stride)` を書きましょう。`(高さ, 幅, channels_in)` から `(⌈高さ / stride⌉, ⌈幅 / stride⌉, channels_out)` への `keras.Model` を返します。高さと幅は決めません。
 #
-# 3×3 の depthwise 畳み込み (`stride`) → BatchNormalization → ReLU → 1×1 の畳み込み → BatchNormalization → ReLU の順です。畳み込みは `padding="same"` でバイアスなし、ReLU に上限はありません。
+# 3×3 の depthwise 畳み込み (`stride`) → BatchNormalization → ReLU → 1×1 の畳み込み → BatchNormalization → ReLU の順です。畳み込みは `padding="same"` でバイアスなし、BatchNormalization は既定のまま、ReLU に上限はありません。
+#
+# たとえば `build_separable_block(4, 6, 2)` は、形が `(1, 12, 9, 4)` の入力を `(1, 6, 5, 6)` の出力に変えます。
 
 # %%
 # EXERCISE ch04.separable_block
@@ -1121,7 +1127,9 @@ check("ch04.separable_block")
 #
 # `build_dense_block(channels_in, growth_rate, depth)` を書きましょう。`(高さ, 幅, channels_in)` から `(高さ, 幅, channels_in + depth × growth_rate)` への `keras.Model` を返します。高さと幅は決めません。
 #
-# `depth` 個の層はどれも BatchNormalization → ReLU → 3×3 の畳み込み (`growth_rate` チャネル、`padding="same"`、バイアスなし) です。層の入力は、ブロックの入力とそれまでの層の出力をこの順に連結したものです。ブロックの出力は、入力と全部の層の出力を同じ順に連結したものです。
+# `depth` 個の層はどれも BatchNormalization → ReLU → 3×3 の畳み込み (`growth_rate` チャネル、`padding="same"`、バイアスなし) です。層の入力は、ブロックの入力とそれまでの層の出力をこの順に連結したものです。ブロックの出力は、入力と全部の層の出力を同じ順に連結したものです。BatchNormalization は既定のままにします。
+#
+# たとえば `build_dense_block(5, 3, 4)` は、形が `(1, 5, 8, 5)` の入力を `(1, 5, 8, 17)` の出力に変えます。
 
 # %%
 # EXERCISE ch04.dense_block
@@ -1137,6 +1145,8 @@ check("ch04.dense_block")
 # `densenet_channels` は、チャネルの数の変化をリストで返します: ブロックのあと、遷移層のあと、ブロックのあと、… の順です。遷移層 (transition layer) はブロックとブロックの間だけにあり、チャネルを ⌊compression × チャネル⌋ に減らします。DenseNet121 は (64, 32, [6, 12, 24, 16], 0.5) です。
 #
 # `convolution_weights` は、その間の畳み込みの重みの数を返します。ブロックの 1 層は、1×1 で 4 × growth_rate チャネルにしてから、3×3 で growth_rate チャネルにします。遷移層は 1×1 です。バイアスはなく、BatchNormalization は数えません。
+#
+# たとえば `(4, 2, [1, 1], 0.5)` なら、`densenet_channels` は `[6, 3, 5]`、`convolution_weights` は 362 です。
 
 # %%
 # EXERCISE ch04.growth
@@ -1148,6 +1158,8 @@ check("ch04.growth")
 # ### 問題 6 受容野 (1 点)
 #
 # `receptive_field(kernel_size, dilations, stacks)` を書きましょう。幅 `kernel_size` で dilation が `dilations` の因果的な畳み込みを順に重ね、その組を `stacks` 回くり返します。最後の層の 1 つの出力が見ている入力のサンプルの数 (自分の時刻も数えます) を返します。
+#
+# たとえば `receptive_field(2, [1, 2, 4, 8], 1)` は 16 です。
 
 # %%
 # EXERCISE ch04.receptive_field
@@ -1161,6 +1173,8 @@ check("ch04.receptive_field")
 # `causal_convolution(signal, kernel, dilation)` を NumPy で書きましょう。`signal` は `(本数, 長さ, 入力のチャネル)`、`kernel` は `(k, 入力のチャネル, 出力のチャネル)`、出力は `(本数, 長さ, 出力のチャネル)` です。
 #
 # 時刻 t の出力は、時刻 t, t - dilation, t - 2·dilation, … の k 個の入力だけから決まります。`kernel` の最後 (`kernel[-1]`) が時刻 t に、その 1 つ前が t - dilation に掛かります。始まりより前の入力は 0 とします。
+#
+# たとえば 1 チャネルの入力が 1, 2, 3, 4, 5、`kernel` が (10, 1)、`dilation` が 2 なら、出力は 1, 2, 13, 24, 35 です。
 
 # %%
 # EXERCISE ch04.causal_convolution
@@ -1171,11 +1185,13 @@ check("ch04.causal_convolution")
 # %% [markdown]
 # ### 問題 8 μ-law (1 点)
 #
-# `mu_law_encode(waveform)` と `mu_law_decode(codes)` を書きましょう。μ = 255 です。
+# 段階の数を変えられるようにします。`mu_law_encode(waveform, mu)` と `mu_law_decode(codes, mu)` を書きましょう。`mu` は正の整数で、5 節では 255 でした。
 #
-# encode は、値を -1〜1 に切り、f = sign(x) ln(1 + μ|x|) / ln(1 + μ) を求め、(f + 1) / 2 × μ をいちばん近い整数に丸めて (ちょうど真ん中は大きいほう) 0〜255 の整数の配列にします。
+# encode は、値を -1〜1 に切り、f = sign(x) ln(1 + μ|x|) / ln(1 + μ) を求め、(f + 1) / 2 × μ をいちばん近い整数に丸めて (ちょうど真ん中は大きいほう) 0〜μ の整数の配列にします。
 #
 # decode はその逆で、f = 2 × 符号 / μ - 1 から、sign(f) ((1 + μ)^|f| - 1) / μ を返します。配列の形は変わりません。
+#
+# たとえば `mu` が 101 なら、波形 `[-1, 0, 0.5]` の符号は `[0, 51, 94]` です。符号 0 と 80 は、-1 と 0.1377 に戻ります。
 
 # %%
 # EXERCISE ch04.mu_law
@@ -1191,6 +1207,8 @@ check("ch04.mu_law")
 # `start` はそれまでの符号のリストで、空のこともあります。いちばん新しい `receptive_field` 個を渡し、足りないときは古い側を無音の符号 128 で埋めます。`uniforms` は 0〜1 の乱数で、1 個につき 1 サンプルを作ります: 確率を 0 番から順に足していき、和が乱数をはじめて超えた符号を選びます。選んだ符号は次の窓に入ります。
 #
 # 作った符号だけを、`uniforms` と同じ長さの整数の配列で返します。
+#
+# たとえば確率がいつも、符号 3 と 7 に 0.5 ずつなら、`uniforms` が `[0.2, 0.9, 0.0]` のときの結果は `[3, 7, 3]` です。
 
 # %%
 # EXERCISE ch04.generate
@@ -1205,7 +1223,9 @@ check("ch04.generate")
 #
 # 波形には 32 サンプル以内の遅れて返ってくるこだまがあり、こだまは線形ではありません。隠れた新しい波形で、平均二乗誤差を「0 と答え続ける」ときの 0.2 倍以下にしましょう (直前の値をくり返しても、線形な予測でも届きません)。数秒で終わるようにしましょう。
 #
-# 採点では、出力が未来の入力によらないことも確かめます。
+# 採点では、出力が未来の入力によらないことも、どこにも渡していない次の値を当てられることも確かめます。
+#
+# たとえば学習したモデルに形が `(16, 360, 1)` の波形を渡すと、同じ形の予測が返ります。
 
 # %%
 # EXERCISE ch04.wavenet
