@@ -1279,7 +1279,7 @@ def mu_law_decode(codes, mu):
                 changed(MU_LAW, "/ 2 * mu +", "/ 2 * (mu + 1) +"), "mu + 1 を掛けています"
             ),
             "講座の関数を写す": Mistake(
-                changed(MU_LAW, "    x =", "    mu = 255\n    x ="), "いつも 255 で計算しています"
+                changed(MU_LAW, "    x =", "    mu = 255\n    x ="), "encode が mu を使わず"
             ),
             "decode が f を返す": Mistake(
                 changed(MU_LAW, "return np.sign(f) * ((1.0 + mu) ** np.abs(f) - 1) / mu", "return f"),

@@ -642,7 +642,7 @@ def check_choose_run(answer: Answer) -> None:
         ("e", 60.0, 0.89, 0.84),
         ("f", 20.0, 0.875, 0.84),
         ("g", 200.0, 0.88, 0.83),
-        ("h", 40.0, 0.885, 0.95),
+        ("h", 40.0, 0.885, 0.93),
     )
     wrong = {CHOOSES_BY_TEST: "a", CHOOSES_BEST: "e", CHOOSES_QUICKEST: "b", CHOOSES_SLOWEST: "g"}
     expect_choice(answer, rows, 0.02, "f", wrong | {THEN_BY_TEST: "h"})

@@ -73,7 +73,18 @@ def check_wordpiece(answer: Answer) -> None:
         },
     )
     expect_pieces(answer, "東都", VISIBLE_PIECES, ["東", "##都"], {})
-    expect_pieces(answer, "東お", VISIBLE_PIECES, ["[UNK]"], {FALLS_BACK: ["東", "お"]})
+    expect_pieces(
+        answer,
+        "東お",
+        VISIBLE_PIECES,
+        ["[UNK]"],
+        {
+            FALLS_BACK: ["東", "##お"],
+            FORGETS_MARK: ["東", "お"],
+            UNKNOWN_REST: ["東", "[UNK]"],
+            DROPS_REST: ["東"],
+        },
+    )
     expect_pieces(answer, "東京", VISIBLE_PIECES, ["東京"], {TAKES_SHORTEST: ["東", "##京"]})
     expect_pieces(
         answer,

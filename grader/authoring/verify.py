@@ -1,7 +1,7 @@
 """Proves an exercise: what must pass passes, what must fail fails for its own reason, guesses earn nothing.
 
-Every code is judged twice, in the grader's sandbox and as a notebook would, and gets the same verdict in
-both. Right answers and known mistakes are judged under further seeds, here and with the hidden check.
+Every code is judged in the grader's sandbox and, under other seeds, as a notebook would; the visible check says the
+same in both.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Verifier:
         Args:
             chapter: The chapter, with its answers.
             isolation: Where the grader's verdict is made.
-            seeds: Under how many seeds right answers are judged: the grader's own and 1, 2, …; under a tenth,
-                but 3 at least, where an exercise's time limit says that it is slow.
+            seeds: Under how many seeds right answers are judged, 2 at least: the grader's own and 1, 2, …; under a
+                tenth, but 3 at least, where an exercise's time limit says that it is slow.
         """
         self.chapter = chapter
         self._judge = Judge(chapter, isolation=isolation, seed=SEED)
@@ -167,11 +167,11 @@ class Verifier:
         seeds = self._seeds if exercise.time_limit <= SLOW else min(self._seeds, max(self._seeds // 10, 3))
         match part.kind:
             case "reference":
-                self._prove_code(proof, exercise, key.reference, _passes, range(1, seeds))
+                self._prove_code(proof, exercise, key.reference, _passes, range(1, max(seeds, 2)))
             case "template":
-                self._prove_code(proof, exercise, exercise.template, _is_not_attempted, ())
+                self._prove_code(proof, exercise, exercise.template, _is_not_attempted, [SEED])
             case "alternatives":
-                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, range(1, seeds))
+                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, range(1, max(seeds, 2)))
             case "mistakes":
                 mistake = key.mistakes[part.label]
                 seed = 1 + [*key.mistakes].index(part.label)
@@ -184,30 +184,23 @@ class Verifier:
     def _prove_code(
         self, proof: Proof, exercise: Exercise, answer: str, expected: Expectation, seeds: Iterable[int]
     ) -> None:
-        """Judges one code in the sandbox and as a notebook would; as the latter under further seeds too."""
+        """Judges one code in the sandbox, and as a notebook would under each of some seeds."""
         code = self._code(exercise, answer)
         (result,) = self._judge.grade({exercise.id: code}, [exercise.id])
         problems = [expected(result)]
         if result.status not in _ONLY_SEEN_FROM_OUTSIDE:
-            difference = self._difference(exercise, code, result)
-            proof.agreed = (int(not difference), 1)
-            proof.faults += [f"{proof.part}: {difference}"] if difference else []
+            differences = set[str]()
             for seed in seeds:
                 names, failed = _names_after(code)
                 verdict = self._judged_here(exercise, names, seed, hidden=True)
                 problems.append("its cell fails" if failed else expected(verdict))
+                differences.add("" if failed else _difference(verdict, result))
+            differences.discard("")
+            proof.agreed = (int(not differences), 1)
+            proof.faults += [f"{proof.part}: {difference}" for difference in sorted(differences)]
         found = [problem for problem in problems if problem]
         proof.held = (int(not found), 1)
         proof.faults += [f"{proof.part}: {problem}" for problem in found]
-
-    def _difference(self, exercise: Exercise, code: AnswerCode, result: ExerciseResult) -> str:
-        """Compares the visible check's verdict in the notebook with the grader's; ``""`` when they agree."""
-        names, cell_failed = _names_after(code)
-        here = self._judged_here(exercise, names, SEED).status
-        there = Status.PASSED if result.check == "hidden" else result.status
-        if here == there or (cell_failed and here == Status.NOT_ATTEMPTED):
-            return ""
-        return f"the notebook says {here}, the grader says {there}"
 
     def _prove_guesses(self, proof: Proof, exercise: Exercise, key: Key) -> None:
         """Judges answers that know nothing; none may pass."""
@@ -255,6 +248,12 @@ class Verifier:
         key = self.chapter.key(exercise.id) if hidden else None
         with _silence():
             return judge_exercise(answer, exercise, key)
+
+
+def _difference(here: Verdict, there: ExerciseResult) -> str:
+    """Compares what the visible check says in a notebook and in the grader; ``""`` where it is the same."""
+    in_notebook, in_grader = (Status.PASSED if v.check == "hidden" else v.status for v in (here, there))
+    return "" if in_notebook == in_grader else f"the notebook says {in_notebook}, the grader says {in_grader}"
 
 
 def _names_after(code: AnswerCode) -> tuple[dict[str, Any], bool]:
