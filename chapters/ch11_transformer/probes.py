@@ -54,6 +54,7 @@ def tagger(block: keras.Model, d_model: int, classes: int, learning_rate: float)
     outputs = keras.layers.Dense(classes, activation="softmax")(block(inputs))
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)  # else the first step is traced twice
     return model
 
 

@@ -783,14 +783,6 @@ def grad_cam(model, image, layer_name, class_index=None):
 """,
         },
         mistakes={
-            "バイアスを足さない": Mistake(
-                changed(GRAD_CAM, "pooled @ last.kernel + last.bias", "pooled @ last.kernel"),
-                "bias を足さずに予測",
-            ),
-            "クラス 0 を省略とみなす": Mistake(
-                changed(GRAD_CAM, "if class_index is None:", "if not class_index:"),
-                "class_index が 0 のとき",
-            ),
             "クラスを選ばない": Mistake(
                 changed(GRAD_CAM, "if class_index is None:", "if True:"),
                 "class_index を渡しても",

@@ -1,7 +1,7 @@
 """Proves an exercise: what must pass passes, what must fail fails for its own reason, guesses earn nothing.
 
-Every code is judged in the grader's sandbox and, under other seeds, as a notebook would; the visible check says the
-same in both.
+Every code is judged in the grader's sandbox and, under other seeds, as a notebook would; the visible check
+says the same in both.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Verifier:
         Args:
             chapter: The chapter, with its answers.
             isolation: Where the grader's verdict is made.
-            seeds: Under how many seeds right answers are judged, 2 at least: the grader's own and 1, 2, …; under a
-                tenth, but 3 at least, where an exercise's time limit says that it is slow.
+            seeds: Under how many seeds right answers are judged, 2 at least: the grader's own and 1, 2, …;
+                under a tenth, but 3 at least, where an exercise's time limit says that it is slow.
         """
         self.chapter = chapter
         self._judge = Judge(chapter, isolation=isolation, seed=SEED)
@@ -171,7 +171,9 @@ class Verifier:
             case "template":
                 self._prove_code(proof, exercise, exercise.template, _is_not_attempted, [SEED])
             case "alternatives":
-                self._prove_code(proof, exercise, key.alternatives[part.label], _passes, range(1, max(seeds, 2)))
+                self._prove_code(
+                    proof, exercise, key.alternatives[part.label], _passes, range(1, max(seeds, 2))
+                )
             case "mistakes":
                 mistake = key.mistakes[part.label]
                 seed = 1 + [*key.mistakes].index(part.label)
@@ -198,7 +200,7 @@ class Verifier:
             differences.discard("")
             proof.agreed = (int(not differences), 1)
             proof.faults += [f"{proof.part}: {difference}" for difference in sorted(differences)]
-        found = [problem for problem in problems if problem]
+        found = [problem for problem in dict.fromkeys(problems) if problem]
         proof.held = (int(not found), 1)
         proof.faults += [f"{proof.part}: {problem}" for problem in found]
 
