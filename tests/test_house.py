@@ -33,7 +33,7 @@ ROOMS = {
     "course": set[str](),
     "reading": {"course"},
     "judging": {"protocol", "sandbox", "course", "reading"},
-    "learner": {"protocol", "worker", "course", "judging"},
+    "learner": {"protocol", "worker", "course", "reading", "judging"},
     "records": {"sandbox", "course", "reading", "judging"},
     "reports": {"reading", "judging"},
     "exchange": {"course", "reading", "judging", "reports"},
