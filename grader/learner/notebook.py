@@ -24,7 +24,7 @@ from grader.course.chapters import Chapter, ChapterError, find_exercise
 from grader.exercise import Exercise, Status
 from grader.judging.checks import Verdict, judge_exercise
 from grader.learner.local import LocalAnswer
-from grader.messages import _
+from grader.messages import _, shown
 from grader.reading.unanswered import other_names_reason
 
 _COLOURS = {"✅": "#2e9e6b", "❌": "#d1495b", "⬜": "#8a8f98", "⚠️": "#d9902f", "💡": "#4a7fc1"}
@@ -242,4 +242,4 @@ def _show(card: Card) -> None:
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         importlib.import_module("IPython.display").display(card)
     else:
-        print(repr(card))
+        print(shown(repr(card)))
