@@ -73,12 +73,11 @@ def other_names_reason(
     if defined is None:
         defined = {name for source in sources for name in read_cell(source).binds}
     tree = read_cell(pieces[-1]).tree if pieces else None
-    functions = _functions(tree)
-    template = _functions(parse(exercise.template))
+    functions, template = _functions(tree), _functions(parse(exercise.template))
     missing = [
         symbol
         for symbol in exercise.symbols
-        if symbol not in defined or (symbol in functions and functions[symbol] == template.get(symbol))
+        if symbol not in defined or _same(functions.get(symbol), template.get(symbol))
     ]
     others = [name for name in functions if name not in exercise.symbols and name not in template]
     if not missing or not others:
@@ -109,13 +108,23 @@ def _why_not_run(cell: SourceCell) -> str:
     return ""
 
 
-def _functions(tree: ast.Module | None) -> dict[str, str]:
+def _functions(tree: ast.Module | None) -> dict[str, ast.stmt]:
     """Returns the functions and classes that a cell's top level defines, by name."""
     return {
-        node.name: ast.dump(node)
+        node.name: node
         for node in (tree.body if tree is not None else [])
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     }
+
+
+def _same(written: ast.stmt | None, template: ast.stmt | None) -> bool:
+    """Tells whether a definition is still the template's."""
+    if written is None or template is None:
+        return False
+    try:
+        return ast.dump(written) == ast.dump(template)
+    except (RecursionError, ValueError):  # too deep, or an integer too long to be written: no template's
+        return False
 
 
 def _listed(names: Sequence[str]) -> str:
