@@ -1415,6 +1415,7 @@ def train_predictor(signals):
     x = layers.Conv1D(24, 1, activation="relu")(x)
     model = keras.Model(inputs, layers.Conv1D(1, 1)(x))
     model.compile(keras.optimizers.Adam(0.005), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.fit(signals[:, :-1, np.newaxis], signals[:, 1:, np.newaxis], batch_size=8, epochs=20, verbose=0)
     return model
 """,
@@ -1431,6 +1432,7 @@ def train_predictor(signals):
     ])
     model.compile("adam", "mse")
     model.optimizer.learning_rate = 0.01
+    model.optimizer.build(model.trainable_variables)
     model.fit(signals[:, :-1, np.newaxis], signals[:, 1:, np.newaxis], batch_size=8, epochs=20, verbose=0)
     return model
 """,

@@ -13,6 +13,7 @@ from grader.compare import (
     expect_close,
     expect_equal,
     expect_model,
+    expect_parts,
     expect_shape,
     expect_weights,
     shape_of,
@@ -21,13 +22,6 @@ from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
 IGNORED = -1
-
-
-def expect_pair(given: Any, reason: str) -> tuple[Any, Any]:
-    """Expects two things and returns them."""
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, reason, Status.WRONG_TYPE)
-    first, second = given
-    return first, second
 
 
 # ch12.wordpiece
@@ -199,7 +193,9 @@ PADDING_LEAKS = "パディングの key と value を変えたら、出力が変
 def call_attention(answer: Answer, case: Sequence[Any]) -> tuple[Array, Array]:
     """Calls attention and expects the shapes of output and weights."""
     query, _, value, _, _ = case
-    output, weights = expect_pair(answer.call("attention", *case), "(出力, 重み) の 2 つ組を返しましょう。")
+    output, weights = expect_parts(
+        answer.call("attention", *case), 2, "(出力, 重み) の 2 つ組を返しましょう。"
+    )
     batch, length = query.shape[:2]
     return (
         expect_shape(output, (batch, length, value.shape[2]), "出力"),
@@ -390,7 +386,7 @@ def check_mask_tokens_at(
 
     def run(seed: int) -> tuple[Array, Array]:
         given = answer.call("mask_tokens", tokens, size, mask_id, special_ids, seed)
-        masked, labels = expect_pair(given, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
+        masked, labels = expect_parts(given, 2, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
         return expect_shape(masked, shape, "置き換えたあとの id"), expect_shape(labels, shape, "ラベル")
 
     masked, labels = run(seed)

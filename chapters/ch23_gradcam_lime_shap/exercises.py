@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape, shape_of
+from grader.compare import expect, expect_close, expect_parts, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -506,10 +506,10 @@ def expect_fit(
 ) -> None:
     """Expects coefficients and intercept; ``right`` and ``known`` hold both, the intercept last."""
     given = answer.call("fit_lime", *case)
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, NOT_A_PAIR, Status.WRONG_TYPE)
-    coefficients = expect_shape(given[0], (len(right) - 1,), "係数")
-    intercept = expect_shape(np.ravel(given[1]), (1,), "切片")
-    fitted = np.concatenate([coefficients, intercept])
+    first, second = expect_parts(given, 2, NOT_A_PAIR)
+    coefficients = expect_shape(first, (len(right) - 1,), "係数")
+    shape = shape_of(second, "切片")
+    fitted = np.append(coefficients, expect_shape(second, shape if np.prod(shape) == 1 else (), "切片"))
     expect_close(fitted, right, f"{name}の係数と切片", rtol=1e-3, atol=1e-4, known=known)
 
 
@@ -584,11 +584,11 @@ def expect_curve(
     steps = case[-1]
     curve, area = right
     given = answer.call("insertion_curve", *case)
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, NOT_AN_AREA_PAIR, Status.WRONG_TYPE)
-    expect(shape_of(given[0], "挿入曲線") != (steps,), LACKS_START, Status.WRONG_SHAPE)
-    expect_close(given[0], curve, "挿入曲線", rtol=1e-3, atol=1e-4, known=known)
+    found, under = expect_parts(given, 2, NOT_AN_AREA_PAIR)
+    expect(shape_of(found, "挿入曲線") != (steps,), LACKS_START, Status.WRONG_SHAPE)
+    expect_close(found, curve, "挿入曲線", rtol=1e-3, atol=1e-4, known=known)
     expect_close(
-        given[1],
+        under,
         area,
         "挿入曲線の面積",
         rtol=1e-3,
