@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import sys
@@ -87,6 +88,9 @@ def start(chapter: int, seed: int = 2026) -> Course:
         ValueError: If ``COURSE_PROFILE`` is neither ``quick`` nor ``full``.
     """
     course = Course(chapter, profile(), seed)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console or pipe, whose encoding may lack Japanese
+            stream.reconfigure(errors="replace")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
         versions = _prepare_keras(seed)

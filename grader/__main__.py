@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from grader.messages import write_what_can_be_shown
+
 
 def main() -> None:
     """Runs the command line, or says what to install for it."""
+    write_what_can_be_shown()
     try:
         from grader.cli import app
     except ModuleNotFoundError as error:

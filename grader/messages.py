@@ -11,6 +11,7 @@ missing ``msgstr`` in the ``.po`` and run it again. (Needs Babel, a developer's 
 
 from __future__ import annotations
 
+import codecs
 import gettext
 import io
 import os
@@ -27,6 +28,14 @@ Language = Literal["ja", "en"]
 PACKAGE = Path(__file__).resolve().parent
 LOCALE = PACKAGE / "locale"
 CATALOGUE = LOCALE / "ja" / "LC_MESSAGES" / "grader.po"
+
+_STAND_INS = str.maketrans(
+    {
+        **{"✅": "o", "✓": "o", "❌": "x", "✗": "x", "■": "x", "⬜": "-", "⚠": "!", "💡": "i", "\ufe0f": ""},
+        **{"–": "-", "—": "-", "…": "...", "·": ".", "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->"},
+    }
+)
+"""What a console or pipe gets for signs that its encoding lacks; "?" for anything else."""
 
 _chosen: Language | None = None
 
@@ -78,6 +87,31 @@ def _(message: str) -> str:
         The message in the current language, fields not yet filled.
     """
     return _translations(language()).gettext(message)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Says what is written instead of characters that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_STAND_INS)
+    return "".join(sign if sign.isascii() else "?" for sign in text), error.end
+
+
+_STAND_IN = "grader.stand_in"
+codecs.register_error(_STAND_IN, _stand_in)
+
+
+def write_what_can_be_shown() -> None:
+    """Lets standard output and error replace what their encoding lacks (``cp932``, ASCII), not fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_STAND_IN)
+
+
+def shown(text: str) -> str:
+    """Returns a text with what the encoding of standard output lacks replaced."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, _STAND_IN).decode(encoding)
 
 
 @cache

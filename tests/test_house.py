@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from grader.course import notebooks
 from grader.course.chapters import load_chapter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +33,7 @@ ROOMS = {
     "course": set[str](),
     "reading": {"course"},
     "judging": {"protocol", "sandbox", "course", "reading"},
-    "learner": {"protocol", "worker", "course", "judging"},
+    "learner": {"protocol", "worker", "course", "reading", "judging"},
     "records": {"sandbox", "course", "reading", "judging"},
     "reports": {"reading", "judging"},
     "exchange": {"course", "reading", "judging", "reports"},
@@ -182,6 +184,24 @@ def test_public_part_defines_nothing_that_an_answer_must_define(chapter: Path) -
         tree = ast.parse((chapter / name).read_text("utf-8"))
         defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
         assert not defined & asked_for, name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_lesson_tells_of_each_exercise_what_its_card_holds(chapter: Path) -> None:
+    exercises = load_chapter(chapter.name).exercises
+    cells = notebooks.build(load_chapter(chapter.name), "").cells
+    asked = {
+        marker[1]: before.source.rpartition("### ")[2]
+        for before, cell in itertools.pairwise(cells)
+        if (marker := notebooks.EXERCISE_LINE.match(cell.source))
+    }
+    assert [*asked] == [*exercises]
+    for number, (exercise, text) in enumerate(zip(exercises.values(), asked.values(), strict=True), 1):
+        assert text.split("\n")[0] == f"問題 {number} {exercise.title} ({exercise.points} 点)"
+        assert "たとえば" in text, f"{exercise.id} has no example"
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    totals = re.findall(r"(?:合計|全部で|満点は) *(\d+) *点|(\d+) *点満点", prose)
+    assert {int("".join(total)) for total in totals} <= {sum(each.points for each in exercises.values())}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)

@@ -155,6 +155,8 @@ claim(
 # `…` の軸 (バッチやヘッド) はいくつあってもかまいません。`mask` は `(…, q, k)` に広がる真偽値で、見てよいところが `True` です。
 # `(出力, 重み)` を返します。重みは `(…, q, k)` で、各行の和は 1、`False` のところはちょうど 0 です。
 # スコアがとても大きくても NaN にならないようにしましょう。どの行にも `True` が 1 つはあります。
+# たとえば `query` が `[[0, 0]]`、`key` が `[[1, 2], [3, 4], [5, 6]]`、`value` が `[[10], [20], [60]]`、`mask` が `[[True, True, False]]` なら、
+# スコアはどれも 0 なので、重みは `[[0.5, 0.5, 0]]`、出力は `[[15]]` です。
 
 # %%
 # EXERCISE ch11.attention
@@ -254,6 +256,7 @@ claim(
 # `score_variances(d_k, query_std, key_std)` を書きましょう。`query` と `key` の成分は、どれも独立で平均 0、標準偏差はそれぞれ
 # `query_std` と `key_std` です。内積 $q \cdot k$ の分散と、それを $\sqrt{d_k}$ で割ったものの分散の組を返します。
 # 式で求めても、乱数で測ってもかまいません。5 % のずれまでは正解ですが、それには、クエリとキーを 10 万組は引く必要があります。
+# たとえば `score_variances(4, 2.0, 3.0)` は `(144, 36)` です。
 
 # %%
 # EXERCISE ch11.scale
@@ -334,6 +337,7 @@ claim(
 # `decoder_mask(padding_mask)` を書きましょう。`padding_mask` は `(バッチ, 長さ)` で、本物が 1、パディングが 0 です。
 # 形が `(バッチ, 長さ, 長さ)` のマスクを返します。`[b, i, j]` は、$j \le i$ で、しかも $j$ 番目が本物のときに `True`、ほかは `False` です
 # (見る側 $i$ がパディングかどうかは問いません)。
+# たとえば `decoder_mask(np.array([[1, 1, 0]]))` は `[[[True, False, False], [True, True, False], [True, True, False]]]` です。
 
 # %%
 # EXERCISE ch11.causal_mask
@@ -392,6 +396,7 @@ claim(
 # `split_heads(x, heads)` と `merge_heads(x)` を書きましょう。`split_heads` は `(バッチ, 長さ, d_model)` を
 # `(バッチ, ヘッド, 長さ, d_model / heads)` に分けます。0 番のヘッドが特徴の先頭の `d_model / heads` 個、1 番がその次、という順です。
 # `merge_heads` はその逆で、`merge_heads(split_heads(x, heads))` は `x` に戻ります。
+# たとえば `[[[1, 2, 3, 4], [5, 6, 7, 8]]]` を 2 つのヘッドに分けると `[[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]` です。
 
 # %%
 # EXERCISE ch11.heads
@@ -508,6 +513,7 @@ claim(
 # `positional_encoding(length, d_model, base)` を書きましょう。位置 0 から `length - 1` までの `(length, d_model)` の配列を返します。
 # $2i$ 列目が $\sin(pos / base^{2i/d})$、$2i+1$ 列目が $\cos(pos / base^{2i/d})$ です (列は 0 から数え、`d_model` は偶数)。
 # 論文の $10000$ を、ここでは引数 `base` にします。短い文だけを扱うなら、小さくてもかまいません。
+# たとえば `positional_encoding(2, 4, 100)` は `[[0, 1, 0, 1], [0.8415, 0.5403, 0.0998, 0.9950]]` です。
 
 # %%
 # EXERCISE ch11.positional_encoding
@@ -520,6 +526,7 @@ check("ch11.positional_encoding")
 #
 # `rotation_matrix(k, d_model)` を書きましょう。どの位置 $pos$ でも $PE(pos + k) = M_k\,PE(pos)$ となる行列 $M_k$ `(d_model, d_model)` を返します。
 # $PE(pos)$ は問題 5 の位置符号 (`base` は 10000) の 1 行を、縦ベクトルと見たものです。`k` は負のこともあります。
+# たとえば `rotation_matrix(-1, 2)` を $PE(1)$ の `[0.8415, 0.5403]` に左から掛けると、$PE(0)$ の `[0, 1]` に戻ります。
 
 # %%
 # EXERCISE ch11.rotation
@@ -871,6 +878,7 @@ claim(
 # `(デコーダの入力, 目標, 損失の重み)` を返します。3 つとも `(行数, length)` です。入力は `start_id` で始まり、目標は 1 つ先の id で
 # `end_id` で終わり、残りは `pad_id` です。重みは、目標が `end_id` までのところが 1、パディングが 0 です。どの行も `length - 1` 個以下です。
 # (6 節のように 1 本の id の列から切り出すと、入力の重み 0 のところに `end_id` が残ります。それでもかまいません。)
+# たとえば `teacher_forcing([[7, 8]], 4, 1, 2, 0)` は `([[1, 7, 8, 0]], [[7, 8, 2, 0]], [[1, 1, 1, 0]])` です。
 
 # %%
 # EXERCISE ch11.shift
@@ -1071,6 +1079,9 @@ claim(
 # 終わった候補は、そのまま残して競わせます。その全体から得点の高い `width` 個を残します (同点なら、id の列が辞書順で小さいほう)。
 # 残った候補がすべて終わるか、`start_id` のあとが `max_length` 個になったら止め、いちばん得点の高い候補の `(ids, 得点)` を返します。
 # `ids` は `start_id` を除いたリストで、`end_id` は付いていれば残します。`width` が 1 なら貪欲法です。
+#
+# たとえば `start_id` が 1、`end_id` が 0 で、次の id の確率がいつも `[0.4, 0.6]` なら、`max_length` が 2 のときの結果は、
+# `width` が 1 なら `([1, 1], -1.022)`、2 なら `([0], -0.916)` です。
 
 # %%
 # EXERCISE ch11.beam_search
@@ -1201,6 +1212,7 @@ result_table(
 # 論文 (Vaswani et al., 2017) のとおり、自己注意、残差の和、LayerNorm (Keras では `LayerNormalization`)、Feed Forward (Dense `d_ff` と ReLU、Dense `d_model`)、
 # 残差の和、LayerNorm の順です。1 つのヘッドの次元は `d_model / heads`、全結合層にはバイアスを付け、dropout と位置符号は入れません。
 # 採点では、形、パラメータの数、並べ替えとパディングに対するふるまい、そして小さな課題を数秒で学べることを確かめます。
+# たとえば `encoder_block(8, 2, 16)` に形が `(3, 5, 8)` の `x` と `(3, 5)` の `padding_mask` を渡すと、`(3, 5, 8)` の出力が返ります。
 
 # %%
 # EXERCISE ch11.transformer_block

@@ -1371,6 +1371,7 @@ from grader import check, hint, score, solution
 # `normalised_adjacency(adjacency, loop)` を書きましょう。`adjacency` は `(頂点の数, 頂点の数)` の対称な隣接行列で、対角は 0、辺に重みが付いていることもあります。
 # 重み `loop` の自己ループを足した $\tilde A = A + \mathrm{loop}\,I$ (これまでの節では $\mathrm{loop} = 1$) と、その次数 $\tilde D$ ($\tilde A$ の行の和) から、$\tilde D^{-1/2} \tilde A \tilde D^{-1/2}$ を返します。
 # 辺のない孤立した頂点の行は、対角だけが 1 です。
+# たとえば `normalised_adjacency(np.array([[0, 1], [1, 0]]), 3)` は `[[0.75, 0.25], [0.25, 0.75]]` です。
 
 # %%
 # EXERCISE ch22.normalised_adjacency
@@ -1384,6 +1385,7 @@ check("ch22.normalised_adjacency")
 # `spectral_filter(laplacian, signal, response)` を書きましょう。`laplacian` は対称な `(頂点の数, 頂点の数)`、`signal` は `(頂点の数, 特徴の数)`、
 # `response` は固有値の配列を渡すと同じ長さの倍率の配列を返す関数です。
 # 信号をグラフフーリエ変換し ($U^\top x$)、固有値 $\lambda$ の成分に `response(λ)` を掛け、逆変換した `(頂点の数, 特徴の数)` を返します。
+# たとえば `laplacian` が `[[1, -1], [-1, 1]]` (固有値は 0 と 2)、`signal` が `[[4], [2]]`、`response` が `lambda values: values / 2` なら、結果は `[[1], [-1]]` です。
 
 # %%
 # EXERCISE ch22.spectrum
@@ -1397,6 +1399,7 @@ check("ch22.spectrum")
 # `chebyshev_filter(laplacian, signal, coefficients, largest)` を書きましょう。`laplacian` の固有値は 0〜`largest` にあります。
 # $\tilde L = 2L/\mathrm{largest} - I$ として、$\sum_k \mathrm{coefficients}[k]\, T_k(\tilde L)\, \mathrm{signal}$ を漸化式で求めます (固有値分解は要りません)。
 # `signal` は `(頂点の数, 特徴の数)`、`coefficients` は 1 次元の配列です。係数が 1 個や 2 個のときもあります。
+# たとえば `laplacian` が `[[1, -1], [-1, 1]]`、`signal` が `[[3], [1]]`、`coefficients` が `[1, 2, 3]`、`largest` が 2 なら、結果は `[[10], [-2]]` です。
 
 # %%
 # EXERCISE ch22.chebyshev
@@ -1410,6 +1413,7 @@ check("ch22.chebyshev")
 # `gcn_layer(normalised, features, weight, bias)` を NumPy で書きましょう。$\mathrm{ReLU}(\hat A X W + b)$ を返します。
 # 形は順に `(n, n)`、`(n, 入力の数)`、`(入力の数, 出力の数)`、`(出力の数,)` です。`normalised` は対称でないこともあります。
 # 採点では、頂点の番号を付け替えると出力の行も同じように入れ替わることも確かめます。
+# たとえば `normalised` が `[[0.5, 0.5], [0.5, 0.5]]`、`features` が `[[2], [4]]`、`weight` が `[[1, -1]]`、`bias` が `[1, 1]` なら、結果は `[[4, 0], [4, 0]]` です。
 
 # %%
 # EXERCISE ch22.gcn_layer
@@ -1423,6 +1427,7 @@ check("ch22.gcn_layer")
 # `propagate_labels(adjacency, labels, classes, steps)` を書きましょう。`labels` は `(n,)` の整数で、分からない頂点は −1 です。
 # 得点 $F$ `(n, classes)` は、ラベルのある頂点を one-hot、ほかを 0 にして始めます。「$F$ を $D^{-1} A F$ (隣の重み付き平均) に置き換え、
 # ラベルのある頂点の行を one-hot に戻す」を `steps` 回くり返した $F$ を返します。自己ループは足しません。隣のいない頂点の平均は 0 とします。
+# たとえば 3 つの頂点が一列に並び (`[[0, 1, 0], [1, 0, 1], [0, 1, 0]]`)、ラベルが `[0, -1, 1]` なら、`steps` が 1 のときの結果は `[[1, 0], [0.5, 0.5], [0, 1]]` です。
 
 # %%
 # EXERCISE ch22.label_propagation
@@ -1439,6 +1444,7 @@ check("ch22.label_propagation")
 #
 # を $\sum_i \|x_i\|^2$ で割った 1 つの数を返します ($d_i$ は自己ループのない次数)。すべて 0 の特徴では 0 とします。
 # 8 節のエネルギーと同じもので、問題 1 で `loop` を 1 とした行列 $\hat A$ を使うと $\mathrm{tr}(X^\top (I - \hat A) X) / \mathrm{tr}(X^\top X)$ と書けます。
+# たとえば `smoothness(np.array([[0, 1], [1, 0]]), np.array([[1.0], [3.0]]))` は 0.2 です。
 
 # %%
 # EXERCISE ch22.smoothness
@@ -1452,6 +1458,7 @@ check("ch22.smoothness")
 # `link_auc(embeddings, positive, negative)` を書きましょう。`embeddings` は `(n, 次元)`、`positive` と `negative` は頂点の番号の組 `(組の数, 2)` です
 # (2 つの組の数は、同じとは限りません)。組の得点は 2 つの埋め込みの内積です。「辺のある組の得点が、辺のない組の得点より大きい」割合を、
 # すべての組み合わせについて求めます。同点は 0.5 と数えます。
+# たとえば埋め込みが `[[1], [1], [2]]`、`positive` が `[[0, 2], [0, 1]]`、`negative` が `[[1, 2]]` なら、結果は 0.25 です。
 
 # %%
 # EXERCISE ch22.link_auc
@@ -1466,6 +1473,7 @@ check("ch22.link_auc")
 # `labels` は `(n,)` の整数で、分からない頂点は −1 です。グラフは確率的ブロックモデルで、ラベルは少し、特徴は雑音だらけで、特徴がすべて 0 の頂点もあります。
 # つながりのない 2 つのグラフが入っていて、片方にはラベルが 1 つもありません。隠した正解との精度で採点します (特徴だけ、ラベル伝播だけでは届きません)。
 # 採点では大きさの違うグラフで 2 回呼び、合わせて 180 秒で打ち切ります。1 回が数秒で終わるようにしておけば安心です。
+# たとえば頂点が 60 個で `classes` が 3 なら、0、1、2 のどれかを 60 個並べた配列が返ります。
 
 # %%
 # EXERCISE ch22.classify_nodes

@@ -1340,6 +1340,7 @@ from grader import check, hint, score, solution
 #
 # `channel_weights(gradients)` は、勾配 `(バッチ, 高さ, 幅, チャネル)` からチャネルの重み `(バッチ, チャネル)` を求めます。
 # `weighted_map(features, weights)` は、特徴マップに重みを掛けて足し、ReLU を通したマップ `(バッチ, 高さ, 幅)` を求めます。2 つとも書きましょう。
+# たとえば勾配が `[[[[1, 2], [3, -4]]]]` なら重みは `[[2, -1]]` で、これを特徴マップ `[[[[1, 1], [0, 5]]]]` に使ったマップは `[[[1, 0]]]` です。
 
 # %%
 # EXERCISE ch23.cam_weights
@@ -1352,6 +1353,7 @@ check("ch23.cam_weights")
 #
 # `to_heatmap(cam, size)` を書きましょう。0 以上のマップ `cam` を最大値で割り、`size = (高さ, 幅)` まで双線形補間で拡大します。
 # すべて 0 のマップは、0 のまま拡大します。
+# たとえば `to_heatmap(np.array([[1.0, 4.0]]), (2, 2))` は `[[0.25, 1], [0.25, 1]]` です。
 
 # %%
 # EXERCISE ch23.heatmap
@@ -1364,6 +1366,7 @@ check("ch23.heatmap")
 #
 # `overlay(image, colours, alpha)` を書きましょう。`image` は RGB、`colours` は `cv2.applyColorMap` が返す BGR で、どちらも uint8 です。
 # 色を `alpha` の割合、画像を `1 - alpha` の割合で混ぜ、RGB の uint8 で返します。
+# たとえば `image` の画素が `[200, 100, 40]`、`colours` の画素が `[40, 0, 240]` なら、`alpha` が 0.25 のときの画素は `[210, 75, 40]` です。
 
 # %%
 # EXERCISE ch23.overlay
@@ -1377,6 +1380,7 @@ check("ch23.overlay")
 # `grad_cam(model, image, layer_name, class_index)` を書きましょう。`model` の最後の層は softmax つきの Dense ですが、
 # 微分するのは softmax の**前**の得点です。`class_index` を省いたら、予測したクラスについて求めます。
 # 前処理ずみの画像 1 枚を受け取り、ReLU のあとのマップ `(高さ, 幅)` を返します。
+# たとえば `layer_name` の層の出力が `(1, 7, 7, 32)` なら、形が `(7, 7)` のマップが返ります。
 
 # %%
 # EXERCISE ch23.grad_cam
@@ -1389,6 +1393,7 @@ check("ch23.grad_cam")
 #
 # `shapley_values(value, players)` を書きましょう。`value(mask)` は提携の価値を返す関数で、`mask` は 0 と 1 を `players` 個並べたものです。
 # すべての提携を数え上げ、`players` 人のシャープレイ値を返します。
+# たとえば `value` が `lambda mask: 3 * mask[0] + mask[1] + 2 * mask[0] * mask[1]` なら、2 人のシャープレイ値は `[4, 2]` です。
 
 # %%
 # EXERCISE ch23.shap_exact
@@ -1401,6 +1406,7 @@ check("ch23.shap_exact")
 #
 # `kernel_weights(masks)` を書きましょう。`masks` の各行の 1 の数を $s$、列の数を $M$ として、重み $\frac{M-1}{\binom{M}{s}\,s\,(M-s)}$ を並べて返します。
 # $s$ が 0 か $M$ の行は `np.inf` にします。
+# たとえば `masks` が `[[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]` なら `[0.25, 0.125, np.inf]` です。
 
 # %%
 # EXERCISE ch23.kernel_weights
@@ -1414,6 +1420,7 @@ check("ch23.kernel_weights")
 # `fit_lime(masks, outputs, weights, penalty, keep)` を書きましょう。「重み × 誤差の 2 乗」の和と、「`penalty` × 係数の 2 乗」の和との合計を最小にする
 # `(係数, 切片)` の組を返します。切片に罰則は掛けません。ただし、説明を短くするために、`lime` パッケージの `num_features` のように特徴を `keep` 個に絞ります。
 # すべての特徴で一度当てはめ、係数の絶対値が大きい `keep` 個を選び、それだけで当てはめ直します。係数は `(特徴の数,)` の配列で、選ばなかった特徴では 0 です。
+# たとえば `masks` が `[[1, 1], [1, 0], [0, 1], [0, 0]]`、`outputs` が `[5, 4, 2, 1]`、`weights` がどれも 1 なら、`penalty` も `keep` も 1 のときの結果は `([1.5, 0], 2.25)` です。
 
 # %%
 # EXERCISE ch23.lime
@@ -1426,6 +1433,7 @@ check("ch23.lime")
 #
 # `insertion_curve(score, image, baseline, heatmap, steps)` を書きましょう。`baseline` に `image` の画素を、`heatmap` の値が大きい順に
 # `steps` 回に分けて同じ数ずつ入れていきます。`steps + 1` 個の得点を並べた曲線と、その面積 (台形公式) の組を返します。
+# たとえば `image` が `[[[1, 1, 1], [2, 2, 2]]]`、`baseline` がすべて 0、`heatmap` が `[[0.2, 0.9]]` で、得点が値の合計なら、`steps` が 2 のときの結果は `([0, 6, 9], 5.25)` です。
 
 # %%
 # EXERCISE ch23.insertion

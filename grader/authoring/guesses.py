@@ -40,7 +40,9 @@ class Recorder:
     """Right answers' functions, with all that they return kept.
 
     Attributes:
+        right: The names of the right answer.
         names: What a check is to judge.
+        calls: How each function was called.
     """
 
     def __init__(self, right: Mapping[str, Any]) -> None:
@@ -49,8 +51,9 @@ class Recorder:
         Args:
             right: The names of a right answer; those that are not functions are taken as they are.
         """
-        self._right = right
+        self.right = dict(right)
         self._results: dict[str, list[Any]] = {name: [] for name, value in right.items() if callable(value)}
+        self.calls: dict[str, list[tuple[tuple[Any, ...], Names]]] = {name: [] for name in self._results}
         self.names = {name: self._recorded(name) if name in self._results else right[name] for name in right}
 
     def replays(self, *, with_constants: bool) -> Iterator[tuple[str, Names]]:
@@ -70,13 +73,14 @@ class Recorder:
 
     def _recorded(self, name: str) -> Callable[..., Any]:
         def record(*args: Any, **kwargs: Any) -> Any:
-            self._results[name].append(self._right[name](*args, **kwargs))
+            self.calls[name].append((args, kwargs))
+            self._results[name].append(self.right[name](*args, **kwargs))
             return self._results[name][-1]
 
         return record
 
     def _replayed(self, then: Names) -> Names:
-        return dict(self._right) | {name: _one_by_one(self._results[name], then[name]) for name in then}
+        return self.right | {name: _one_by_one(self._results[name], then[name]) for name in then}
 
 
 def _always(constant: Any) -> Callable[..., Any]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from grader.authoring import pasting
 from grader.authoring.verify import SEEDS, Part, Proof, Verifier, parts_of
 from grader.course.chapters import Chapter
-from grader.learner.notebook import probes_of
 from grader.messages import language, set_language
 from grader.sandbox.limits import Isolation
 
@@ -169,7 +169,7 @@ def _side_by_side(schedule: _Schedule, isolation: Isolation, seeds: int, jobs: i
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for chapter in schedule.chapters.values():
-        probes_of(chapter)
+        pasting.modules_of(chapter)
     slots = dict[Connection, _Slot]()
 
     def start() -> None:

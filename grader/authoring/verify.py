@@ -11,11 +11,19 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+<<<<<<< HEAD
 from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from grader.authoring import crooked, guesses, impostors
+=======
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from grader.authoring import guesses, impostors, pasting
+>>>>>>> 12e77688e606b6a0ad8454b5007e8ee6982721de
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Key, Mistake, Status
 from grader.judging.checks import Verdict, judge_exercise
@@ -33,6 +41,8 @@ SEEDS = 10
 SLOW = 30.0
 """Seconds of time limit above which an answer trains, and right answers are judged under fewer seeds."""
 _GUESSED_WITH = 7
+_PASTED_SECONDS = 1.0
+"""Processor time of a function of the course that is tried as an answer, beside thrice the reference's."""
 _ONLY_SEEN_FROM_OUTSIDE = {Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.WORKER_DIED}
 
 
@@ -209,9 +219,12 @@ class Verifier:
         """Judges answers that know nothing; none may pass."""
         names, _failed = _names_after(self._code(exercise, key.reference))
         recorder = guesses.Recorder({symbol: names.get(symbol) for symbol in exercise.symbols})
+        started = time.process_time()
         problems = {
             "the reference, noted": _passes(self._judged_here(exercise, recorder.names, _GUESSED_WITH))
         }
+        seconds = _PASTED_SECONDS + 3 * (time.process_time() - started)
+        problems |= self._pasted(exercise, key, recorder, seconds)
         if key.hidden is not None and not problems["the reference, noted"]:
             once = key.results_used_up
             for label, answer in recorder.replays(with_constants=not once):
@@ -225,8 +238,45 @@ class Verifier:
         proof.held = (len(problems) - len(found), len(problems))
         proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
 
+<<<<<<< HEAD
     def _told_otherwise(self, exercise: Exercise, key: Key) -> dict[str, str]:
         """Judges workers that lie, where a check asks for claims, and those with one crooked reply."""
+=======
+    def _pasted(
+        self, exercise: Exercise, key: Key, recorder: guesses.Recorder, seconds: float
+    ) -> dict[str, str]:
+        """Judges the course's own functions in the place of each of a right answer's."""
+
+        def passes(symbol: str, candidate: pasting.Candidate) -> bool:
+            if not candidate.takes(recorder.calls[symbol]):
+                return False
+            names = recorder.right | {symbol: candidate.function}
+            try:
+                with pasting.stopped_after(seconds):
+                    verdict = self._judged_here(exercise, names, _GUESSED_WITH, hidden=True)
+            except pasting.TooSlow:
+                return False
+            return verdict.status is Status.PASSED
+
+        found = list[str]()
+        for symbol in recorder.calls:
+            by = next((each for each in self._candidates if passes(symbol, each)), None)
+            if by is None:
+                break
+            found.append(f"{by} as {symbol}")
+        if found and len(found) == len(recorder.calls):
+            return {", ".join(found): "" if key.may_be_pasted else "must fail, but passes"}
+        stale = f"may_be_pasted says {key.may_be_pasted!r}, but none passes" if key.may_be_pasted else ""
+        return {"a function of the course or the lesson": stale}
+
+    @cached_property
+    def _candidates(self) -> list[pasting.Candidate]:
+        with _silence():
+            return pasting.candidates_of(self.chapter)
+
+    def _lied(self, exercise: Exercise, key: Key) -> dict[str, str]:
+        """Judges workers whose claims agree with each other, where a check asks for claims."""
+>>>>>>> 12e77688e606b6a0ad8454b5007e8ee6982721de
         names, _failed = _names_after(self._code(exercise, key.reference))
         workspace = Workspace(names, probes_of(self.chapter))
         transcript = impostors.Transcript(workspace.answer)

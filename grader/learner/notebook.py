@@ -14,16 +14,18 @@ import os
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from grader.course.chapters import Chapter, ChapterError, find_exercise
 from grader.exercise import Exercise, Status
-from grader.judging.checks import judge_exercise
+from grader.judging.checks import Verdict, judge_exercise
 from grader.learner.local import LocalAnswer
-from grader.messages import _
+from grader.messages import _, shown
+from grader.reading.unanswered import other_names_reason
 
 _COLOURS = {"✅": "#2e9e6b", "❌": "#d1495b", "⬜": "#8a8f98", "⚠️": "#d9902f", "💡": "#4a7fc1"}
 
@@ -80,10 +82,10 @@ def check(exercise_id: str) -> None:
     if found is None:
         return
     chapter, exercise = found
-    answer = LocalAnswer(sys._getframe(1).f_globals, probes_of(chapter))
-    verdict = judge_exercise(answer, exercise)
+    names = sys._getframe(1).f_globals
+    verdict = judge_exercise(LocalAnswer(names, probes_of(chapter)), exercise)
     _verdicts[exercise.id] = verdict.status
-    _show(_verdict(exercise, verdict.status, verdict.reason))
+    _show(_card(exercise, verdict, names))
 
 
 def require(exercise_id: str, *, hidden: bool = False) -> None:
@@ -108,11 +110,11 @@ def require(exercise_id: str, *, hidden: bool = False) -> None:
                 exercise=exercise.id
             )
         )
-    answer = LocalAnswer(sys._getframe(1).f_globals, probes_of(chapter))
+    names = sys._getframe(1).f_globals
     with _standard_error_dropped():
-        verdict = judge_exercise(answer, exercise, key, chapter.sentences)
+        verdict = judge_exercise(LocalAnswer(names, probes_of(chapter)), exercise, key, chapter.sentences)
     _verdicts[exercise.id] = verdict.status
-    card = _verdict(exercise, verdict.status, verdict.reason)
+    card = _card(exercise, verdict, names)
     if verdict.status is not Status.PASSED:
         raise AssertionError(repr(card))
     if not hidden:
@@ -194,7 +196,12 @@ def symbol_of(status: Status) -> str:
     return "⚠️" if status == Status.GRADER_FAULT else "❌"
 
 
-def _verdict(exercise: Exercise, status: Status, reason: str) -> Card:
+def _card(exercise: Exercise, verdict: Verdict, names: Mapping[str, Any]) -> Card:
+    status, reason = verdict.status, verdict.reason
+    if status is Status.NOT_ATTEMPTED and isinstance(history := names.get("In"), list):  # IPython's
+        defined = [name for name, value in names.items() if value is not None]
+        sources = [source for source in history if isinstance(source, str)]
+        reason = other_names_reason(exercise, sources, defined) or reason
     symbol = symbol_of(status)
     if status == Status.PASSED:
         heading = _("Passed: {points} points").format(points=exercise.points)
@@ -235,4 +242,4 @@ def _show(card: Card) -> None:
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         importlib.import_module("IPython.display").display(card)
     else:
-        print(repr(card))
+        print(shown(repr(card)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -34,8 +35,28 @@ class SubmissionError(Exception):
     """A file is not a notebook that can be graded; the message is one line for its owner."""
 
 
+@dataclass(frozen=True)
+class SourceCell:
+    """A cell of a notebook.
+
+    Attributes:
+        number: Its number in the notebook, from 1.
+        kind: Its type: ``code``, ``markdown``, ``raw`` or whatever the notebook calls it.
+        source: Its text, with ``\\n`` as line end.
+    """
+
+    number: int
+    kind: str
+    source: str
+
+
 def read_code_cells(path: Path) -> list[str]:
-    """Reads the sources of a notebook's code cells, in order, with ``\\n`` as line end.
+    """Reads the sources of a notebook's code cells, in order; see :func:`read_cells`."""
+    return [cell.source for cell in read_cells(path) if cell.kind == "code"]
+
+
+def read_cells(path: Path) -> list[SourceCell]:
+    """Reads the cells of a notebook, in order.
 
     Notebook formats 3 and 4 are read as they come back from Jupyter, Colab and editors: unknown
     metadata and a byte order mark do not matter, a cell that is malformed is passed over.
@@ -44,7 +65,7 @@ def read_code_cells(path: Path) -> list[str]:
         path: The submitted file.
 
     Returns:
-        One source per code cell.
+        The cells.
 
     Raises:
         SubmissionError: If the file is missing, empty, too large, cut off, or no notebook.
@@ -60,11 +81,12 @@ def read_code_cells(path: Path) -> list[str]:
         cells = [
             cell for sheet in worksheets if isinstance(sheet, dict) for cell in _as_list(sheet.get("cells"))
         ]
-    sources = [
-        _source(cell.get("source", cell.get("input")))
-        for cell in cells
-        if isinstance(cell, dict) and cell.get("cell_type") == "code"
+    read = [
+        SourceCell(number, str(cell.get("cell_type")), _source(cell.get("source", cell.get("input"))))
+        for number, cell in enumerate(cells, 1)
+        if isinstance(cell, dict)
     ]
+    sources = [cell.source for cell in read if cell.kind == "code"]
     if len(sources) > MAX_CELLS:
         raise SubmissionError(
             _("The notebook holds more than {cap:,} code cells: remove those that are not needed.").format(
@@ -77,7 +99,7 @@ def read_code_cells(path: Path) -> list[str]:
                 cap=MAX_CODE_CHARS
             )
         )
-    return sources
+    return read
 
 
 def may_be_notebook(name: str) -> bool:

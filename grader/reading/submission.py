@@ -11,7 +11,7 @@ import builtins
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from grader.reading.cells import (
     split_at_markers,
     without_notebook_calls,
 )
-from grader.reading.files import SubmissionError, read_code_cells
+from grader.reading.files import SourceCell, SubmissionError, read_cells
+from grader.reading.unanswered import misplaced, misplaced_reason
 
 __all__ = [
     "AnswerCode",
@@ -59,10 +60,13 @@ class Submission:
     Attributes:
         chapter: Name of its chapter, such as ``ch05_resnet_transfer``.
         codes: What to run, by exercise id, in the chapter's order.
+        misplaced: What to tell of an exercise that is not attempted, by its id, where its answer stands in a
+            cell that is never run.
     """
 
     chapter: str
     codes: dict[str, AnswerCode]
+    misplaced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,13 @@ def read_submission(path: Path, chapters: Sequence[Chapter] | None = None) -> Su
         SubmissionError: If it is not a notebook that can be graded.
     """
     chapters = load_chapters() if chapters is None else chapters
-    sources = read_code_cells(path)
-    chapter = _chapter_of(path, [read_cell(source) for source in sources], chapters)
-    return Submission(chapter.name, answer_codes(chapter, sources))
+    cells = read_cells(path)
+    sources = [cell.source for cell in cells if cell.kind == "code"]
+    chapter = _chapter_of(path, cells, chapters)
+    codes = answer_codes(chapter, sources)
+    unanswered = [each for each in chapter.exercises.values() if not codes[each.id].attempted]
+    elsewhere = misplaced(cells, unanswered)
+    return Submission(chapter.name, codes, {name: misplaced_reason(each) for name, each in elsewhere.items()})
 
 
 def answer_codes(chapter: Chapter, sources: Iterable[str]) -> dict[str, AnswerCode]:
@@ -307,16 +315,20 @@ def _without_calls(cell: Cell) -> Cell:
     return cell if code == cell.code else read_cell(code)
 
 
-def _chapter_of(path: Path, cells: Sequence[Cell], chapters: Sequence[Chapter]) -> Chapter:
+def _chapter_of(path: Path, cells: Sequence[SourceCell], chapters: Sequence[Chapter]) -> Chapter:
     """Tells a notebook's chapter by its markers, else by its symbols, else by its file name."""
+    read = [read_cell(cell.source) for cell in cells if cell.kind == "code"]
     votes = Counter[str]()
     for chapter in chapters:
         ids = {exercise_id.lower() for exercise_id in chapter.exercises}
-        votes[chapter.name] = len(ids.intersection(marker for cell in cells for marker in cell.markers))
+        votes[chapter.name] = len(ids.intersection(marker for cell in read for marker in cell.markers))
     if not any(votes.values()):
-        bound = {name for cell in cells for name in cell.binds}
+        bound = {name for cell in read for name in cell.binds}
         for chapter in chapters:
             votes[chapter.name] = sum(bound.issuperset(each.symbols) for each in chapter.exercises.values())
+    if not any(votes.values()):
+        for chapter in chapters:
+            votes[chapter.name] = len(misplaced(cells, chapter.exercises.values()))
     if not any(votes.values()) and (digits := re.match(r"\D*?0*(\d+)\D", path.name)):
         votes.update(chapter.name for chapter in chapters if chapter.number == int(digits[1]))
     name, count = max(votes.items(), key=lambda vote: vote[1], default=("", 0))

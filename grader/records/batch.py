@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from grader.judging.machine import Machine
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.messages import _
 from grader.reading.submission import AnswerCode, SubmissionError, read_submission
+from grader.reading.unanswered import other_names_reason
 from grader.records.environment import checks_digest, environment_of
 from grader.records.gradebook import Gradebook, GradebookError, digest, result_key
 from grader.sandbox.limits import Isolation, Limits
@@ -79,7 +80,15 @@ class Grading:
         chapter = next(chapter for chapter in self.chapters if chapter.name == submission.chapter)
         budget = Budget(self.limits.submission_seconds)
         judged = [
-            self.judged(name, chapter, exercise, submission.codes[exercise.id], slot, budget)
+            self.judged(
+                name,
+                chapter,
+                exercise,
+                submission.codes[exercise.id],
+                slot,
+                budget,
+                misplaced=submission.misplaced.get(exercise.id, ""),
+            )
             for exercise in chapter.exercises.values()
         ]
         exercises = [result for _key, result in judged]
@@ -104,6 +113,8 @@ class Grading:
         code: AnswerCode,
         slot: Slot,
         budget: Budget,
+        *,
+        misplaced: str = "",
     ) -> tuple[str, ExerciseResult]:
         """Gives the result of an answer: the one that is kept, or a new one, which is kept at once.
 
@@ -114,20 +125,20 @@ class Grading:
             code: What to run.
             slot: The worker slot.
             budget: What is left of the submission's time.
+            misplaced: What to tell where nothing answers the exercise; by default the usual.
 
         Returns:
             The key under which the result is kept, and the result. A fault of the grader is judged anew.
         """
-        key = slot.key(chapter, exercise, code)
+        key = slot.key(chapter, exercise, code, misplaced)
         kept = self.gradebook.find(key) if self.gradebook else None
         if kept is not None and kept.status is not Status.GRADER_FAULT:
             return key, kept
         short_of_time = budget.seconds < exercise.time_limit
-        judge = slot.judge(chapter)
-        result = judge.grade_one(exercise, code, budget)
+        result = slot.grade_one(chapter, exercise, code, budget, misplaced)
         if short_of_time and result.status is Status.TIME_LIMIT:
             key = digest(key, name)  # no other submission with this answer was short of time
-        if judge.starved:
+        if slot.judge(chapter).starved:
             key = digest(key, secrets.token_hex())  # nobody finds it: the next time it is judged anew
         if self.gradebook:
             self.gradebook.keep(key, code, result, slot.environment)
@@ -247,9 +258,20 @@ class Slot:
         """Stops its servers."""
         self._resources.close()
 
-    def key(self, chapter: Chapter, exercise: Exercise, code: AnswerCode) -> str:
-        """Returns the key under which the result of an answer is kept."""
-        return result_key(exercise.id, code, checks_digest(chapter, exercise.id), self.environment.key)
+    def key(self, chapter: Chapter, exercise: Exercise, code: AnswerCode, misplaced: str = "") -> str:
+        """Returns the key under which the result of an answer is kept; see :meth:`Grading.judged`."""
+        key = result_key(exercise.id, code, checks_digest(chapter, exercise.id), self.environment.key)
+        return digest(key, misplaced) if misplaced else key
+
+    def grade_one(
+        self, chapter: Chapter, exercise: Exercise, code: AnswerCode, budget: Budget, misplaced: str = ""
+    ) -> ExerciseResult:
+        """Judges an answer, and says why nothing is there where that shows; see :meth:`Grading.judged`."""
+        result = self.judge(chapter).grade_one(exercise, code, budget)
+        if result.status is not Status.NOT_ATTEMPTED:
+            return result
+        told = other_names_reason(exercise, code.cells) if code.attempted else misplaced
+        return replace(result, reason=told, detail=told) if told else result
 
     def judge(self, chapter: Chapter) -> Judge:
         """Returns the judge of a chapter; the server of another chapter is stopped."""

@@ -62,22 +62,23 @@ def regrade(grading: Grading, chapter: Chapter, exercise: Exercise, jobs: int) -
         One for each different answer.
     """
     assert grading.gradebook is not None
-    by_code = defaultdict(list)
+    answers = defaultdict(list)
     for answer in grading.gradebook.answers(exercise.id):
-        by_code[answer.code].append(answer)
+        answers[answer.code, "" if answer.code.attempted else answer.result.reason].append(answer)
 
-    def judged(code: AnswerCode, slot: Slot) -> Regraded:
+    def judged(code: AnswerCode, misplaced: str, slot: Slot) -> Regraded:
         budget = Budget(grading.limits.submission_seconds)
+        alike = answers[code, misplaced]
         return Regraded(
-            tuple(answer.submission for answer in by_code[code]),
-            tuple(answer.result for answer in by_code[code]),
-            slot.judge(chapter).grade_one(exercise, code, budget),
-            slot.key(chapter, exercise, code),
+            tuple(answer.submission for answer in alike),
+            tuple(answer.result for answer in alike),
+            slot.grade_one(chapter, exercise, code, budget, misplaced),
+            slot.key(chapter, exercise, code, misplaced),
             code,
             slot.environment,
         )
 
-    yield from grading.in_parallel((partial(judged, code) for code in by_code), jobs)
+    yield from grading.in_parallel((partial(judged, *each) for each in answers), jobs)
 
 
 def keep(gradebook: Gradebook, exercise: Exercise, regraded: Sequence[Regraded]) -> None:

@@ -44,6 +44,12 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_start_says_what_can_be_shown() -> None:
+    done = run("from course_utils import start; start(chapter=5)", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "? 5 ?" in done.stdout
+
+
 def test_start_is_quiet_and_repeatable() -> None:
     done = run(TRAIN_THREE_TIMES)
 

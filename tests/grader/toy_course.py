@@ -113,6 +113,7 @@ ANSWERS = {
             "adds two": Mistake("def double(x):\\n    return x + 2\\n", "2 を足して"),
         },
         hidden=hidden_double,
+        may_be_pasted="the lesson stretches",
     ),
     "ch01.area_and_name": Key(
         reference=NAME + "def area(radius):\\n    return np.pi * double(radius) * radius / 2",

@@ -41,6 +41,22 @@ def test_check_judges_the_callers_names(
     assert text in shown
 
 
+@pytest.mark.parametrize("ask", ["check", "require"])
+def test_answer_under_another_name_is_told(capsys: pytest.CaptureFixture[str], ask: str) -> None:
+    cell = "# EXERCISE ch01.double\ndef dobule(x):\n    return 2 * x"
+    names = {"check": check, "require": require, "In": ["", cell, "..."]}
+    exec(f"{cell}\ntry:\n    {ask}('ch01.double')\nexcept AssertionError as error:\n    print(error)", names)
+    shown = said(capsys)
+    assert shown.startswith("⬜")
+    assert "`dobule`" in shown
+    assert "`double`" in shown
+
+
+def test_name_that_only_ipython_should_have_may_be_the_learners(capsys: pytest.CaptureFixture[str]) -> None:
+    exec("In = 3\ncheck('ch01.double')", {"check": check})
+    assert said(capsys).startswith("⬜")
+
+
 def test_check_returns_nothing_to_display() -> None:
     assert eval("check('ch01.double')", {"check": check}) is None
 

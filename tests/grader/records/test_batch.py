@@ -106,6 +106,26 @@ def test_each_file_gets_its_result(tmp_path: Path, chapter: Chapter, submit: Sub
     assert (results["right"].notebook, results["missing"].notebook) == (digest, "")
 
 
+def test_learner_is_told_why_nothing_answers(
+    tmp_path: Path, chapter: Chapter, grading: Grading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_LANG", "en")
+    marked = f"# EXERCISE ch01.double\n{DOUBLE}"
+    cell = {"cell_type": "markdown", "metadata": {}, "source": marked}
+    renamed = "# EXERCISE ch01.area_and_name\n" + AREA.replace("area(", "areal(")
+    files = {
+        "markdown": write_notebook(tmp_path / "1.ipynb", [], cells=[cell]),
+        "moved": write_notebook(tmp_path / "2.ipynb", [], cells=[{"cell_type": "raw", "source": ""}, cell]),
+        "renamed": write_notebook(tmp_path / "3.ipynb", [renamed]),
+    }
+    found = {result.submission: result.exercises for result in grading.grade_all(files, jobs=1)}
+    assert {each.status for exercises in found.values() for each in exercises} == {Status.NOT_ATTEMPTED}
+    assert "(cell 1 of" in found["markdown"][0].reason
+    assert "(cell 2 of" in found["moved"][0].reason
+    assert found["markdown"][1].reason == found["moved"][1].reason == found["renamed"][0].reason
+    assert "defines `areal`, but the exercise asks for `area`" in found["renamed"][1].detail
+
+
 def test_what_is_recorded_is_what_was_given(grading: Grading, submit: Submit, judged: list[str]) -> None:
     files = {name: submit(name) for name in ("b.ipynb", "a.ipynb")}
     results = sorted(grading.grade_all(files, jobs=1), key=lambda result: result.submission)

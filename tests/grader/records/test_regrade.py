@@ -164,3 +164,18 @@ BEFORE = ExerciseResult(ID, "", Status.WRONG_VALUE, 0, 3, "Off by 0.25.", 1.0, d
 def test_numbers_that_are_drawn_anew_are_no_change(after: ExerciseResult, differs: bool) -> None:
     each = Regraded(("a.ipynb",), (BEFORE,), after, "key", AnswerCode((), False), None)  # type: ignore[arg-type]
     assert each.changed == ([("a.ipynb", BEFORE)] if differs else [])
+
+
+def test_why_nothing_answered_stays_told(tmp_path: Path, chapter: Chapter, mended: Chapter) -> None:
+    cell = {"cell_type": "markdown", "metadata": {}, "source": f"# EXERCISE {ID}\n{DOUBLE}"}
+    files = {
+        "misplaced": write_notebook(tmp_path / "misplaced.ipynb", [], cells=[cell]),
+        "renamed": write_notebook(tmp_path / "renamed.ipynb", [f"# EXERCISE {ID}\ndef dobule(x): ..."]),
+        "nothing": write_notebook(tmp_path / "nothing.ipynb", answers_of(chapter, {})),
+    }
+    with Gradebook(tmp_path / "unanswered.sqlite") as book:
+        list(Grading([chapter], "process", gradebook=book).grade_all(files, jobs=1))
+        found = regraded(book, mended)
+        assert len(found) == 3
+        assert not changed(found)
+        assert len({each.after.reason for each in found}) == 3
