@@ -141,8 +141,8 @@ class Key:
         hidden: A check that the learner does not see; runs after the visible one.
         results_used_up: Whether what the answer returns is of use once, as a model that is then trained. What
             the visible check was given cannot pass it a second time then.
-        equivalent: Why a mutant that ``grader mutate`` makes of right answers is right too, by text that
-            stands in its changed lines and not in those before.
+        equivalent: Why a mutant that ``grader mutate`` makes of right answers is right too, by its changed
+            lines, or by text that stands in these and not in those before.
     """
 
     reference: str

@@ -143,8 +143,12 @@ def _tally(chapter: Chapter, exercise: Exercise, jobs: int, most: int | None) ->
 
 
 def _entries(mutant: Mutant, equivalent: Mapping[str, str]) -> list[str]:
-    """Returns the entries that speak of a mutant: their text stands in its changed lines, and did not."""
-    return [text for text in equivalent if text in mutant.after and text not in mutant.before]
+    """Returns the entries that speak of a mutant: its changed lines, or text that only these hold."""
+    return [
+        text
+        for text in equivalent
+        if text == mutant.after or (text in mutant.after and text not in mutant.before)
+    ]
 
 
 @dataclass(frozen=True)

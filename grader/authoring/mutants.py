@@ -45,6 +45,7 @@ _SAME_VALUES = {
     "numpy",
     "float",
     "list",
+    "tolist",
     "tuple",
 }
 """Functions whose result is what they are given, in another form."""
@@ -111,27 +112,32 @@ def mutants(code: str) -> list[Mutant]:
             gist = _gist(changed)
         except SyntaxError:
             continue
-        if gist not in seen:
+        if gist not in seen and "posonlyargs=[arg" not in gist:  # "*" between parameters, taken for a product
             seen.add(gist)
             found.append(Mutant(label, changed, *_changed_lines(code, changed)))
     return found
 
 
 def _gist(code: str) -> str:
-    """Returns what a code does: its tree without docstrings and without what its errors say."""
+    """Returns what a code does: its tree without docstrings, without what its errors say."""
     with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # of blanks that an operator ate
-        tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
-            and ast.get_docstring(node) is not None
-        ):
-            node.body[0] = ast.Pass()
-        if isinstance(node, ast.Raise):
-            node.exc = None
-        if isinstance(node, ast.Assert):
-            node.msg = None
-    return ast.dump(tree)
+        return ast.dump(_Bare().visit(ast.parse(code)))
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out what does nothing."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        """Replaces a docstring, or a name alone."""
+        return ast.Pass() if isinstance(node.value, (ast.Constant, ast.Name)) else self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        """Leaves of an error that there is one."""
+        return ast.Raise()
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        """Takes out a message."""
+        return ast.Assert(node.test)
 
 
 def _changed_lines(before: str, after: str) -> tuple[str, str]:
@@ -293,13 +299,14 @@ def _types(node: ast.Constant | ast.Attribute, text: _Text) -> Iterator[Change]:
 def _numbers(node: ast.Constant, text: _Text) -> Iterator[Change]:
     """Adds and subtracts one; doubles fractions and large numbers, of which one more is hardly noticed.
 
-    Zero never becomes -1, which is the same place of an axis of length 1.
+    Zero never becomes -1, which is the same place of an axis of length 1; what keeps a divisor from zero may
+    be as tiny as it likes, and what stands for infinity as large.
     """
     value = node.value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 1e6:
         return
     others = [value + 1, value - 1] if isinstance(value, int) and abs(value) <= 20 else [value + 1, 2 * value]
-    for other in others if value else others[:1]:
+    for other in others if abs(value) > 1e-5 else others[:1]:
         yield "number changed", node, repr(other)
 
 
