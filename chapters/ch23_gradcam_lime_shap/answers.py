@@ -738,7 +738,7 @@ def overlay(image, colours, alpha):
         hidden=hidden_overlay,
         equivalent={
             "rgb = colours[..., ::-1]": "alpha is a fraction, so that their product is one",
-            "int32": "alpha is a fraction, so that their product is one",
+            "astype('int32')": "alpha is a fraction, so that their product is one",
             "image, rgb = image,": "the other operand is a fraction",
             "return ((1 - alpha)": "the check lets people cut off instead of rounding",
             "saturate_cast((image": "the check lets people cut off instead of rounding",
@@ -890,7 +890,7 @@ def grad_cam(model, image, layer_name, class_index=None):
             "axis=(1, 2))).numpy": "of one image, what is left are the channels",
             "x = image[np.newaxis]": "Keras converts it; the features are watched as they depend on weights",
             "score = tf.gather(": "the gradient of one number in a tensor is that of the number",
-            "pass": "the features are watched as they depend on weights",
+            "features": "they are watched as they depend on weights",
         },
     ),
     "ch23.shap_exact": Key(

@@ -99,14 +99,13 @@ def _table(tallies: Sequence[Tally]) -> Table:
     table.add_column(_("exercise"), overflow="fold", min_width=max(len(tally.id) for tally in tallies))
     for heading in (
         _("made"),
-        _("equivalent"),
+        _("equal"),
         _("judged"),
         _("visible"),
         _("hidden"),
-        _("survived"),
-        _("killed %"),
+        _("left"),
+        _("all %"),
         _("visible %"),
-        _("seconds"),
     ):
         table.add_column(heading, justify="right", overflow="fold", min_width=len(heading))
     for chapter, group in _by_chapter(tallies):
@@ -127,4 +126,4 @@ def _cells(name: str, tallies: Sequence[Tally]) -> list[str | Text]:
     ]
     colour = "green" if _is_good(tallies) else "red"
     shares = [Text(f"{share:.1f}", style=colour) for share in _percent(tallies)]
-    return [name, *map(str, sums), *shares, f"{sum(tally.seconds for tally in tallies):.0f}"]
+    return [name, *map(str, sums), *shares]

@@ -16,7 +16,7 @@ def test_mutate_prints_a_table_and_the_survivors(
     survivors = [f"{row['id']}  {survivor}" for row in rows for survivor in row["survivors"]]
     assert [row["id"] for row in rows] == ["ch01.double", "ch01.area_and_name"]
     assert all(line in output for line in survivors)
-    assert "killed %" in output
+    assert "visible %" in output
     monkeypatch.setattr("grader.cli.mutate.GOAL", 0)
     monkeypatch.setattr("grader.cli.mutate.GOAL_VISIBLE", 101)
     assert code == 0
