@@ -142,7 +142,8 @@ class Key:
         results_used_up: Whether what the answer returns is of use once, as a model that is then trained. What
             the visible check was given cannot pass it a second time then.
         equivalent: Why a mutant that ``grader mutate`` makes of right answers is right too, by its changed
-            lines, or by text that stands in these and not in those before.
+            lines, or by text that stands in these and not in those before. ``"*"`` is each that passes: where
+            only what comes out counts, as how well a model learned.
     """
 
     reference: str

@@ -1340,5 +1340,6 @@ def classify_nodes(adjacency, features, labels, classes):
             ),
         },
         hidden=hidden_classify_nodes,
+        equivalent={"*": "how the network learns is free: only its predictions count"},
     ),
 }

@@ -28,6 +28,7 @@ from grader.reading.submission import answer_for
 from grader.worker.workspace import run_cells
 
 _SEED = 11
+_ANY = "*"
 _MEMORY = 3 * 2**30
 """Bytes of address space for a mutant on top of what it is forked with."""
 
@@ -122,7 +123,7 @@ def _tally(chapter: Chapter, exercise: Exercise, jobs: int, most: int | None) ->
         used.update(entries)
         if outcome.fault:
             tally.faults.append(f"{exercise.id}: the check itself fails: {outcome.fault}: {mutant}")
-        elif entries and outcome.killed_by:
+        elif outcome.killed_by and entries not in ([], [_ANY]):
             tally.faults.append(f"{exercise.id}: not equivalent, as {entries[0]!r} says: {mutant}")
         if entries and not outcome.killed_by:
             tally.equivalent += 1
@@ -147,7 +148,7 @@ def _entries(mutant: Mutant, equivalent: Mapping[str, str]) -> list[str]:
     return [
         text
         for text in equivalent
-        if text == mutant.after or (text in mutant.after and text not in mutant.before)
+        if text in (mutant.after, _ANY) or (text in mutant.after and text not in mutant.before)
     ]
 
 

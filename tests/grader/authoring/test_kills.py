@@ -54,6 +54,18 @@ def test_equivalent_mutants_are_left_out_and_entries_must_be_true(tmp_path: Path
     assert any("not equivalent, as 'return 0' says" in fault for fault in tally.faults)
 
 
+def test_where_only_the_outcome_counts_each_mutant_that_passes_is_right(tmp_path: Path) -> None:
+    answers = ANSWERS.replace("return x + x", "return x + x - 0")
+    answers = answers.replace("hidden=hidden_double", "hidden=hidden_double, equivalent={'*': 'free'}")
+    tally = tallies(tmp_path, answers=answers)["ch01.double"]
+    assert (tally.equivalent, tally.visible + tally.hidden, tally.survivors, tally.faults) == (
+        1,
+        tally.made - 1,
+        [],
+        [],
+    )
+
+
 def test_some_of_many_are_taken_evenly(tmp_path: Path) -> None:
     tally = tallies(tmp_path, most=5)["ch01.double"]
     assert (tally.judged, tally.made > 10) == (5, True)
