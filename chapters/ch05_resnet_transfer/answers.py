@@ -329,6 +329,12 @@ def preprocess_caffe(images):
             ),
         },
         hidden=hidden_preprocess,
+        equivalent={
+            "pixels = np.rint(images * 255)": "whole numbers in another type",
+            "- [103.939": "NumPy makes an array of it",
+            "pixels = (images * 255)": "the pixels are whole numbers already",
+            "astype('int64')": "whole numbers in another type",
+        },
     ),
     "ch05.block_parameters": Key(
         reference=BLOCK_PARAMETERS,
@@ -398,6 +404,11 @@ def block_parameters(channels_in, channels_out, stride):
             ),
         },
         hidden=hidden_block_parameters,
+        equivalent={
+            "x = layers.BatchNormalization()(x)": "a ReLU has no parameters",
+            "keras.Input((7, 8": "no parameter depends on the size",
+            "keras.Input((8, 7": "no parameter depends on the size",
+        },
     ),
     "ch05.residual_block": Key(
         reference=RESIDUAL_BLOCK,
@@ -463,6 +474,7 @@ def build_residual_block(channels):
             ),
         },
         hidden=hidden_residual_block,
+        equivalent={"self.norm1(self.conv1(inputs)))": "Keras hands the training flag on to layers inside"},
     ),
     "ch05.transfer_head": Key(
         reference=HEAD,
@@ -573,6 +585,11 @@ def add_head(backbone, classes):
             ),
         },
         hidden=hidden_transfer_head,
+        equivalent={
+            "training=False), axis=1)": "the second axis is the last",
+            "normalize(backbone(inputs, training=False))": "the last axis is the default",
+            "shape=(shape[1],": "the second axis is the last",
+        },
     ),
     "ch05.cache_features": Key(
         reference=CACHE_FEATURES,
@@ -661,6 +678,14 @@ def cache_features(backbone, images, batch_size):
             ),
         },
         hidden=hidden_cache_features,
+        equivalent={
+            "predict(x, batch_size=batch_size) for": "what is printed does not matter",
+            "batch_size=batch_size, verbose=1)": "what is printed does not matter",
+            "batch_size=1": "the results do not depend on it",
+            "start:start + batch_size])))": "a model that is called outside of training infers",
+            "predict(both, batch_size=batch_size)": "what is printed does not matter",
+            "len(images), -2)": "NumPy takes any negative size for the one to be found",
+        },
     ),
     "ch05.fine_tuning": Key(
         results_used_up=True,
@@ -752,6 +777,18 @@ def early_stopping(scores, snapshots, patience):
 """,
         },
         mistakes={
+            "1 エポックの記録を考えない": Mistake(
+                """import numpy as np
+def early_stopping(scores, snapshots, patience):
+    best = int(np.argmax(scores))
+    for stop in range(2, len(scores) + 1):
+        best = int(np.argmax(scores[:stop]))
+        if stop - 1 - best >= patience:
+            break
+    return (stop, snapshots[best])
+""",
+                "UnboundLocalError",
+            ),
             "最後の重みを返す": Mistake(
                 EARLY_STOPPING.replace(", best_weights\n", ", weights\n"),
                 "最後の重みが返っています",
@@ -800,6 +837,10 @@ def early_stopping(scores, snapshots, patience):
             ),
         },
         hidden=hidden_early_stopping,
+        equivalent={
+            'float("-inf"), None, 1': "the first score is always the best so far",
+            "best = np.argmax(scores[:stop])": "a NumPy integer is an index",
+        },
     ),
     "ch05.choose_run": Key(
         reference=CHOOSE_RUN,

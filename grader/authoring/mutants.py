@@ -169,7 +169,8 @@ def _by_our_own(code: str) -> Iterator[tuple[str, str]]:
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    for label, node, new in _changes(ast.parse(code), _Text(code)):
+    tree = ast.parse(code)
+    for label, node, new in _changes(tree, _Text(code, tree)):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         start = starts[node.lineno - 1] + node.col_offset
@@ -178,10 +179,16 @@ def _by_our_own(code: str) -> Iterator[tuple[str, str]]:
 
 
 class _Text:
-    """Gives the text of a part of a code."""
+    """Gives the text of a part of a code.
 
-    def __init__(self, code: str) -> None:
+    Attributes:
+        modules: Names that the code imports.
+    """
+
+    def __init__(self, code: str, tree: ast.Module) -> None:
         self._code = code
+        imports = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+        self.modules = {alias.asname or alias.name for node in imports for alias in node.names}
 
     def __call__(self, node: ast.AST) -> str:
         """Returns the text as it stands."""
@@ -254,7 +261,7 @@ def _dropped_calls(call: ast.Call, text: _Text) -> Iterator[Change]:
         return
     if call.args and not isinstance(call.args[0], ast.Starred):
         yield "call dropped", call, text.whole(call.args[0])
-    if isinstance(call.func, ast.Attribute):
+    if isinstance(call.func, ast.Attribute) and text(call.func.value) not in text.modules:
         yield "call dropped", call, text.whole(call.func.value)
 
 
@@ -305,8 +312,11 @@ def _numbers(node: ast.Constant, text: _Text) -> Iterator[Change]:
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 1e6:
         return
-    others = [value + 1, value - 1] if isinstance(value, int) and abs(value) <= 20 else [value + 1, 2 * value]
-    for other in others if abs(value) > 1e-5 else others[:1]:
+    nearby = [value + 1] if isinstance(value, float) or value <= 20 else []
+    further = (
+        [] if abs(value) < 1e-5 else [value - 1] if isinstance(value, int) and value <= 20 else [2 * value]
+    )
+    for other in (*nearby, *further):
         yield "number changed", node, repr(other)
 
 
