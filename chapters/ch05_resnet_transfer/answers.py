@@ -330,6 +330,7 @@ def preprocess_caffe(images):
         },
         hidden=hidden_preprocess,
         equivalent={
+            "preprocess_input(255 * images)": "NumPy multiplies it all the same",
             "pixels = np.rint(images * 255)": "whole numbers in another type",
             "- [103.939": "NumPy makes an array of it",
             "pixels = (images * 255)": "the pixels are whole numbers already",
@@ -406,6 +407,10 @@ def block_parameters(channels_in, channels_out, stride):
         hidden=hidden_block_parameters,
         equivalent={
             "x = layers.BatchNormalization()(x)": "a ReLU has no parameters",
+            "[x, shortcut])": "the sum has no parameters",
+            "return sum(w.shape": "a whole number of any type",
+            "keras.Input((9, 8": "no parameter depends on the size",
+            "keras.Input((8, 9": "no parameter depends on the size",
             "keras.Input((7, 8": "no parameter depends on the size",
             "keras.Input((8, 7": "no parameter depends on the size",
         },
@@ -474,7 +479,10 @@ def build_residual_block(channels):
             ),
         },
         hidden=hidden_residual_block,
-        equivalent={"self.norm1(self.conv1(inputs)))": "Keras hands the training flag on to layers inside"},
+        equivalent={
+            "self.norm2(self.conv2(x))": "Keras hands the training flag on to layers inside",
+            "self.norm1(self.conv1(inputs)))": "Keras hands the training flag on to layers inside",
+        },
     ),
     "ch05.transfer_head": Key(
         reference=HEAD,
@@ -588,6 +596,8 @@ def add_head(backbone, classes):
         equivalent={
             "training=False), axis=1)": "the second axis is the last",
             "normalize(backbone(inputs, training=False))": "the last axis is the default",
+            "normalize(backbone(inputs, training=True)": "a frozen BatchNormalization infers all the same",
+            "normalize(backbone(inputs), axis": "a model that is called outside of training infers",
             "shape=(shape[1],": "the second axis is the last",
         },
     ),
@@ -681,6 +691,7 @@ def cache_features(backbone, images, batch_size):
         equivalent={
             "predict(x, batch_size=batch_size) for": "what is printed does not matter",
             "batch_size=batch_size, verbose=1)": "what is printed does not matter",
+            "return ([backbone.predict": "a list is numbers, too",
             "batch_size=1": "the results do not depend on it",
             "start:start + batch_size])))": "a model that is called outside of training infers",
             "predict(both, batch_size=batch_size)": "what is printed does not matter",

@@ -385,7 +385,7 @@ def check_shares_of_masking(masked: Array, tokens: Array, chosen: Array, mask_id
 def check_ends_of_vocabulary(answer: Answer, size: int) -> None:
     """Expects every id among some 200 strange ones of a small vocabulary, whose last id is ``mask_id + 1``."""
     tokens = np.full((100, 200), 1)
-    given = answer.call("mask_tokens", tokens, size, size - 2, [2], int(answer.rng.integers(1_000_000)))
+    given = answer.call("mask_tokens", tokens, size, size - 2, [2, 3, 4], int(answer.rng.integers(1_000_000)))
     masked, _labels = expect_pair(given, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
     found = np.unique(expect_shape(masked, tokens.shape, "置き換えたあとの id"))
     expect(found.size > 0 and found.min() == 0 and found.max() == size - 1, LACKS_ENDS)
