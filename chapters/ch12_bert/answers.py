@@ -893,7 +893,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
                 changed(
                     MASK_TOKENS, "rng.integers(0, vocabulary_size,", "rng.integers(0, vocabulary_size - 1,"
                 ),
-                "語彙の端の id が",
+                "語彙の最後の id が",
             ),
             "すべて [MASK]": Mistake(
                 changed(
@@ -955,6 +955,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
             "> 0.9": "a random number is never exactly that",
             "<= 0.9": "a random number is never exactly that",
             "> 0.15": "a random number is never exactly that",
+            "rng.integers(1, vocabulary_size,": "the first id may be a special piece, which people may leave out",
             "elif fate >= 0.9:": "10 % as well",
             "len(places)) + 1]": "one of a row's 150 more or less is still 15 %",
             "len(places)) - 1]": "one of a row's 150 more or less is still 15 %",
