@@ -18,7 +18,7 @@ NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print(
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint harness soak soak-exercises nbgrader newest notebooks image containers constraints badge clean
+.PHONY: help demo lab test lint harness soak soak-exercises mutants nbgrader newest notebooks image containers constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -50,6 +50,9 @@ soak: $(VENV)/maintainer.stamp ## Grade a class while the grader is killed, its 
 
 soak-exercises: $(VENV)/maintainer.stamp ## Judge right answers under 500 seeds, 50 where they train: none may fail
 	$(BIN)/grader verify --soak --seeds 500 --json build/soak-exercises.json $(CHAPTERS)
+
+mutants: $(VENV)/maintainer.stamp ## Judge what one small change makes of right answers: 98 % are killed
+	$(BIN)/grader mutate --json build/mutants.json $(CHAPTERS)
 
 nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade our export
 	rm -rf build/nbgrader && $(BIN)/python -m venv build/nbgrader

@@ -598,6 +598,7 @@ def check_early_stopping(answer: Answer) -> None:
     )
     expect_early_stopping(answer, [0.0, 0.0, 0.5], 2, (3, 2), {STARTS_AT_ZERO: (2, 0)})
     expect_early_stopping(answer, [0.5, 0.4, 0.6], 1, (2, 0), {})
+    expect_early_stopping(answer, [0.4], 2, (1, 0), {})
 
 
 # ch05.choose_run
