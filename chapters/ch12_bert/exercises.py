@@ -384,7 +384,7 @@ def check_last_of_vocabulary(answer: Answer, size: int) -> None:
     """
     tokens = np.full((100, 200), 5)
     given = answer.call("mask_tokens", tokens, size, size - 2, [2, 3, 4], int(answer.rng.integers(1_000_000)))
-    masked, _labels = expect_pair(given, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
+    masked, _labels = expect_parts(given, 2, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
     found = expect_shape(masked, tokens.shape, "置き換えたあとの id")
     expect(bool((found == size - 1).any()), LACKS_LAST)
 

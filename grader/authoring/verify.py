@@ -11,19 +11,12 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-<<<<<<< HEAD
+from functools import cached_property
 from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from grader.authoring import crooked, guesses, impostors
-=======
-from functools import cached_property
-from types import TracebackType
-from typing import Any, Protocol, Self
-
-from grader.authoring import guesses, impostors, pasting
->>>>>>> 12e77688e606b6a0ad8454b5007e8ee6982721de
+from grader.authoring import crooked, guesses, impostors, pasting
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Key, Mistake, Status
 from grader.judging.checks import Verdict, judge_exercise
@@ -238,10 +231,6 @@ class Verifier:
         proof.held = (len(problems) - len(found), len(problems))
         proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
 
-<<<<<<< HEAD
-    def _told_otherwise(self, exercise: Exercise, key: Key) -> dict[str, str]:
-        """Judges workers that lie, where a check asks for claims, and those with one crooked reply."""
-=======
     def _pasted(
         self, exercise: Exercise, key: Key, recorder: guesses.Recorder, seconds: float
     ) -> dict[str, str]:
@@ -274,9 +263,8 @@ class Verifier:
         with _silence():
             return pasting.candidates_of(self.chapter)
 
-    def _lied(self, exercise: Exercise, key: Key) -> dict[str, str]:
-        """Judges workers whose claims agree with each other, where a check asks for claims."""
->>>>>>> 12e77688e606b6a0ad8454b5007e8ee6982721de
+    def _told_otherwise(self, exercise: Exercise, key: Key) -> dict[str, str]:
+        """Judges workers that lie, where a check asks for claims, and those with one crooked reply."""
         names, _failed = _names_after(self._code(exercise, key.reference))
         workspace = Workspace(names, probes_of(self.chapter))
         transcript = impostors.Transcript(workspace.answer)
