@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SET_UP := requirements.txt constraints.txt pyproject.toml
+# Python compiles what is imported, when it is first: a fraction of what is installed.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # "make test CHAPTERS='5 12'": numbers of the chapters to test; all of them, and the harness, when empty.
 CHAPTERS ?=
@@ -17,7 +18,7 @@ NEWEST ?= $(firstword $(foreach each,13 12 11,$(shell python3.$(each) -c 'print(
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo lab test lint harness soak soak-exercises nbgrader newest notebooks image containers constraints badge clean
+.PHONY: help demo lab test lint harness soak soak-exercises mutants nbgrader newest notebooks image containers constraints badge clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -49,6 +50,9 @@ soak: $(VENV)/maintainer.stamp ## Grade a class while the grader is killed, its 
 
 soak-exercises: $(VENV)/maintainer.stamp ## Judge right answers under 500 seeds, 50 where they train: none may fail
 	$(BIN)/grader verify --soak --seeds 500 --json build/soak-exercises.json $(CHAPTERS)
+
+mutants: $(VENV)/maintainer.stamp ## Judge what one small change makes of right answers: 98 % are killed
+	$(BIN)/grader mutate --json build/mutants.json $(CHAPTERS)
 
 nbgrader: $(VENV)/maintainer.stamp ## Let the real nbgrader generate and grade our export
 	rm -rf build/nbgrader && $(BIN)/python -m venv build/nbgrader
@@ -93,11 +97,11 @@ clean: ## Remove what was built: build/ and .venv/
 	rm -rf build $(VENV)
 
 $(VENV)/learner.stamp: $(SET_UP) | $(BIN)/pip
-	$(PIP) install -e '.[grader]' -c constraints.txt
+	$(PIP) install --no-compile -e '.[grader]' -c constraints.txt
 	@touch $@
 
 $(VENV)/maintainer.stamp: $(SET_UP) | $(BIN)/pip
-	$(PIP) install -e '.[grader,dev]' -c constraints.txt
+	$(PIP) install --no-compile -e '.[grader,dev]' -c constraints.txt
 	@touch $@ $(VENV)/learner.stamp
 
 $(BIN)/pip:

@@ -98,7 +98,7 @@ def expect_number(actual: Any, name: str) -> float:
     Raises:
         Finding: If it is not one.
     """
-    array = _numeric(actual, name)
+    array = _array(actual, name)
     if array.shape != ():
         raise Finding(
             Status.WRONG_SHAPE,
@@ -117,7 +117,7 @@ def shape_of(actual: Any, name: str) -> tuple[int, ...]:
     Raises:
         Finding: If it is not numeric.
     """
-    return _numeric(actual, name).shape
+    return _array(actual, name).shape
 
 
 def expect_shape(actual: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[Any]:
@@ -129,7 +129,7 @@ def expect_shape(actual: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[
     Raises:
         Finding: If it is not numeric or has another shape.
     """
-    array = _numeric(actual, name)
+    array = _array(actual, name)
     if array.shape != tuple(shape):
         raise Finding(
             Status.WRONG_SHAPE,
@@ -138,7 +138,50 @@ def expect_shape(actual: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[
             ),
         )
     _hold()
-    return array
+    return array.astype("float64")
+
+
+def expect_parts(actual: Any, count: int, reason: str) -> list[Any]:
+    """Expects so many things: in a list, a tuple, or along the first axis of an array.
+
+    Args:
+        actual: What the answer returned, or what a probe is said to have returned.
+        count: How many.
+        reason: What the learner is told when it is something else.
+
+    Returns:
+        The things.
+
+    Raises:
+        Finding: If it is something else.
+    """
+    parts = isinstance(actual, (list, tuple)) or (isinstance(actual, np.ndarray) and actual.ndim > 0)
+    expect(parts and len(actual) == count, reason, Status.WRONG_TYPE)
+    return [part.item() if isinstance(part, np.generic) else part for part in actual]
+
+
+def expect_arrays(actual: Any, name: str) -> list[npt.NDArray[Any]]:
+    """Expects a list of numeric arrays, such as the weights of a model.
+
+    Args:
+        actual: What the answer returned, or what a probe is said to have returned.
+        name: What it is called in the message.
+
+    Returns:
+        The arrays, of whatever sizes: bound them before making anything of them.
+
+    Raises:
+        Finding: If it is not one.
+    """
+    if not isinstance(actual, list):
+        raise Finding(
+            Status.WRONG_TYPE,
+            _("{name} must be {expected}, but it is {actual}.").format(
+                name=name, expected=kind_of([]), actual=kind_of(actual)
+            ),
+        )
+    _hold()
+    return [_array(array, name) for array in actual]
 
 
 def expect_close(
@@ -273,7 +316,7 @@ def expect_weights(
     left = {name: np.asarray(array) for name, array in chosen.items()}
     names = []
     for array in given:
-        numbers = _numeric(array, "weights")
+        numbers = _array(array, "weights")
         found = (
             name
             for name, right in left.items()
@@ -314,7 +357,8 @@ def _elements(value: Any) -> int:
     return sum(map(_elements, value)) if isinstance(value, (list, tuple)) else 1
 
 
-def _numeric(actual: Any, name: str) -> npt.NDArray[Any]:
+def _array(actual: Any, name: str) -> npt.NDArray[Any]:
+    """Takes numbers as an array. What is an array already is not copied: it may be far too large."""
     if not isinstance(actual, np.ndarray):
         _expect_at_most(_MAX_NUMBERS, actual, name)
     if isinstance(actual, (bool, int, float, np.ndarray, list, tuple)):
@@ -323,7 +367,7 @@ def _numeric(actual: Any, name: str) -> npt.NDArray[Any]:
         except ValueError:
             array = np.asarray(None)
         if array.dtype.kind in "biuf":
-            return array.astype("float64")
+            return array
     raise Finding(
         Status.WRONG_TYPE,
         _("{name} must be numbers, but it is {kind}.").format(name=name, kind=kind_of(actual)),

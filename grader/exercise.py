@@ -143,6 +143,9 @@ class Key:
             the visible check was given cannot pass it a second time then.
         may_be_pasted: Why a function of the course or of the lesson may answer the exercise as it is; empty
             where none does.
+        equivalent: Why a mutant that ``grader mutate`` makes of right answers is right too, by its changed
+            lines, or by text that stands in these and not in those before. ``"*"`` is each that passes: where
+            only what comes out counts, as how well a model learned.
     """
 
     reference: str
@@ -152,6 +155,7 @@ class Key:
     hidden: Check | None = None
     results_used_up: bool = False
     may_be_pasted: str = ""
+    equivalent: Mapping[str, str] = field(default_factory=dict)
 
 
 def changed(code: str, old: str, new: str) -> str:

@@ -721,6 +721,10 @@ def value_iteration(transitions, rewards, terminal, gamma, tolerance):
             ),
         },
         hidden=hidden_value_iteration,
+        equivalent={
+            "if change <= tolerance:": "the tolerance is never met exactly",
+            "np.where(q.max() >": "the best action replaces a policy that is already the best, or as good",
+        },
     ),
     "ch01.epsilon_greedy": Key(
         reference=EPSILON_GREEDY,
@@ -932,6 +936,7 @@ def sarsa_update(q, state, action, reward, next_state, next_action, terminated, 
             ),
         },
         hidden=hidden_sarsa,
+        equivalent={"(1 - terminated) *": "a truth value is a number"},
     ),
     "ch01.evaluate": Key(
         reference=POLICY_VALUES,
@@ -1038,6 +1043,10 @@ def policy_values(transitions, rewards, terminal, gamma, policy):
             "転置": Mistake(changed(POLICY_VALUES, "gamma * moves", "gamma * moves.T"), "行列が転置されて"),
         },
         hidden=hidden_evaluate,
+        equivalent={
+            "reshape(-1, states * actions)": "the matrix is square",
+            "states * actions, -2)": "NumPy takes any negative size for the one to be found",
+        },
     ),
     "ch01.dqn_targets": Key(
         reference=DQN_TARGETS,
@@ -1109,6 +1118,10 @@ def dqn_targets(rewards, terminated, truncated, next_q_online, next_q_target, ga
             ),
         },
         hidden=hidden_dqn_targets,
+        equivalent={
+            "1.0 - terminated": "a truth value is a number",
+            "going_on = (~terminated)": "truth values choose the same places",
+        },
     ),
     "ch01.policy_gradient": Key(
         results_used_up=True,
@@ -1213,6 +1226,7 @@ def reinforce_loss(logits, actions, returns, baselines):
             ),
         },
         hidden=hidden_policy_gradient,
+        equivalent={"log_softmax(logits, axis=1)": "the second axis is the last"},
     ),
     "ch01.next_generation": Key(
         reference=NEXT_GENERATION,
@@ -1381,6 +1395,12 @@ def next_generation(population, fitness, elites, mutation_scale, rng):
             ),
         },
         hidden=hidden_next_generation,
+        equivalent={
+            "<= 0.5": "a random number is never exactly that",
+            "np.array(child) - mutation": "the noise is symmetric",
+            "new[i] -= rng": "the noise is symmetric",
+            ">= 0.5).astype": "both parents are as likely",
+        },
     ),
     "ch01.solve": Key(
         reference=LEARN,
@@ -1525,5 +1545,6 @@ def learn(env, steps, gamma, seed):
             ),
         },
         hidden=hidden_solve,
+        equivalent={"*": "how it learns is free: only what it has learned counts"},
     ),
 }

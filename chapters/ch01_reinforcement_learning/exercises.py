@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_number, expect_shape, shape_of
+from grader.compare import expect, expect_close, expect_number, expect_parts, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -460,7 +460,8 @@ def expect_loss(
     """Expects a loss, its gradient with respect to the logits, and none with respect to the baselines."""
     function = answer.value("reinforce_loss")
     expect(isinstance(function, Handle), "reinforce_loss を関数にしましょう。", Status.WRONG_TYPE)
-    value, of_logits, of_baselines = answer.probe("loss_and_gradients", function, *episode)
+    found = answer.probe("loss_and_gradients", function, *episode)
+    value, of_logits, of_baselines = expect_parts(found, 3, "採点のための関数が書き換えられています。")
     expect(
         shape_of(value, "reinforce_loss(…)") != (len(episode.actions),), RETURNS_EACH_STEP, Status.WRONG_SHAPE
     )
@@ -470,7 +471,9 @@ def expect_loss(
     expect(bool(np.isfinite(expect_shape(of_logits, gradient.shape, "logits の勾配")).all()), OVERFLOWS)
     expect(bool(np.any(of_logits)) or not np.any(gradient), NO_GRADIENT)
     expect_close(of_logits, gradient, "logits についての勾配", rtol=1e-3, atol=1e-4)
-    expect(of_baselines is None or not np.any(of_baselines), BASELINE_GRADIENT)
+    if of_baselines is not None:
+        to_baselines = expect_shape(of_baselines, episode.baselines.shape, "baselines の勾配")
+        expect(not np.any(to_baselines), BASELINE_GRADIENT)
 
 
 def check_policy_gradient(answer: Answer) -> None:

@@ -659,6 +659,10 @@ def depthwise_convolution(images, kernels, stride):
             ),
         },
         hidden=hidden_depthwise,
+        equivalent={
+            "k = kernels.shape[1]": "kernels are square",
+            "height + 3 * p": "zeros below that no window reaches",
+        },
     ),
     "ch04.separable_block": Key(
         reference=SEPARABLE_BLOCK,
@@ -783,6 +787,10 @@ def build_separable_block(channels_in, channels_out, stride):
             ),
         },
         hidden=hidden_separable_block,
+        equivalent={
+            "layers.BatchNormalization()(x)": "layers may have any name",
+            "layers.ReLU()(x)": "layers may have any name",
+        },
     ),
     "ch04.dense_block": Key(
         reference=DENSE_BLOCK,
@@ -935,6 +943,10 @@ def build_dense_block(channels_in, growth_rate, depth):
             ),
         },
         hidden=hidden_dense_block,
+        equivalent={
+            "range(depth + 1)]": "a layer that is never called has no weights",
+            "epsilon=2.002e-05": "what keeps a divisor from zero may be any tiny number",
+        },
     ),
     "ch04.growth": Key(
         reference=GROWTH,
@@ -1073,6 +1085,7 @@ def convolution_weights(channels, growth_rate, depths, compression):
             ),
         },
         hidden=hidden_growth,
+        equivalent={"keras.Input((32, 33,": "no parameter depends on the size"},
     ),
     "ch04.receptive_field": Key(
         reference=RECEPTIVE_FIELD,
@@ -1132,6 +1145,11 @@ def receptive_field(kernel_size, dilations, stacks):
             ),
         },
         hidden=hidden_receptive_field,
+        equivalent={
+            "np.convolve(kernel, reached)": "a convolution is symmetric",
+            "kernel[::dilation] = 0": "only the length is read",
+            "reached, kernel), 0)": "only the length is read",
+        },
     ),
     "ch04.causal_convolution": Key(
         reference=CAUSAL_CONVOLUTION,
@@ -1296,6 +1314,10 @@ def mu_law_decode(codes, mu):
             ),
         },
         hidden=hidden_mu_law,
+        equivalent={
+            "np.arange(mu + 2)": "a level beyond the last is never the nearest",
+            "clip_by_value(waveform,": "TensorFlow converts it",
+        },
     ),
     "ch04.generate": Key(
         reference=GENERATE,
@@ -1415,6 +1437,7 @@ def train_predictor(signals):
     x = layers.Conv1D(24, 1, activation="relu")(x)
     model = keras.Model(inputs, layers.Conv1D(1, 1)(x))
     model.compile(keras.optimizers.Adam(0.005), "mse")
+    model.optimizer.build(model.trainable_variables)
     model.fit(signals[:, :-1, np.newaxis], signals[:, 1:, np.newaxis], batch_size=8, epochs=20, verbose=0)
     return model
 """,
@@ -1431,6 +1454,7 @@ def train_predictor(signals):
     ])
     model.compile("adam", "mse")
     model.optimizer.learning_rate = 0.01
+    model.optimizer.build(model.trainable_variables)
     model.fit(signals[:, :-1, np.newaxis], signals[:, 1:, np.newaxis], batch_size=8, epochs=20, verbose=0)
     return model
 """,

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_equal, expect_model, expect_shape, shape_of
+from grader.compare import (
+    expect,
+    expect_arrays,
+    expect_close,
+    expect_equal,
+    expect_model,
+    expect_shape,
+    shape_of,
+)
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -251,7 +259,7 @@ def squeezed(shape: Sequence[int]) -> Shape:
 
 def weight_shapes(answer: Answer, model: Handle) -> list[Shape]:
     """Shapes of a model's weights, in its order."""
-    return [np.shape(array) for array in answer.probe("weights", model)]
+    return [array.shape for array in expect_arrays(answer.probe("weights", model), "weights")]
 
 
 def explain_separable_weights(shapes: Sequence[Shape], channels_in: int, channels_out: int) -> str:

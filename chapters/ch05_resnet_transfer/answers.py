@@ -329,6 +329,13 @@ def preprocess_caffe(images):
             ),
         },
         hidden=hidden_preprocess,
+        equivalent={
+            "preprocess_input(255 * images)": "NumPy multiplies it all the same",
+            "pixels = np.rint(images * 255)": "whole numbers in another type",
+            "- [103.939": "NumPy makes an array of it",
+            "pixels = (images * 255)": "the pixels are whole numbers already",
+            "astype('int64')": "whole numbers in another type",
+        },
     ),
     "ch05.block_parameters": Key(
         reference=BLOCK_PARAMETERS,
@@ -398,6 +405,15 @@ def block_parameters(channels_in, channels_out, stride):
             ),
         },
         hidden=hidden_block_parameters,
+        equivalent={
+            "x = layers.BatchNormalization()(x)": "a ReLU has no parameters",
+            "[x, shortcut])": "the sum has no parameters",
+            "return sum(w.shape": "a whole number of any type",
+            "keras.Input((9, 8": "no parameter depends on the size",
+            "keras.Input((8, 9": "no parameter depends on the size",
+            "keras.Input((7, 8": "no parameter depends on the size",
+            "keras.Input((8, 7": "no parameter depends on the size",
+        },
     ),
     "ch05.residual_block": Key(
         reference=RESIDUAL_BLOCK,
@@ -463,6 +479,10 @@ def build_residual_block(channels):
             ),
         },
         hidden=hidden_residual_block,
+        equivalent={
+            "self.norm2(self.conv2(x))": "Keras hands the training flag on to layers inside",
+            "self.norm1(self.conv1(inputs)))": "Keras hands the training flag on to layers inside",
+        },
     ),
     "ch05.transfer_head": Key(
         reference=HEAD,
@@ -573,6 +593,13 @@ def add_head(backbone, classes):
             ),
         },
         hidden=hidden_transfer_head,
+        equivalent={
+            "training=False), axis=1)": "the second axis is the last",
+            "normalize(backbone(inputs, training=False))": "the last axis is the default",
+            "normalize(backbone(inputs, training=True)": "a frozen BatchNormalization infers all the same",
+            "normalize(backbone(inputs), axis": "a model that is called outside of training infers",
+            "shape=(shape[1],": "the second axis is the last",
+        },
     ),
     "ch05.cache_features": Key(
         reference=CACHE_FEATURES,
@@ -661,6 +688,15 @@ def cache_features(backbone, images, batch_size):
             ),
         },
         hidden=hidden_cache_features,
+        equivalent={
+            "predict(x, batch_size=batch_size) for": "what is printed does not matter",
+            "batch_size=batch_size, verbose=1)": "what is printed does not matter",
+            "return ([backbone.predict": "a list is numbers, too",
+            "batch_size=1": "the results do not depend on it",
+            "start:start + batch_size])))": "a model that is called outside of training infers",
+            "predict(both, batch_size=batch_size)": "what is printed does not matter",
+            "len(images), -2)": "NumPy takes any negative size for the one to be found",
+        },
     ),
     "ch05.fine_tuning": Key(
         results_used_up=True,
@@ -752,6 +788,18 @@ def early_stopping(scores, snapshots, patience):
 """,
         },
         mistakes={
+            "1 エポックの記録を考えない": Mistake(
+                """import numpy as np
+def early_stopping(scores, snapshots, patience):
+    best = int(np.argmax(scores))
+    for stop in range(2, len(scores) + 1):
+        best = int(np.argmax(scores[:stop]))
+        if stop - 1 - best >= patience:
+            break
+    return (stop, snapshots[best])
+""",
+                "UnboundLocalError",
+            ),
             "最後の重みを返す": Mistake(
                 EARLY_STOPPING.replace(", best_weights\n", ", weights\n"),
                 "最後の重みが返っています",
@@ -800,6 +848,10 @@ def early_stopping(scores, snapshots, patience):
             ),
         },
         hidden=hidden_early_stopping,
+        equivalent={
+            'float("-inf"), None, 1': "the first score is always the best so far",
+            "best = np.argmax(scores[:stop])": "a NumPy integer is an index",
+        },
     ),
     "ch05.choose_run": Key(
         reference=CHOOSE_RUN,

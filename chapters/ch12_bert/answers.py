@@ -559,6 +559,11 @@ ANSWERS: dict[str, Key] = {
             ),
         },
         hidden=hidden_wordpiece,
+        equivalent={
+            "range(len(rest) + 1, 0, -1)": "a slice beyond the end is the whole",
+            "known = vocabulary": "a list holds the same pieces",
+            'startswith("##")), reverse=True)': "of two beginnings of a word the longer one comes later in the alphabet",
+        },
     ),
     "ch12.embeddings": Key(
         reference=EMBED,
@@ -622,6 +627,11 @@ def embed(token_ids, segment_ids, token_table, position_table, segment_table, ga
             ),
         },
         hidden=hidden_embeddings,
+        equivalent={
+            "mean_square - 1e-12": "as small a number beside a mean square",
+            "return rows": "a list is numbers, too",
+            "keepdims=True) - 1e-6": "as small a number beside a mean square",
+        },
     ),
     "ch12.attention": Key(
         reference=ATTENTION,
@@ -750,6 +760,13 @@ def attention(query, key, value, padding_mask, slope):
             ),
         },
         hidden=hidden_attention,
+        equivalent={
+            "np.arange(key.shape[1]), np.arange(query": "query and key are of one length, and a distance has no sign",
+            "query, key) * query": "the numbers are exact enough",
+            "(2.0 - padding_mask": "every score of a row gets the same",
+            "ops.softmax(scores)": "the last axis is the default",
+            "ops.where(padding_mask[": "Keras converts it",
+        },
     ),
     "ch12.parameters": Key(
         reference=PARAMETERS,
@@ -823,6 +840,12 @@ def mlm_parameters(*sizes):
             ),
         },
         hidden=hidden_parameters,
+        equivalent={
+            "MultiHeadAttention(hidden_dim, 1)": "heads times size is what the projections have",
+            "keras.Input((5,": "no parameter depends on the length",
+            "keras.Input((3,": "no parameter depends on the length",
+            "return sum(np.prod": "a NumPy integer is a number",
+        },
     ),
     "ch12.mask_tokens": Key(
         reference=MASK_TOKENS,
@@ -862,6 +885,16 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
 """,
         },
         mistakes={
+            "最後の行を忘れる": Mistake(
+                changed(MASK_TOKENS, "    labels = ", "    chosen[-1] = False\n    labels = "),
+                "まったく選ばれていない行",
+            ),
+            "語彙の最後の id を引かない": Mistake(
+                changed(
+                    MASK_TOKENS, "rng.integers(0, vocabulary_size,", "rng.integers(0, vocabulary_size - 1,"
+                ),
+                "語彙の最後の id が",
+            ),
             "すべて [MASK]": Mistake(
                 changed(
                     MASK_TOKENS,
@@ -916,6 +949,17 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
             ),
         },
         hidden=hidden_mask_tokens,
+        equivalent={
+            "<= 0.15)": "a random number is never exactly that",
+            "<= 0.8": "a random number is never exactly that",
+            "> 0.9": "a random number is never exactly that",
+            "<= 0.9": "a random number is never exactly that",
+            "> 0.15": "a random number is never exactly that",
+            "rng.integers(1, vocabulary_size,": "the first id may be a special piece, which people may leave out",
+            "elif fate >= 0.9:": "10 % as well",
+            "len(places)) + 1]": "one of a row's 150 more or less is still 15 %",
+            "len(places)) - 1]": "one of a row's 150 more or less is still 15 %",
+        },
     ),
     "ch12.pair": Key(
         reference=MAKE_PAIR,
@@ -1001,6 +1045,13 @@ def make_pair(first, second, length, cls_id, sep_id, pad_id):
             ),
         },
         hidden=hidden_pair,
+        equivalent={
+            "len(a) > len(b)": "which of two sentences of one length is the longer one is not said",
+            "len(first) < half": "at half the room both ways cut to the same lengths",
+            "len(second) < half": "at half the room both ways cut to the same lengths",
+            ">= room:": "where both fit exactly, the cut changes nothing",
+            "shorter = len(first)": "it is never read",
+        },
     ),
     "ch12.causal": Key(
         reference=CAUSAL,
@@ -1058,6 +1109,13 @@ def causal_attend(attention, x, padding_mask):
             ),
         },
         hidden=hidden_causal,
+        equivalent={
+            "attention_mask=padding_mask[:, None, :], use": "Keras converts it",
+            "attention(query=x, value=x, attention_mask": "the key is the value where none is given",
+            "logical_and(ops.cast(padding": "and is symmetric",
+            "(seen, padding_mask[": "Keras converts it",
+            "x.shape[1] + 1": "a slice beyond the end is empty",
+        },
     ),
     "ch12.next_word": Key(
         reference=GENERATE,
@@ -1134,6 +1192,12 @@ def generate(next_probabilities, start, count, temperature, seed):
             ),
         },
         hidden=hidden_next_word,
+        equivalent={
+            "ids.append(rng.choice(len(p), p=p))": "a NumPy integer is a number",
+            "ids = start": "NumPy makes an array of it when it grows",
+            "(ids))[None] / temperature": "Keras converts it",
+            "categorical(logits, 2,": "the second sample is never read",
+        },
     ),
     "ch12.perplexity": Key(
         reference="""import numpy as np
@@ -1240,6 +1304,12 @@ def perplexity(logits, labels):
             ),
         },
         hidden=hidden_perplexity,
+        equivalent={
+            "logits.max(axis=1, keepdims": "the second axis is the last",
+            "top).sum(axis=1)": "the second axis is the last",
+            "logits.max(keepdims=True)": "the largest of all serves every row as well",
+            "logits, labels = logits[counted], labels[counted]": "the numbers are exact enough",
+        },
     ),
     "ch12.classifier": Key(
         results_used_up=True,
@@ -1352,5 +1422,12 @@ def build_classifier(backbone, classes, frozen, learning_rate):
             ),
         },
         hidden=hidden_classifier,
+        equivalent={
+            'loss="sparse_categorical_crossentropy")': "what is shown beside the loss is not asked for",
+            "for layer in []": "the backbone's own flag sets its layers' again",
+            'keras.Input((None,), dtype="int32") for': "the inputs' names are those of the dictionary",
+            "dtype='float32', name": "Keras converts whole numbers",
+            "pass": "the backbone's own flag sets its layers' again",
+        },
     ),
 }

@@ -13,6 +13,7 @@ from grader.compare import (
     expect_close,
     expect_equal,
     expect_model,
+    expect_parts,
     expect_shape,
     expect_weights,
     shape_of,
@@ -21,13 +22,6 @@ from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
 IGNORED = -1
-
-
-def expect_pair(given: Any, reason: str) -> tuple[Any, Any]:
-    """Expects two things and returns them."""
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, reason, Status.WRONG_TYPE)
-    first, second = given
-    return first, second
 
 
 # ch12.wordpiece
@@ -199,7 +193,9 @@ PADDING_LEAKS = "パディングの key と value を変えたら、出力が変
 def call_attention(answer: Answer, case: Sequence[Any]) -> tuple[Array, Array]:
     """Calls attention and expects the shapes of output and weights."""
     query, _, value, _, _ = case
-    output, weights = expect_pair(answer.call("attention", *case), "(出力, 重み) の 2 つ組を返しましょう。")
+    output, weights = expect_parts(
+        answer.call("attention", *case), 2, "(出力, 重み) の 2 つ組を返しましょう。"
+    )
     batch, length = query.shape[:2]
     return (
         expect_shape(output, (batch, length, value.shape[2]), "出力"),
@@ -352,6 +348,10 @@ WRONG_SHARES = (
 )
 NOT_IN_VOCABULARY = "でたらめな id が語彙の外に出ています。0 から vocabulary_size - 1 までの整数を引きます。"
 NARROW_VOCABULARY = "でたらめな id が偏っています。語彙全体から、トークンごとに引き直しましょう。"
+LACKS_LAST = (
+    "語彙の最後の id が、でたらめな id に出てきません。rng.integers(0, n) が引くのは 0 から n - 1 までです。"
+)
+SKIPS_ROWS = "まったく選ばれていない行があります。どの行からも選びましょう。"
 SAME_PLACES = "選ぶ場所が偏っています。トークンごとに、別々の乱数で選びましょう。"
 IGNORES_SEED = "seed を変えても結果が変わりません。np.random.default_rng(seed) から引きましょう。"
 NOT_REPEATABLE = (
@@ -378,6 +378,17 @@ def check_shares_of_masking(masked: Array, tokens: Array, chosen: Array, mask_id
     expect(bool(wide), NARROW_VOCABULARY)
 
 
+def check_last_of_vocabulary(answer: Answer, size: int) -> None:
+    """Expects the last id among some 300 strange ones of a small vocabulary. The first one may be left out, as
+    special pieces may.
+    """
+    tokens = np.full((100, 200), 5)
+    given = answer.call("mask_tokens", tokens, size, size - 2, [2, 3, 4], int(answer.rng.integers(1_000_000)))
+    masked, _labels = expect_parts(given, 2, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
+    found = expect_shape(masked, tokens.shape, "置き換えたあとの id")
+    expect(bool((found == size - 1).any()), LACKS_LAST)
+
+
 def check_mask_tokens_at(
     answer: Answer, shape: tuple[int, int], size: int, mask_id: int, special_ids: list[int]
 ) -> None:
@@ -390,7 +401,7 @@ def check_mask_tokens_at(
 
     def run(seed: int) -> tuple[Array, Array]:
         given = answer.call("mask_tokens", tokens, size, mask_id, special_ids, seed)
-        masked, labels = expect_pair(given, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
+        masked, labels = expect_parts(given, 2, "(置き換えたあとの id, ラベル) の 2 つ組を返しましょう。")
         return expect_shape(masked, shape, "置き換えたあとの id"), expect_shape(labels, shape, "ラベル")
 
     masked, labels = run(seed)
@@ -401,6 +412,7 @@ def check_mask_tokens_at(
     expect(bool((labels == tokens)[chosen].all()), LABELS_STRANGE)
     expect(not chosen[special].any(), CHOOSES_SPECIAL)
     expect(bool((masked == tokens)[~chosen].all()), CHANGES_UNCHOSEN)
+    expect(bool(chosen.any(axis=1).all()), SKIPS_ROWS)
     for axis in (0, 1):
         expect(bool((chosen.sum(axis) / (~special).sum(axis)).std() < 0.15), SAME_PLACES)
     expect(near(chosen[~special].mean(), 0.15, 0.012), WRONG_RATE)
@@ -414,6 +426,7 @@ def check_mask_tokens_at(
 
 def check_mask_tokens(answer: Answer) -> None:
     check_mask_tokens_at(answer, (80, 640), size=2000, mask_id=4, special_ids=[0, 2, 3])
+    check_last_of_vocabulary(answer, size=9)
 
 
 # ch12.pair

@@ -293,7 +293,7 @@ def hidden_link_auc(answer: Answer) -> None:
         (12, 1, 9, 1),
         (20, 15, 2, 4),
     ]:
-        embeddings = answer.rng.integers(-2, 3, (size, channels)).astype("float64")
+        embeddings = answer.rng.integers(-6, 7, (size, channels)) / 4
         positive = answer.rng.integers(0, size, (positives, 2))
         negative = answer.rng.integers(0, size, (negatives, 2))
         gaps = np.sum(embeddings[positive[:, 0]] * embeddings[positive[:, 1]], axis=1)[:, None] - np.sum(
@@ -374,6 +374,9 @@ def smoothness(adjacency, features):
     y = features / np.sqrt(1 + adjacency.sum(axis=1))[:, np.newaxis]
     squares = np.sum((y[:, np.newaxis] - y[np.newaxis]) ** 2, axis=-1)
     return np.sum(adjacency * squares) / 2 / size
+"""
+AS_INTEGERS = """def link_auc(embeddings, positive, negative):
+    embeddings = embeddings.astype(int)
 """
 LINK_AUC = """import numpy as np
 
@@ -509,6 +512,13 @@ def normalised_adjacency(adjacency, loop):
             ),
         },
         hidden=hidden_normalised_adjacency,
+        equivalent={
+            "looped.sum(axis=0))": "the matrix is symmetric",
+            "np.identity(adjacency.shape[1])": "the matrix is square",
+            "np.sum(looped, axis=1) **": "the matrix is symmetric",
+            "laplacian_matrix(graph)": "a sparse matrix less is a NumPy matrix",
+            "eye(a.shape[1])": "the matrix is square",
+        },
     ),
     "ch22.spectrum": Key(
         reference=SPECTRUM,
@@ -606,6 +616,14 @@ def spectral_filter(laplacian, signal, response):
             ),
         },
         hidden=hidden_spectrum,
+        equivalent={
+            "return (vectors @": "complex numbers without an imaginary part are taken for real ones",
+            "np.linalg.solve(vectors, signal)": "NumPy converts it",
+            "response(eigenvalues)": "complex numbers without an imaginary part are taken for real ones",
+            ">= 1e-6": "eigenvalues differ by much more or by much less",
+            "response(values)": "the gains that are asked for take a list, too",
+            "u, u * gains": "the gains stand between both",
+        },
     ),
     "ch22.chebyshev": Key(
         reference=CHEBYSHEV,
@@ -809,6 +827,10 @@ def gcn_layer(normalised, features, weight, bias):
             ),
         },
         hidden=hidden_gcn_layer,
+        equivalent={
+            "return output": "a list is numbers, too",
+            "(array for array in": "Keras converts it",
+        },
     ),
     "ch22.label_propagation": Key(
         reference=PROPAGATION,
@@ -942,6 +964,11 @@ def propagate_labels(adjacency, labels, classes, steps):
             ),
         },
         hidden=hidden_label_propagation,
+        equivalent={
+            "np.where(degrees > 1,": "a degree of 1 is replaced by 1",
+            "known = (labels >= 0)[": "Keras converts it",
+            "ops.one_hot(labels,": "a label of -1 gives zeros, too",
+        },
     ),
     "ch22.smoothness": Key(
         reference=SMOOTHNESS,
@@ -1033,6 +1060,10 @@ def smoothness(adjacency, features):
             ),
         },
         hidden=hidden_smoothness,
+        equivalent={
+            'ops.cast(adjacency, "float32"), features': "Keras converts it",
+            "ops.sum(a, axis=0)": "the matrix is symmetric",
+        },
     ),
     "ch22.link_auc": Key(
         reference=LINK_AUC,
@@ -1086,6 +1117,10 @@ def link_auc(embeddings, positive, negative):
 """,
         },
         mistakes={
+            "埋め込みを整数にする": Mistake(
+                changed(LINK_AUC, "def link_auc(embeddings, positive, negative):\n", AS_INTEGERS),
+                "小数のまま内積",
+            ),
             "同点を 0 とする": Mistake(
                 changed(LINK_AUC, "(p > n) + 0.5 * (p == n)", "p > n"),
                 "同点を 0 と数えて",
@@ -1143,6 +1178,7 @@ def link_auc(embeddings, positive, negative):
             ),
         },
         hidden=hidden_link_auc,
+        equivalent={"e = embeddings": "the numbers are exact enough"},
     ),
     "ch22.classify_nodes": Key(
         reference=CLASSIFY,
@@ -1304,5 +1340,6 @@ def classify_nodes(adjacency, features, labels, classes):
             ),
         },
         hidden=hidden_classify_nodes,
+        equivalent={"*": "how the network learns is free: only its predictions count"},
     ),
 }

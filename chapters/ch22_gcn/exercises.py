@@ -378,6 +378,7 @@ USES_DISTANCE = "内積ではなく、距離の近さを得点にしています
 AUC_REVERSED = "大小が逆です。辺のある組の得点のほうが大きいときに 1 と数えます。"
 PAIRS_OFF = "辺のある組とない組を、1 対 1 で比べています。すべての組み合わせを比べましょう。"
 GIVES_ACCURACY = "得点が 0 より大きいかで分けたときの正しい割合です。AUC では、しきい値を決めません。"
+TRUNCATES = "埋め込みを整数に変えています。小数のまま内積を取りましょう。"
 LACKS_SUM = "掛けた成分を足し合わせていません。内積は 1 組につき 1 つの数です。"
 
 
@@ -400,6 +401,17 @@ def check_link_auc(answer: Answer) -> None:
             GIVES_ACCURACY: 4 / 7,
             LACKS_SUM: 27.5 / 48,
         },
+    )
+    expect_close(
+        answer.call(
+            "link_auc",
+            np.array([[0.5, 1.5], [1.0, 0.5], [1.5, -0.5]]),
+            np.array([[0, 1]]),
+            np.array([[0, 2], [1, 2]]),
+        ),
+        0.75,
+        "小数の埋め込みの link_auc",
+        known={TRUNCATES: 0.25},
     )
 
 

@@ -14,6 +14,7 @@ from grader.exercise import Answer, Key, Mistake, Status, changed
 
 from .exercises import (
     BASELINE_IS_ZERO,
+    CHOOSES_WITHOUT_PENALTY,
     COLOURS_IN_BGR,
     IGNORES_CLASS,
     IGNORES_LAYER,
@@ -28,6 +29,7 @@ from .exercises import (
     PENALISES_INTERCEPT,
     SQUARES_WEIGHTS,
     STARTS_AT_IMAGE,
+    STEEP_BUT_RARE,
     SUBTRACTS_MINIMUM,
     SWAPS_ALPHA,
     USES_PROBABILITY,
@@ -272,7 +274,7 @@ def check_linear_game(answer: Answer, players: int) -> None:
 
 
 def hidden_kernel_weights(answer: Answer) -> None:
-    for players, count in [(2, 3), (5, 12), (9, 20), (25, 8), (6, 6)]:
+    for players, count in [(2, 3), (5, 12), (9, 20), (25, 8), (6, 6), (4, 1)]:
         masks = (answer.rng.random((count, players)) < answer.rng.uniform(0.2, 0.8, (count, 1))).astype(int)
         masks[:, 0], masks[:, 1] = 1, 0
         sizes = masks.sum(axis=1).tolist()
@@ -325,6 +327,11 @@ def hidden_lime(answer: Answer) -> None:
             known = {KEEPS_ALL: whole, NOT_FITTED_AGAIN: unfitted}
         case = (masks, outputs, weights, penalty, keep)
         expect_fit(answer, case, right, known, "乱数のデータ")
+    masks, outputs, weights = STEEP_BUT_RARE
+    scale = float(answer.rng.uniform(2, 5))
+    case = (masks[:, ::-1], scale * outputs + 1, weights, 4.0, 1)
+    known = {CHOOSES_WITHOUT_PENALTY: scale * np.array([-2, 0, 5]) + [0, 0, 1]}
+    expect_fit(answer, case, scale * np.array([0, 5 / 2, 3 / 2]) + [0, 0, 1], known, "罰則で順位が変わるとき")
 
 
 # ch23.insertion
@@ -379,6 +386,7 @@ def grad_cam(model, image, layer_name, class_index=None):
     weights = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2))
     return tf.nn.relu(tf.einsum("bhwc,bc->bhw", features, weights))[0].numpy()
 """
+KEEPS_LINEAR = "    last = model.layers[-1]\n    last.activation = keras.activations.linear\n"
 LIME = """import numpy as np
 
 def fit(masks, outputs, weights, penalty):
@@ -530,6 +538,7 @@ def weighted_map(features, weights):
             ),
         },
         hidden=hidden_cam_weights,
+        equivalent={"maps[maps <= 0]": "zeros become zeros"},
     ),
     "ch23.heatmap": Key(
         reference="""import cv2
@@ -624,6 +633,13 @@ def to_heatmap(cam, size):
             ),
         },
         hidden=hidden_heatmap,
+        equivalent={
+            "return cv2.resize(cam, (width, height))": "OpenCV's default is bilinear",
+            "tf.newaxis], size)[": "TensorFlow's default is bilinear",
+            "None], size))[": "Keras' default is bilinear",
+            "1e-12), size)": "scikit-image's default is bilinear",
+            "(cam.max() - 1e-12)": "a map of zeros is divided by anything but zero",
+        },
     ),
     "ch23.overlay": Key(
         reference="""import numpy as np
@@ -720,6 +736,13 @@ def overlay(image, colours, alpha):
             ),
         },
         hidden=hidden_overlay,
+        equivalent={
+            "rgb = colours[..., ::-1]": "alpha is a fraction, so that their product is one",
+            "astype('int32')": "alpha is a fraction, so that their product is one",
+            "image, rgb = image,": "the other operand is a fraction",
+            "return ((1 - alpha)": "the check lets people cut off instead of rounding",
+            "saturate_cast((image": "the check lets people cut off instead of rounding",
+        },
     ),
     "ch23.grad_cam": Key(
         reference=GRAD_CAM,
@@ -805,6 +828,14 @@ def grad_cam(model, image, layer_name, class_index=None):
                 changed(GRAD_CAM, "[0].numpy()", ".numpy()"),
                 "先頭にバッチの軸",
             ),
+            "学習モードで呼ぶ": Mistake(
+                changed(GRAD_CAM, "training=False", "training=True"),
+                "推論モードで呼びましょう",
+            ),
+            "活性化関数を戻さない": Mistake(
+                changed(GRAD_CAM, "    last = model.layers[-1]\n", KEEPS_LINEAR),
+                "model が変わったまま",
+            ),
             "最大値で割る": Mistake(
                 changed(
                     changed(GRAD_CAM, "return ", "cam = "),
@@ -851,6 +882,16 @@ def grad_cam(model, image, layer_name, class_index=None):
             ),
         },
         hidden=hidden_grad_cam,
+        equivalent={
+            "inspector(x)": "a model that is called outside of training infers",
+            "class_index = tf.argmax(scores)": "a tensor is an index",
+            "else np.argmax(scores)": "a NumPy number is an index",
+            "keepdims=False)).numpy": "of one image, what is left are the channels",
+            "axis=(1, 2))).numpy": "of one image, what is left are the channels",
+            "x = image[np.newaxis]": "Keras converts it; the features are watched as they depend on weights",
+            "score = tf.gather(": "the gradient of one number in a tensor is that of the number",
+            "features": "they are watched as they depend on weights",
+        },
     ),
     "ch23.shap_exact": Key(
         reference="""from itertools import product
@@ -991,6 +1032,11 @@ def shapley_values(value, players):
             ),
         },
         hidden=hidden_shap_exact,
+        equivalent={
+            "np.dot(table[": "a product of two vectors",
+            "in sorted(masks):": "a subset comes before its supersets in this order, too",
+            "in masks:": "a subset comes before its supersets in this order, too",
+        },
     ),
     "ch23.kernel_weights": Key(
         reference="""from math import comb
@@ -1081,6 +1127,14 @@ def kernel_weights(masks):
             ),
         },
         hidden=hidden_kernel_weights,
+        equivalent={
+            "return weights": "a list is numbers, too",
+            "size = size": "a NumPy integer counts as well as Python's",
+            "np.errstate()": "a warning, no error",
+            "[table[sum(mask)]": "a NumPy integer is an index",
+            "(m + 1) + 1": "an entry that is never read",
+            "(m + 2)": "an entry that is never read",
+        },
     ),
     "ch23.lime": Key(
         reference=LIME,
@@ -1253,6 +1307,14 @@ def fit_lime(masks, outputs, weights, penalty, keep):
                 changed(LIME, "-np.abs(coefficients)", "-coefficients"),
                 "符号の付いたままの係数",
             ),
+            "罰則なしで選ぶ": Mistake(
+                changed(
+                    LIME,
+                    "coefficients, intercept = fit(masks, outputs, weights, penalty)",
+                    "coefficients, _ = fit(masks, outputs, weights, 0)",
+                ),
+                "選ぶための当てはめにも",
+            ),
             "小さい順に選ぶ": Mistake(
                 changed(LIME, "-np.abs(coefficients)", "np.abs(coefficients)"),
                 "絶対値が小さいほうを",
@@ -1277,6 +1339,14 @@ def fit_lime(masks, outputs, weights, penalty, keep):
             ),
         },
         hidden=hidden_lime,
+        equivalent={
+            "outputs + height": "the columns are centred, so that a constant in the outputs adds nothing",
+            "targets)[0]": "the default cuts off no more than rounding errors",
+            "tf.matmul(xw, x": "the matrix is symmetric",
+            "tf.float64), masks]": "TensorFlow converts it",
+            "xw = x * weights[": "TensorFlow converts it",
+            "tf.matmul(xw, outputs[": "TensorFlow converts it",
+        },
     ),
     "ch23.insertion": Key(
         reference=INSERTION,
@@ -1353,5 +1423,10 @@ def insertion_curve(score, image, baseline, heatmap, steps):
             ),
         },
         hidden=hidden_insertion,
+        equivalent={
+            "score(images)": "the scorer makes an array of a list",
+            "reshape(-2": "NumPy takes any negative size for the one to be found",
+            "return curve, area": "a list is numbers, too",
+        },
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.compare import expect, expect_close, expect_shape, shape_of
+from grader.compare import expect, expect_close, expect_parts, expect_shape, shape_of
 from grader.exercise import Answer, Exercise, Handle, Status
 
 Array = npt.NDArray[Any]
@@ -234,6 +234,8 @@ ZERO_IS_OMITTED = (
 IGNORES_LAYER = "layer_name を使わず、いつも最後の畳み込み層のマップを返しています。"
 MAP_DROPS_NEGATIVE = "勾配を、負のところを 0 にしてから平均しています。勾配は符号のまま平均しましょう。"
 MAP_IS_ABSOLUTE = "負の値を、絶対値にしています。ReLU は負の値を 0 にします。"
+IN_TRAINING = "同じ画像でも、呼ぶたびに違うマップになります。学習モード (training=True) ではなく、推論モードで呼びましょう。"
+MODEL_IS_CHANGED = "model が変わったままです。出力層の活性化関数などを変えたら、返す前にもとに戻しましょう。"
 MAP_SUMS = "勾配を平均せずに、足し合わせています。高さと幅について平均しましょう。"
 
 
@@ -374,12 +376,20 @@ def expect_map(given: Any, right: Array, name: str, known: dict[str, Array]) -> 
     expect_close(given, right, name, rtol=1e-3, atol=1e-5, known=known)
 
 
+def shown_map(answer: Answer, model: Handle, image: Array, class_index: int) -> Array:
+    """Map of a class, whatever its shape."""
+    given = answer.call("grad_cam", model, image, "conv2", class_index=class_index)
+    return expect_shape(given, shape_of(given, "マップ"), "マップ")
+
+
 def check_grad_cam_at(answer: Answer, size: tuple[int, int], filters: tuple[int, int], classes: int) -> None:
     """Expects CAM's map on a network with global average pooling: of two classes, then of the predicted one."""
     network, image, predicted = draw_pooled_case(answer.rng, size, filters, classes)
     features = last_features(network, image)
     model = model_of(answer, network, image)
     best_without_bias = 2 * classes - 3 - predicted
+    once, again = (shown_map(answer, model, image, predicted) for _ in range(2))
+    expect(once.shape != again.shape or np.allclose(once, again, rtol=1e-3, atol=1e-5), IN_TRAINING)
     for other, ignored in ((best_without_bias, IGNORES_CLASS), (0, ZERO_IS_OMITTED)):
         known = pooled_network_maps(network, features, other)
         known[ignored] = known.pop(IGNORES_CLASS)
@@ -393,6 +403,10 @@ def check_grad_cam_at(answer: Answer, size: tuple[int, int], filters: tuple[int,
     first = answer.call("grad_cam", model, image, "conv1")
     expect(shape_of(first, "conv1 のマップ") != features.shape[:2], IGNORES_LAYER, Status.WRONG_SHAPE)
     expect_shape(first, size, "conv1 のマップ")
+    kernel, bias = network.predictions
+    chances = softmax(features.mean(axis=(0, 1)) @ kernel + bias)[np.newaxis]
+    left = expect_shape(answer.probe("predict", model, image[np.newaxis]), chances.shape, "model の出力")
+    expect(np.allclose(left, chances, rtol=1e-3, atol=1e-5), MODEL_IS_CHANGED)
 
 
 def check_grad_cam(answer: Answer) -> None:
@@ -493,6 +507,9 @@ NOT_FITTED_AGAIN = "残りの係数を 0 にしただけで、選んだ特徴だ
 CHOOSES_BY_SIGN = (
     "符号の付いたままの係数で選んでいます。負の係数も根拠なので、絶対値の大きい順に選びましょう。"
 )
+CHOOSES_WITHOUT_PENALTY = (
+    "1 回目の当てはめで、penalty を使っていません。選ぶための当てはめにも、同じ罰則を掛けましょう。"
+)
 CHOOSES_SMALLEST = "係数の絶対値が小さいほうを選んでいます。大きい順に keep 個を残しましょう。"
 LACKS_PENALTY = "罰則がありません。正規方程式の対角に penalty を足しましょう。"
 
@@ -506,11 +523,19 @@ def expect_fit(
 ) -> None:
     """Expects coefficients and intercept; ``right`` and ``known`` hold both, the intercept last."""
     given = answer.call("fit_lime", *case)
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, NOT_A_PAIR, Status.WRONG_TYPE)
-    coefficients = expect_shape(given[0], (len(right) - 1,), "係数")
-    intercept = expect_shape(np.ravel(given[1]), (1,), "切片")
-    fitted = np.concatenate([coefficients, intercept])
+    first, second = expect_parts(given, 2, NOT_A_PAIR)
+    coefficients = expect_shape(first, (len(right) - 1,), "係数")
+    shape = shape_of(second, "切片")
+    fitted = np.append(coefficients, expect_shape(second, shape if np.prod(shape) == 1 else (), "切片"))
     expect_close(fitted, right, f"{name}の係数と切片", rtol=1e-3, atol=1e-4, known=known)
+
+
+STEEP_BUT_RARE = (
+    np.array([[1, 0], [0, 1], [0, 1], [1, 1], [1, 1], [1, 1]]),
+    np.array([9.0, 0.0, 2.0, 1.0, 5.0, 8.0]),
+    np.array([2.0, 8.0, 4.0, 8.0, 8.0, 4.0]),
+)
+"""Masks, outputs and weights: the second feature counts most, but less than the first with a penalty of 4."""
 
 
 def check_lime(answer: Answer) -> None:
@@ -556,6 +581,13 @@ def check_lime(answer: Answer) -> None:
         },
         "1 個に絞ったとき",
     )
+    expect_fit(
+        answer,
+        (*STEEP_BUT_RARE, 4.0, 1),
+        np.array([5 / 2, 0, 3 / 2]),
+        {CHOOSES_WITHOUT_PENALTY: np.array([0, -2, 5])},
+        "罰則で順位が変わるとき",
+    )
 
 
 # ch23.insertion
@@ -584,11 +616,11 @@ def expect_curve(
     steps = case[-1]
     curve, area = right
     given = answer.call("insertion_curve", *case)
-    expect(isinstance(given, (list, tuple)) and len(given) == 2, NOT_AN_AREA_PAIR, Status.WRONG_TYPE)
-    expect(shape_of(given[0], "挿入曲線") != (steps,), LACKS_START, Status.WRONG_SHAPE)
-    expect_close(given[0], curve, "挿入曲線", rtol=1e-3, atol=1e-4, known=known)
+    found, under = expect_parts(given, 2, NOT_AN_AREA_PAIR)
+    expect(shape_of(found, "挿入曲線") != (steps,), LACKS_START, Status.WRONG_SHAPE)
+    expect_close(found, curve, "挿入曲線", rtol=1e-3, atol=1e-4, known=known)
     expect_close(
-        given[1],
+        under,
         area,
         "挿入曲線の面積",
         rtol=1e-3,

@@ -29,6 +29,7 @@ def small_cnn(height: int, width: int, filters: Sequence[int], classes: int, hid
     inputs = keras.Input((height, width, 3))
     x = layers.Conv2D(filters[0], 3, padding="same", activation="relu", name="conv1")(inputs)
     x = layers.AveragePooling2D(2, name="pool")(x)
+    x = layers.Dropout(0.25, name="dropout")(x)
     x = layers.Conv2D(filters[1], 3, padding="same", activation="relu", name="conv2")(x)
     if hidden:
         x = layers.Dense(hidden, activation="relu", name="hidden")(layers.Flatten()(x))

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from grader.authoring import guesses, impostors, pasting
+from grader.authoring import crooked, guesses, impostors, pasting
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Key, Mistake, Status
 from grader.judging.checks import Verdict, judge_exercise
@@ -225,7 +226,7 @@ class Verifier:
         for label, answer in guesses.constant_answers(exercise.symbols):
             verdict = self._judged_here(exercise, answer, _GUESSED_WITH, hidden=True)
             problems[label] = _fails_in("visible", verdict)
-        problems |= self._lied(exercise, key)
+        problems |= self._told_otherwise(exercise, key)
         found = {label: problem for label, problem in problems.items() if problem}
         proof.held = (len(problems) - len(found), len(problems))
         proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
@@ -262,19 +263,22 @@ class Verifier:
         with _silence():
             return pasting.candidates_of(self.chapter)
 
-    def _lied(self, exercise: Exercise, key: Key) -> dict[str, str]:
-        """Judges workers whose claims agree with each other, where a check asks for claims."""
+    def _told_otherwise(self, exercise: Exercise, key: Key) -> dict[str, str]:
+        """Judges workers that lie, where a check asks for claims, and those with one crooked reply."""
         names, _failed = _names_after(self._code(exercise, key.reference))
         workspace = Workspace(names, probes_of(self.chapter))
         transcript = impostors.Transcript(workspace.answer)
         with _silence():
             judge_exercise(ProtocolAnswer(transcript.exchange, _GUESSED_WITH), exercise, key)
-            if not transcript.has_probes:
-                return {}
-            return {
-                label: _fails(judge_exercise(ProtocolAnswer(impostor.exchange, _GUESSED_WITH), exercise, key))
-                for label, impostor in impostors.impostors(transcript)
+            liars = impostors.impostors(transcript) if transcript.has_probes else []
+            problems = {
+                label: _fails(judge_exercise(ProtocolAnswer(liar.exchange, _GUESSED_WITH), exercise, key))
+                for label, liar in liars
             }
+            crooks = crooked.crooked_answers(transcript.results, _GUESSED_WITH)
+            for label, answer in islice(crooks, 0, None, 1 if exercise.time_limit <= SLOW else 3):
+                problems[label] = _is_judged(judge_exercise(answer, exercise, key))
+        return problems
 
     def _code(self, exercise: Exercise, answer: str) -> AnswerCode:
         references = {name: key.reference for name, key in (self.chapter.keys or {}).items()}
@@ -332,6 +336,11 @@ def _fails_as(mistake: Mistake, key: Key) -> Expectation:
         return f"is told the reason of another mistake too: {confused[0]!r}" if confused else ""
 
     return expected
+
+
+def _is_judged(verdict: Verdict) -> str:
+    fault = verdict.status is Status.GRADER_FAULT
+    return f"the check itself fails: {verdict.detail}" if fault else ""
 
 
 def _fails(verdict: Verdict) -> str:

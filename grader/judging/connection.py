@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 180.0
 REPLY_SECONDS = 30.0
+_WORKED, _WAITED = 0.9, 0.1
+"""Shares of its time below and above which an exercise has worked and waited for a processor."""
 _SIGKILL, _SIGXCPU = 9, 24  # as the worker's system has them; Windows, where the judge may run, has neither
 
 
@@ -41,6 +43,14 @@ class ServerError(Unjudged):
 
 class Interrupted(Unjudged):
     """The process of an exercise was killed for no limit of its own; it can be judged again."""
+
+
+class Starved(Unjudged):
+    """The time was over while others had the processor: judge it again when they have not."""
+
+    def __init__(self, fault: AnswerFault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
 
 
 class Server:
@@ -113,7 +123,7 @@ class Server:
             self._control.settimeout(REPLY_SECONDS)
             self._control.sendall(command)
             ending = self._receive(REPLY_SECONDS)
-            return Ending(ending["killed"], ending["exit"], ending["exceeded"])
+            return Ending(**ending)
         except (ServerError, OSError) as error:
             self.usable = False
             raise ServerError("the worker's server is gone") from error
@@ -164,13 +174,14 @@ class Child:
 
         Raises:
             AnswerFault: If the time is over or the process has ended.
+            Starved: If the time is over, and others had the processor for much of it.
             WireError: If the reply is longer than a frame may be.
         """
         try:
             wire.send(self._connection, payload, self._deadline)
             return wire.receive(self._connection, self._deadline)
         except TimeoutError as error:
-            raise _time_limit(self._seconds) from error
+            raise self._too_late() from error
         except (EOFError, OSError) as error:
             raise self._death() from error
 
@@ -180,6 +191,19 @@ class Child:
         if not self._ended:
             with contextlib.suppress(ServerError):
                 self.server.end_child(KILL)
+
+    def _too_late(self) -> AnswerFault:
+        """Says that the time is over.
+
+        Raises:
+            Starved: If others had the processor for much of it.
+            ServerError: If the server is gone.
+        """
+        self._ended = True
+        fault = _time_limit(self._seconds)
+        if self.server.end_child(KILL).starved(self._seconds):
+            raise Starved(fault)
+        return fault
 
     def _death(self) -> AnswerFault:
         """Says why the process ended.
@@ -211,11 +235,28 @@ class Ending:
         exit: As :func:`os.waitstatus_to_exitcode` says it.
         exceeded: The limit for which the server ended it: ``memory``, ``cpu``, ``machine`` (it had no memory
             left, whoever took it) or empty.
+        cpu: Processor time of all its processes, in seconds.
+        memory: The most memory that they held, in bytes.
+        waited: For how many seconds one of its threads was ready and had no processor: the worst one's.
     """
 
     killed: bool
     exit: int
     exceeded: str
+    cpu: float = 0.0
+    memory: int = 0
+    waited: float = 0.0
+
+    def starved(self, seconds: float) -> bool:
+        """Says whether it would have got further in its time on a machine of its own.
+
+        It has not worked all that time, and not for want of work. What keeps itself busy in many processes
+        has used the time up; what sleeps has not waited for a processor.
+
+        Args:
+            seconds: The time that it had.
+        """
+        return self.cpu < _WORKED * seconds and self.waited > _WAITED * seconds
 
 
 def _processor_time_reason() -> str:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Self
 
 from grader.exercise import Exercise, Key, Status
 from grader.judging.checks import Verdict, grader_fault, judge_exercise
-from grader.judging.connection import Child, Interrupted, Server, ServerError
+from grader.judging.connection import Child, Interrupted, Server, ServerError, Starved
+from grader.judging.machine import Machine
 from grader.judging.results import ExerciseResult
 from grader.messages import _
 from grader.protocol.exchange import (
@@ -45,6 +46,10 @@ class Judge:
     """Judges the answers of one submission, each in a process of its own.
 
     Use it in a ``with`` statement, within one thread.
+
+    Attributes:
+        starved: Whether the last verdict is a time limit that was met while others had the processor, judged
+            alone too: it says nothing for good.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Judge:
         isolation: Isolation,
         seed: int | None = None,
         limits: Limits | None = None,
+        machine: Machine | None = None,
     ) -> None:
         """Creates a judge.
 
@@ -62,11 +68,14 @@ class Judge:
             isolation: What keeps answers apart: see :mod:`grader.sandbox.staging`.
             seed: Seed of the checks' inputs, to repeat a verdict; by default a secret one.
             limits: What an answer's process may use.
+            machine: What it shares with the judges that work beside it; by default there are none.
         """
+        self.starved = False
         self._chapter = chapter
         self._isolation: Isolation = isolation
         self._seed = seed
         self._limits = limits or Limits()
+        self._machine = machine or Machine()
         self._resources = contextlib.ExitStack()
         self._server: Server | None = None
 
@@ -137,6 +146,7 @@ class Judge:
         Returns:
             The result.
         """
+        self.starved = False
         started = time.monotonic()
         if code is None or not code.attempted:
             verdict = Verdict(Status.NOT_ATTEMPTED, not_attempted_reason())
@@ -146,7 +156,13 @@ class Judge:
             with contextlib.suppress(ServerError):
                 self.start()
             started = time.monotonic()
-            verdict = self._judge_again(exercise, code, budget)
+            try:
+                with self._machine.shared():
+                    verdict = self._judge_again(exercise, code, budget)
+            except Starved:
+                with self._machine.alone():
+                    started = time.monotonic()
+                    verdict = self._judge_alone(exercise, code, budget)
         seconds = time.monotonic() - started
         budget.seconds -= seconds
         return self._result(exercise, verdict, seconds)
@@ -184,6 +200,14 @@ class Judge:
                 fault = str(error)
                 self._stop_server()
         return grader_fault(fault) if fault else Verdict(Status.MEMORY_LIMIT, memory_reason())
+
+    def _judge_alone(self, exercise: Exercise, code: AnswerCode, budget: Budget) -> Verdict:
+        """Judges anew where others had the processor; while it does, no other judge of this machine works."""
+        try:
+            return self._judge_again(exercise, code, budget)
+        except Starved as starved:
+            self.starved = True
+            return Verdict(starved.fault.status, starved.fault.reason)
 
     def _judge(self, exercise: Exercise, code: AnswerCode, seconds: float) -> Verdict:
         with self._child(exercise, seconds) as child:

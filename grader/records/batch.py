@@ -7,6 +7,7 @@ import errno
 import hashlib
 import logging
 import queue
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,6 +20,7 @@ from typing import TypeVar
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Status
 from grader.judging.judge import Budget, Judge
+from grader.judging.machine import Machine
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.messages import _
 from grader.reading.submission import AnswerCode, SubmissionError, read_submission
@@ -43,6 +45,7 @@ class Grading:
         limits: What learners' code may use.
         problems: Why a submission cannot be graded, by its name, where that is known beforehand.
         notes: What else its owner handed in, by its name.
+        machine: What its slots share.
     """
 
     chapters: Sequence[Chapter]
@@ -52,6 +55,7 @@ class Grading:
     limits: Limits = field(default_factory=Limits)
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine = field(default_factory=Machine)
 
     def grade(self, name: str, path: Path, slot: Slot | None = None) -> SubmissionResult:
         """Grades one file; whatever is in it, there is a result.
@@ -134,6 +138,8 @@ class Grading:
         result = slot.grade_one(chapter, exercise, code, budget, misplaced)
         if short_of_time and result.status is Status.TIME_LIMIT:
             key = digest(key, name)  # no other submission with this answer was short of time
+        if slot.judge(chapter).starved:
+            key = digest(key, secrets.token_hex())  # nobody finds it: the next time it is judged anew
         if self.gradebook:
             self.gradebook.keep(key, code, result, slot.environment)
         return key, result
@@ -274,7 +280,13 @@ class Slot:
                 other.stop()
         if chapter.name not in self._judges:
             grading = self._grading
-            judge = Judge(chapter, isolation=grading.isolation, seed=grading.seed, limits=grading.limits)
+            judge = Judge(
+                chapter,
+                isolation=grading.isolation,
+                seed=grading.seed,
+                limits=grading.limits,
+                machine=grading.machine,
+            )
             self._judges[chapter.name] = self._resources.enter_context(judge)
         return self._judges[chapter.name]
 

@@ -86,6 +86,8 @@ class Child:
         baseline: Bytes of anonymous memory that it shares with the server from the start.
         memory: The most memory seen, in bytes.
         cpu: Processor time seen, in seconds.
+        sockets: Sockets that its network namespace held before it, where it shares the server's; ``None``
+            where others share that too.
         exceeded: The limit that ended it, empty for none; ``machine`` where it was within its own limits, but
             the machine had no memory left.
     """
@@ -93,6 +95,7 @@ class Child:
     pid: int
     limits: Mapping[str, float]
     baseline: int = 0
+    sockets: int | None = None
     memory: int = 0
     cpu: float = 0.0
     exceeded: str = ""
@@ -101,7 +104,7 @@ class Child:
         """Measures it, and kills it when it uses more than it may."""
         if self.exceeded:
             return
-        memory, cpu = 0, 0.0
+        memory, cpu = self._in_sockets(), 0.0
         for pid in descendants(self.pid):
             with contextlib.suppress(OSError, ValueError, IndexError, KeyError):
                 memory += max(_anonymous(pid) - self.baseline, 0)
@@ -112,6 +115,25 @@ class Child:
         if over:
             self.exceeded = over[0]
             _kill_tree(self.pid)
+
+    def waited(self) -> float:
+        """Returns for how many seconds a thread of it was ready and had no processor: the worst one's."""
+        waits = [0.0]
+        for pid in descendants(self.pid):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                waits += [
+                    int((task / "schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+                    for task in Path(f"/proc/{pid}/task").iterdir()
+                ]
+        return max(waits)
+
+    def _in_sockets(self) -> int:
+        """Returns the bytes that its sockets may hold: no process is charged for them."""
+        if self.sockets is None:
+            return 0
+        with contextlib.suppress(OSError):
+            return (_sockets(self.pid) - self.sockets) * _buffer_size()
+        return 0
 
 
 def main() -> None:
@@ -234,10 +256,12 @@ class _Server:
                 self._become_child(connection, limits)
             return pid
 
-        if not self._confinement.namespaces:
-            return Child(fork(), limits, self._baseline)
-        with ThreadPoolExecutor(1) as thread:
-            return Child(thread.submit(fork).result(), limits, self._baseline)
+        if self._confinement.namespaces:
+            with ThreadPoolExecutor(1) as thread:
+                return Child(thread.submit(fork).result(), limits, self._baseline, sockets=0)
+        shared = self._confinement.user is None or sys.platform != "linux"
+        sockets = None if shared else _sockets(os.getpid())
+        return Child(fork(), limits, self._baseline, sockets)
 
     def _become_child(self, connection: socket.socket, limits: dict[str, int]) -> None:
         """Turns a forked process into the one that serves an exercise."""
@@ -326,6 +350,10 @@ def _end(child: Child, patience: float, user: int | None) -> dict[str, Any]:
         child.watch()
         time.sleep(0.02)
     killed = not ended and not child.exceeded
+    waited = 0.0
+    if killed:
+        child.watch()
+        waited = child.waited()
     if user is not None:
         sweep.kill_processes(user)
     _kill_tree(child.pid)
@@ -337,6 +365,7 @@ def _end(child: Child, patience: float, user: int | None) -> dict[str, Any]:
         "exceeded": child.exceeded,
         "cpu": max(child.cpu, used.ru_utime + used.ru_stime),
         "memory": child.memory,
+        "waited": waited,
     }
 
 
@@ -393,6 +422,16 @@ def _anonymous(pid: int) -> int:
     """Returns the bytes of a process's memory that no file on a disk backs."""
     fields = _fields(Path(f"/proc/{pid}/status"))
     return fields["RssAnon"] + fields["RssShmem"]
+
+
+def _sockets(pid: int) -> int:
+    """Returns how many Unix sockets there are in a process's network namespace."""
+    return Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n") - 1
+
+
+def _buffer_size() -> int:
+    """Returns the bytes that one socket may have on their way; no process may set more."""
+    return int(Path("/proc/sys/net/core/wmem_default").read_text(encoding="ascii"))
 
 
 def _available_memory() -> float:

@@ -160,3 +160,47 @@ def test_large_results_are_turned_away_before_anything_is_made_of_them(given: An
             expecting()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 300_000  # kilobytes; the lists would take gigabytes
+
+
+FAR_TOO_LARGE = np.broadcast_to(np.uint8(1), (2**24, 2**24))
+"""Cannot be copied, converted or counted one by one in this machine."""
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        lambda given: compare.expect_number(given, "x"),
+        lambda given: compare.expect_shape(given, (2,), "x"),
+        lambda given: compare.expect_close(given, [1, 2], "x", known={"one": [1, 1]}),
+        lambda given: compare.expect_equal(given, [1, 2], "x"),
+        lambda given: compare.expect_model(given, "x"),
+        lambda given: compare.expect_parts(given, 2, "two"),
+        lambda given: compare.expect_arrays(given, "x"),
+        lambda given: compare.expect_weights([given], {"w": np.ones(2)}, {}, lost="lost", others="others"),
+    ],
+)
+def test_nothing_is_made_of_an_array_that_is_far_too_large(comparison: Callable[[Any], Any]) -> None:
+    with pytest.raises(compare.Finding):
+        comparison(FAR_TOO_LARGE)
+
+
+@pytest.mark.parametrize("parts", [(1, "a"), [1, "a"], np.array([1, 2.5]), np.ones((2, 3))])
+def test_parts_come_from_lists_tuples_and_arrays(parts: Any) -> None:
+    first, second = compare.expect_parts(parts, 2, "two")
+
+    assert not isinstance(first, np.generic)
+    assert np.array_equal(second, parts[1])
+
+
+@pytest.mark.parametrize(
+    "given", [None, 1.0, "ab", {1: 2, 3: 4}, (1,), [1, 2, 3], np.float64(1), np.ones(())]
+)
+def test_other_things_are_not_two_parts(given: Any) -> None:
+    with pytest.raises(compare.Finding, match="two"):
+        compare.expect_parts(given, 2, "two")
+
+
+@pytest.mark.parametrize("given", [None, 3, np.ones(2), ["a"], [None], {"w": 1}])
+def test_other_things_are_no_arrays(given: Any) -> None:
+    with pytest.raises(compare.Finding):
+        compare.expect_arrays(given, "weights")

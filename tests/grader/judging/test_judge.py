@@ -15,10 +15,11 @@ from grader import compare, messages
 from grader.course.chapters import Chapter
 from grader.exercise import Answer, Check, Exercise, Handle, Key, Status
 from grader.judging.checks import Verdict, judge_exercise
+from grader.judging.connection import Child, Starved
 from grader.judging.judge import Judge
 from grader.judging.results import ExerciseResult
 from grader.learner.local import LocalAnswer
-from grader.protocol.exchange import changed_reason
+from grader.protocol.exchange import AnswerFault, Failure, changed_reason
 from grader.sandbox.limits import Isolation, Limits
 from grader.sandbox.staging import bubblewrap_available
 from tests.grader.engine_course import code, keras_chapter, toy_chapter
@@ -534,3 +535,40 @@ def test_answer_that_kills_itself_again_and_again_costs_its_exercise_only(tmp_pa
         results = judge.grade({"ch98.double": code(kill), "ch98.limit": code("limit = 3")})
     assert results[0].status is Status.MEMORY_LIMIT
     assert results[2].status is Status.PASSED
+
+
+def starved_times(times: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Lets the process of an exercise find no processor so often; returns who was alone, call by call."""
+    alone = list[bool]()
+    starved = iter([True] * times)
+    run = Child.run
+
+    def run_or_starve(child: Child, cells: tuple[str, ...]) -> list[tuple[int, Failure]]:
+        if next(starved, False):
+            raise Starved(AnswerFault(Status.TIME_LIMIT, "late"))
+        return run(child, cells)
+
+    def judge_alone(judge: Judge, *arguments: Any) -> Verdict:
+        alone.append(judge._machine._alone.locked() and not judge._machine._users)
+        return original(judge, *arguments)
+
+    original = Judge._judge_alone
+    monkeypatch.setattr(Child, "run", run_or_starve)
+    monkeypatch.setattr(Judge, "_judge_alone", judge_alone)
+    return alone
+
+
+def test_who_found_no_processor_is_judged_again_alone(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = starved_times(1, monkeypatch)
+    assert grade(judge, RIGHT).status is Status.PASSED
+    assert (alone, judge.starved) == ([True], False)
+
+
+def test_who_found_no_processor_alone_either_gets_a_verdict_that_does_not_stay(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = starved_times(2, monkeypatch)
+    result = grade(judge, RIGHT)
+    assert (result.status, result.reason, alone, judge.starved) == (Status.TIME_LIMIT, "late", [True], True)
+    assert grade(judge, RIGHT).status is Status.PASSED
+    assert not judge.starved

@@ -231,6 +231,21 @@ def test_time_limit_of_the_exercise_itself_is_kept(
     assert len(judged) == 2
 
 
+def test_time_limit_met_while_others_had_the_processor_is_judged_anew_the_next_time(
+    grading: Grading, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(judge: Judge, exercise: Exercise, code: AnswerCode, budget: Budget) -> ExerciseResult:
+        judge.starved = exercise.id == "ch01.double"
+        return outcome(exercise, Status.TIME_LIMIT if judge.starved else Status.PASSED)
+
+    file = submit("a.ipynb")
+    with monkeypatch.context() as patch:
+        patch.setattr(Judge, "grade_one", starve)
+        assert [each.status for each in grading.grade("a", file).exercises] == ["time limit", "passed"]
+    monkeypatch.setattr(Judge, "grade_one", lambda _judge, each, _code, _left: outcome(each, Status.PASSED))
+    assert [each.status for each in grading.grade("a", file).exercises] == ["passed", "passed"]
+
+
 def test_results_are_kept_one_by_one(
     grading: Grading, submit: Submit, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
