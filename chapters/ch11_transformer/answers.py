@@ -1425,6 +1425,7 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
         },
         hidden=hidden_beam_search,
         equivalent={
+            "c[1][1] != end_id": "what goes on after its end never overtakes it",
             "if all(ids[1] ==": "going on changes nothing when every row has ended",
             "len(beam[0][1]) >= 1": "a row of the start alone has not ended",
             "return rows[best][1:]": "a list is numbers, too",
