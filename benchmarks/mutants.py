@@ -1,7 +1,8 @@
 """Writes ``mutants.md``: which share of mutated right answers the checks kill.
 
-grader mutate --json build/mutants.json
-python benchmarks/mutants.py build/mutants.json
+    python benchmarks/mutants.py FILE…
+
+The files are what ``grader mutate CHAPTER --json FILE`` wrote.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ same, with a reason in `answers.py`; the percentages are of the others. The goal
 % by the visible checks. Survivors are printed by the command alone: they are lines of answers. Where fewer
 were judged than made, they were taken evenly from all.
 
-    {command}
-    python benchmarks/mutants.py build/mutants.json
+    for chapter in 01 04 05 11 12 22 23; do
+        grader mutate $chapter --most 80 --json build/mutants/$chapter.json
+    done
+    python benchmarks/mutants.py build/mutants/*.json
 """
 HEADINGS = (
     "exercise",
@@ -51,18 +54,17 @@ def row(name: str, tallies: Sequence[dict[str, Any]]) -> list[str]:
     return [name, *map(str, figures), *(f"{share:.1f}" for share in shares)]
 
 
-def page(tallies: Sequence[dict[str, Any]], command: str) -> str:
+def page(tallies: Sequence[dict[str, Any]]) -> str:
     """Returns the page of all exercises."""
     rows = []
     for chapter, group in itertools.groupby(tallies, key=lambda tally: tally["chapter"]):
         members = list(group)
         rows += [row(tally["id"], [tally]) for tally in members]
         rows.append(row(f"**{chapter.partition('_')[0]}**", members))
-    return "\n".join([HEAD.format(command=command), table(HEADINGS, rows)]) + "\n"
+    return "\n".join([HEAD, table(HEADINGS, rows)]) + "\n"
 
 
 if __name__ == "__main__":
-    source, *options = sys.argv[1:]
-    tallies = json.loads(Path(source).read_text("utf-8"))
-    command = " ".join(["grader mutate", *options, f"--json {source}"])
-    Path(__file__).with_suffix(".md").write_text(page(tallies, command), "utf-8")
+    files = sorted(map(Path, sys.argv[1:]))
+    tallies = [tally for file in files for tally in json.loads(file.read_text("utf-8"))]
+    Path(__file__).with_suffix(".md").write_text(page(tallies), "utf-8")

@@ -722,6 +722,9 @@ def value_iteration(transitions, rewards, terminal, gamma, tolerance):
         },
         hidden=hidden_value_iteration,
         equivalent={
+            ">= values + tolerance": "the tolerance is never met exactly",
+            "values + 0,": "the best action replaces a policy that is as good",
+            "np.abs(new - q)) <= tol": "the tolerance is never met exactly",
             "if change <= tolerance:": "the tolerance is never met exactly",
             "np.where(q.max() >": "the best action replaces a policy that is already the best, or as good",
         },
@@ -811,6 +814,11 @@ def epsilon_greedy(action_values, epsilon):
             ),
         },
         hidden=hidden_epsilon_greedy,
+        equivalent={
+            "greedy[(action_values": "truth values choose the same places",
+            "max(action_values))] = 2": "the shares are divided by their sum",
+            "tf.equal(tf.reduce_max": "equality is symmetric",
+        },
     ),
     "ch01.q_learning": Key(
         reference=Q_LEARNING,
@@ -1044,6 +1052,7 @@ def policy_values(transitions, rewards, terminal, gamma, policy):
         },
         hidden=hidden_evaluate,
         equivalent={
+            "range(60)": "enough doublings, and more",
             "reshape(-1, states * actions)": "the matrix is square",
             "states * actions, -2)": "NumPy takes any negative size for the one to be found",
         },
@@ -1226,7 +1235,11 @@ def reinforce_loss(logits, actions, returns, baselines):
             ),
         },
         hidden=hidden_policy_gradient,
-        equivalent={"log_softmax(logits, axis=1)": "the second axis is the last"},
+        equivalent={
+            "logits.shape[1])": "the second axis is the last",
+            "tensordot(-advantages, log_p": "a product of two vectors",
+            "log_softmax(logits, axis=1)": "the second axis is the last",
+        },
     ),
     "ch01.next_generation": Key(
         reference=NEXT_GENERATION,
@@ -1396,6 +1409,11 @@ def next_generation(population, fitness, elites, mutation_scale, rng):
         },
         hidden=hidden_next_generation,
         equivalent={
+            "children = children - rng": "the noise is symmetric",
+            "best[parents[:, 1]], best[parents[:, 0]]": "both parents are as likely",
+            "rng.random() >= 0.5": "both parents are as likely",
+            "(genes - rng": "the noise is symmetric",
+            "rng.choice(elites, 2)": "the text lets both parents be one",
             "<= 0.5": "a random number is never exactly that",
             "np.array(child) - mutation": "the noise is symmetric",
             "new[i] -= rng": "the noise is symmetric",

@@ -699,6 +699,9 @@ def score_variances(d_k, query_std, key_std):
         },
         hidden=hidden_scale,
         equivalent={
+            "rng.normal(query_std, 0,": "a product with a constant varies as much",
+            "scores -= rng": "the noise is symmetric",
+            "return [variance": "a list is numbers, too",
             "rng.normal(key_std, 0,": "a product with a constant varies as much",
             "rng = np.random": "NumPy's own generator draws as well",
             "np.zeros(200000)": "twice the draws are as good",
@@ -822,9 +825,10 @@ def decoder_mask(padding_mask):
         },
         hidden=hidden_causal_mask,
         equivalent={
+            "mask = padding_mask": "Keras converts it",
             "j <= i and row[j] for": "a number is a truth value",
             "ops.cast(padding_mask, 'int32')": "a number is a truth value",
-            "range(length - 1)": "the last row has nothing after it",
+            "for i in range(length - 1):": "the last row has nothing after it",
         },
     ),
     "ch11.heads": Key(
@@ -937,6 +941,7 @@ def merge_heads(x):
         },
         hidden=hidden_heads,
         equivalent={
+            "heads, -2))": "NumPy takes any negative size for the one to be found",
             "x.shape[2], -2)": "NumPy takes any negative size for the one to be found",
             "ops.swapaxes(x, 2, 1)": "which axis is named first does not matter",
         },
@@ -1054,6 +1059,7 @@ def positional_encoding(length, d_model, base=10000):
             ),
         },
         hidden=hidden_positional_encoding,
+        equivalent={"d_model - 1, 2)": "d_model is even"},
     ),
     "ch11.rotation": Key(
         reference=ROTATION,
@@ -1139,6 +1145,11 @@ def rotation_matrix(k, d_model):
             ),
         },
         hidden=hidden_rotation,
+        equivalent={
+            "d_model - 1, 2)": "d_model is even",
+            "pe(position + k))": "the default cuts off no more than rounding errors",
+            "np.arange(0, 80000": "more places than enough",
+        },
     ),
     "ch11.shift": Key(
         reference=SHIFT,
@@ -1232,6 +1243,7 @@ def teacher_forcing(rows, length, start_id, end_id, pad_id):
             ),
         },
         hidden=hidden_shift,
+        equivalent={"return inputs, targets, (place <= sizes)": "a truth value is a number"},
     ),
     "ch11.beam_search": Key(
         reference=BEAM_SEARCH,
@@ -1377,6 +1389,22 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
                 ),
                 "終わった候補も伸ばして",
             ),
+            "終わった候補が同点で負ける": Mistake(
+                """def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
+    going, done = [(0.0, [start_id])], []
+    for _ in range(max_length):
+        grown = []
+        for score, ids in going:
+            for n, step in enumerate(next_log_probabilities(ids)):
+                grown.append((score + step, ids + [n]))
+        grown.sort(key=lambda c: (-c[0], c[1]))
+        done += [c for c in grown[:width] if c[1][-1] == end_id]
+        going = [c for c in grown if c[1][-1] != end_id][:width]
+    score, ids = max(going + done, key=lambda c: c[0])
+    return ids[1:], score
+""",
+                "続いているほうを選んで",
+            ),
             "最初に終わった候補": Mistake(
                 changed(
                     BEAM_SEARCH,
@@ -1425,6 +1453,16 @@ def beam_search(next_log_probabilities, start_id, end_id, width, max_length):
         },
         hidden=hidden_beam_search,
         equivalent={
+            "ids[-0] ==": "going on changes nothing when every row has ended",
+            "len(beam[0][1]) <= 1": "going on changes nothing when the best row has ended",
+            "len(beam[0][1]) > 2": "going on changes nothing when the best row has ended",
+            "len(ids) >= 1 and": "start and end differ",
+            "next_log_probabilities(row)": "a list of ids is what it takes",
+            "np.zeros(2)": "the second score is never read",
+            "log_p[1] = 0.0": "any one place keeps a row that has ended",
+            "next_log_probabilities([1])": "only the length is read",
+            "c[1][-2] != end_id": "what goes on after its end never overtakes it",
+            "c[1][1] != end_id": "what goes on after its end never overtakes it",
             "if all(ids[1] ==": "going on changes nothing when every row has ended",
             "len(beam[0][1]) >= 1": "a row of the start alone has not ended",
             "return rows[best][1:]": "a list is numbers, too",
@@ -1641,5 +1679,15 @@ def encoder_block(d_model, heads, d_ff):
             ),
         },
         hidden=hidden_transformer_block,
+        equivalent={
+            "layers.LayerNormalization()(u": "the text leaves epsilon to Keras",
+            "x_shape": "a layer builds its weights when it is called",
+            "ops.swapaxes(self.key(x), 2, 1)": "which axis is named first does not matter",
+            "(padding_mask[:, None] - 1)": "Keras converts it",
+            'keras.Input((None,), dtype="bool")': "inputs may have any name",
+            "d_model // heads)(query": "no dropout is the default",
+            "logical_and(mask[:, None, :], mask": "and is symmetric",
+            "epsilon=2e-05": "the text leaves epsilon to Keras",
+        },
     ),
 }

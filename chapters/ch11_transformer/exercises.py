@@ -586,6 +586,7 @@ PRUNES_BY_PARENT = "親の候補ごとに width 個ずつ残しています。�
 ONE_STEP_SHORT = "1 歩早く止めています。max_length は、start_id を除いた長さです。"
 ONE_STEP_LONG = "max_length より 1 歩長く続けています。"
 LATER_OF_TIES = "同点のときは、id の列が辞書順で小さいほうを選びます。"
+ENDED_LOSES_TIE = "終わった候補と続いている候補が同点のとき、続いているほうを選んでいます。このときも、辞書順で小さいほうを選びます。"
 TIES_BY_PARENT = "同点のときに、伸ばす前の得点が高かったほうを選んでいます。選ぶのは、id の列全体が辞書順で小さいほうです。"
 
 
@@ -637,6 +638,11 @@ CROSSED_TIES: Array = np.full((2, 4, 4), 25)
 """The likelier first word and the smaller one lead to rows of the same score."""
 CROSSED_TIES[0, 0] = [20, 5, 25, 50]
 CROSSED_TIES[1, 2] = [10, 20, 20, 50]
+
+ENDED_TIES: Array = np.full((2, 4, 4), 25)
+"""A row that has ended and a longer one have the same score."""
+ENDED_TIES[0, 0] = [5, 25, 50, 20]
+ENDED_TIES[1, 2] = [10, 20, 50, 20]
 
 THREE_STEPS = [
     [[1, 8, 42, 49], [1, 26, 47, 26], [1, 13, 6, 80], [1, 70, 27, 2]],
@@ -692,6 +698,7 @@ def check_beam_search(answer: Answer) -> None:
         ([1], -1.1712),
         {EXTENDS_FINISHED: [1, 3, 1], ADDS_PROBABILITIES: [2, 2, 1]},
     )
+    expect_row(answer, ENDED_TIES, start_end, (2, 2), ([1], -1.3863), {ENDED_LOSES_TIE: [2, 2]})
 
 
 # ch11.transformer_block

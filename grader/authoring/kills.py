@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from grader.authoring.mutants import Mutant, mutants_of
+from grader.authoring.verify import SLOW
 from grader.course.chapters import Chapter
 from grader.exercise import Exercise, Status
 from grader.judging.checks import judge_exercise
@@ -71,7 +72,8 @@ def survey(chapters: Sequence[Chapter], *, jobs: int = 1, most: int | None = Non
     Args:
         chapters: The chapters, with their answers.
         jobs: How many mutants at a time.
-        most: How many of an exercise's mutants to judge, taken evenly from all; by default all.
+        most: How many of an exercise's mutants to judge, taken evenly from all; by default all. A quarter of
+            that where the time limit says that answers train.
 
     Yields:
         A tally per exercise.
@@ -111,6 +113,8 @@ def _tally(chapter: Chapter, exercise: Exercise, jobs: int, most: int | None) ->
             )
     found = mutants_of(codes)
     tally.made = len(found)
+    if most is not None and exercise.time_limit > SLOW:
+        most = max(most // 4, 1)
     chosen = (
         found if most is None or most >= len(found) else [found[n * len(found) // most] for n in range(most)]
     )

@@ -312,7 +312,7 @@ def _numbers(node: ast.Constant, text: _Text) -> Iterator[Change]:
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 1e6:
         return
-    nearby = [value + 1] if isinstance(value, float) or value <= 20 else []
+    nearby = [value + 1] if abs(value) <= 20 else []
     further = (
         [] if abs(value) < 1e-5 else [value - 1] if isinstance(value, int) and value <= 20 else [2 * value]
     )

@@ -43,7 +43,10 @@ def mutate(
     chapters: ChaptersArgument = None,
     jobs: JobsOption = None,
     most: Annotated[
-        int | None, typer.Option(min=1, help=_("Mutants of an exercise at the most (default: all)."))
+        int | None,
+        typer.Option(
+            min=1, help=_("Mutants of an exercise at the most (default: all); a quarter where they train.")
+        ),
     ] = None,
     table: Annotated[
         Path | None, typer.Option("--json", help=_("Write the table to this file too."), show_default=False)
