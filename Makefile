@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SET_UP := requirements.txt constraints.txt pyproject.toml
-# Python compiles what is imported, when it is first: a fraction of what is installed.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # "make test CHAPTERS='5 12'": numbers of the chapters to test; all of them, and the harness, when empty.
 CHAPTERS ?=
@@ -97,11 +96,11 @@ clean: ## Remove what was built: build/ and .venv/
 	rm -rf build $(VENV)
 
 $(VENV)/learner.stamp: $(SET_UP) | $(BIN)/pip
-	$(PIP) install --no-compile -e '.[grader]' -c constraints.txt
+	$(PIP) install -e '.[grader]' -c constraints.txt
 	@touch $@
 
 $(VENV)/maintainer.stamp: $(SET_UP) | $(BIN)/pip
-	$(PIP) install --no-compile -e '.[grader,dev]' -c constraints.txt
+	$(PIP) install -e '.[grader,dev]' -c constraints.txt
 	@touch $@ $(VENV)/learner.stamp
 
 $(BIN)/pip:
