@@ -407,7 +407,7 @@ def block_parameters(channels_in, channels_out, stride):
         hidden=hidden_block_parameters,
         equivalent={
             "x = layers.BatchNormalization()(x)": "a ReLU has no parameters",
-            "[x, shortcut])": "the sum has no parameters",
+            "model = keras.Model(inputs, [x, shortcut])": "the sum has no parameters",
             "return sum(w.shape": "a whole number of any type",
             "keras.Input((9, 8": "no parameter depends on the size",
             "keras.Input((8, 9": "no parameter depends on the size",
