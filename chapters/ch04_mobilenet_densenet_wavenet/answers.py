@@ -660,6 +660,7 @@ def depthwise_convolution(images, kernels, stride):
         },
         hidden=hidden_depthwise,
         equivalent={
+            "width + 2 + p": "zeros to the right that no window reaches",
             "k = kernels.shape[1]": "kernels are square",
             "height + 3 * p": "zeros below that no window reaches",
         },
@@ -1146,6 +1147,9 @@ def receptive_field(kernel_size, dilations, stacks):
         },
         hidden=hidden_receptive_field,
         equivalent={
+            "reached = 1": "a number is an array of length 1",
+            "kernel[::dilation] = 2": "only the length is read",
+            "reached, kernel), 2)": "only the length is read",
             "np.convolve(kernel, reached)": "a convolution is symmetric",
             "kernel[::dilation] = 0": "only the length is read",
             "reached, kernel), 0)": "only the length is read",
@@ -1231,6 +1235,10 @@ def causal_convolution(signal, kernel, dilation):
             ),
         },
         hidden=hidden_causal_convolution,
+        equivalent={
+            "(past, 1)": "zeros at the end that no output reads",
+            "np.convolve(spread[::-1, a, b], one": "a convolution is symmetric",
+        },
     ),
     "ch04.mu_law": Key(
         reference=MU_LAW,
@@ -1315,6 +1323,8 @@ def mu_law_decode(codes, mu):
         },
         hidden=hidden_mu_law,
         equivalent={
+            "np.asarray(codes, 'int32')": "codes are whole numbers",
+            "(mu + 1) + 1)": "a level beyond the last is never the nearest",
             "np.arange(mu + 2)": "a level beyond the last is never the nearest",
             "clip_by_value(waveform,": "TensorFlow converts it",
         },
@@ -1414,6 +1424,10 @@ def generate(next_probabilities, start, uniforms, receptive_field):
             ),
         },
         hidden=hidden_generate,
+        equivalent={
+            "return made": "a list is numbers, too",
+            "code = np.argmax": "a NumPy integer is a number",
+        },
     ),
     "ch04.wavenet": Key(
         reference=WAVENET,
@@ -1532,5 +1546,6 @@ def train_predictor(signals):
             ),
         },
         hidden=hidden_wavenet,
+        equivalent={"*": "how it learns is free: only its outputs count"},
     ),
 }
