@@ -1236,7 +1236,6 @@ def causal_convolution(signal, kernel, dilation):
         },
         hidden=hidden_causal_convolution,
         equivalent={
-            "(past, 1)": "zeros at the end that no output reads",
             "np.convolve(spread[::-1, a, b], one": "a convolution is symmetric",
         },
     ),
