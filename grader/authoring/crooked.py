@@ -38,7 +38,7 @@ def crooked(honest: Any) -> Iterator[tuple[str, Any]]:
     yield "many far too large arrays", [FAR_TOO_LARGE] * 15
     yield "an object", Handle(99, ("Thing", "object"))
     yield "a model", Handle(99, ("Functional", "Model", "Layer", "object"))
-    yield "a pair of a number and an array", np.array([1.0, -1.68])
+    yield "an array of two numbers", np.array([1.0, -1.68])
     match honest:
         case np.ndarray():
             yield from _crooked_arrays(honest)
@@ -70,9 +70,9 @@ def _crooked_arrays(honest: np.ndarray[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 def _of_elements(entries: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
     """Yields crooked values for the first element and the last, each with where it belongs."""
-    for place in {0: None, len(entries) - 1: None} if entries else {}:
+    for place, _value in [*entries[:1], *entries[1:][-1:]]:
         for value in (None, "x", float("nan"), np.zeros((2, 3)), FAR_TOO_LARGE):
-            yield entries[place][0], value
+            yield place, value
 
 
 def _named(value: Any) -> str:
