@@ -441,6 +441,17 @@ def generate(next_probabilities, start, count, temperature, seed):
     return ids
 """
 
+GENERATE_BY_GUMBEL = """import numpy as np
+
+def generate(next_probabilities, start, count, temperature, seed):
+    rng = np.random.default_rng(seed)
+    ids = np.array(start)
+    for _ in range(count):
+        logits = np.log(next_probabilities(ids)) / temperature
+        ids = np.append(ids, np.argmax(logits + rng.gumbel(size=logits.shape)))
+    return ids
+"""
+
 CAUSAL = """import numpy as np
 
 def causal_attend(attention, x, padding_mask):
@@ -1121,16 +1132,7 @@ def causal_attend(attention, x, padding_mask):
         reference=GENERATE,
         explanation="引いた語を文脈に加えてから、次を引きます。最後の 1 語しか渡さないと、モデルはその前に何を書いたかを知りません。",
         alternatives={
-            "対数と Gumbel": """import numpy as np
-
-def generate(next_probabilities, start, count, temperature, seed):
-    rng = np.random.default_rng(seed)
-    ids = np.array(start)
-    for _ in range(count):
-        logits = np.log(next_probabilities(ids)) / temperature
-        ids = np.append(ids, np.argmax(logits + rng.gumbel(size=logits.shape)))
-    return ids
-""",
+            "対数と Gumbel": GENERATE_BY_GUMBEL,
             "keras.random": """import keras
 import numpy as np
 
@@ -1181,6 +1183,10 @@ def generate(next_probabilities, start, count, temperature, seed):
             "temperature が逆": Mistake(
                 changed(GENERATE, "(1 / temperature)", "temperature"),
                 "temperature の向きが逆",
+            ),
+            "Gumbel の乱数を引く": Mistake(
+                GENERATE_BY_GUMBEL.replace("logits + rng.gumbel", "logits - rng.gumbel"),
+                "確率どおりの割合",
             ),
             "start を返さない": Mistake(
                 changed(GENERATE, "return ids", "return ids[len(start):]"),

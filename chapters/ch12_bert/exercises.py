@@ -637,6 +637,9 @@ LAST_WORD_AFTER_START = (
 )
 START_ONLY = "いつも start だけを渡しています。引いた id を続けてから、次を引きましょう。"
 SEED_NOT_USED = "seed を変えても、同じ文が出ます。乱数を seed から作りましょう。"
+NOT_BY_PROBABILITY = (
+    "確率が 0.5 の語が、ほぼ半分になりません。temperature が 1 のときは、確率どおりの割合で引きましょう。"
+)
 SEED_NOT_ENOUGH = "同じ seed なのに、違う文が出ます。乱数は seed だけで決まるようにしましょう。"
 
 
@@ -698,6 +701,9 @@ def check_drawing(answer: Answer, probabilities: Sequence[float], start: list[in
         words = call_generate(answer, model, start, 800, temperature, seed + 2)
         expect(all(0 <= word < len(probabilities) for word in words), "語彙にない id が出ています。")
         expect_shares(words, np.asarray(probabilities), temperature)
+    one_of_many = answer.probe("steady_words", [0.5] + [0.025] * 20)
+    words = call_generate(answer, one_of_many, start, 800, 1.0, seed + 3)
+    expect(abs(words.count(0) / 800 - 0.5) < 0.09, NOT_BY_PROBABILITY)  # five standard deviations
 
 
 def check_context(answer: Answer, size: int, start: list[int], count: int) -> None:
