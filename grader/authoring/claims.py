@@ -14,18 +14,25 @@ from grader.course.chapters import Chapter
 from grader.messages import _
 
 MIME_SUFFIX = ".claims+json"
-VERDICTS = ("成り立つ", "条件つき", "成り立たない")
+VERDICTS = (
+    "成り立つ",
+    "条件つきで成り立つ",
+    "この規模では成り立たない",
+    "この規模では分からない",
+    "成り立たない",
+)
 HEAD = """\
 # 主張と測定の一覧
 
 <!-- Written by `grader claims` from the notebooks. Do not edit. -->
 
 *Every statement of the report and of the papers that the notebooks check: who states it, the exact value or
-the band that the notebook states, what was measured, and the verdict. A notebook whose measured value leaves
-the band does not run through, so continuous integration checks all of this anew.*
+the band that was set before measuring, what was measured, and the verdict. A notebook whose measured value
+leaves the band does not run through, so continuous integration checks all of this anew.*
 
-「述べた値」は、理論から決まる値か、論文や予備の実験をもとに決めた範囲です。測定した値がそこから外れると、ノートブックは止まります。
-判定は、主張がこの規模で成り立つかどうかを表します。「成り立たない」は、主張に反する範囲を置いて、測定がそこに入ったという意味です。
+「想定した範囲」は、この講座が測定の前に決めた値か範囲です。理論から決まるか、論文や予備の実験をもとに決めました。測定がそこから外れると、
+ノートブックは止まります。判定は、主張についてこの測定から言えることです。「成り立たない」「分からない」は、主張に反する範囲や、
+差がつかない範囲を置いて、測定がそこに入ったという意味です。「この規模では」とあるものは、小さなデータとネットワークでの結果です。
 """
 
 
@@ -108,7 +115,7 @@ def _table(claims: Sequence[dict[str, str]]) -> str:
         + [f"`{claim['id']}`"]
         for claim in claims
     ]
-    return _markdown(["主張", "出典", "述べた値", "測定", "判定", "名前"], rows, ":--|" * 6)
+    return _markdown(["主張", "出典", "想定した範囲", "測定", "判定", "名前"], rows, ":--|" * 6)
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[Any]], rule: str) -> str:

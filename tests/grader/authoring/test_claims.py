@@ -10,8 +10,9 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from course_utils.claims import CLAIMS_MIME
+from course_utils.claims import CLAIMS_MIME, VERDICTS
 from grader import cli
+from grader.authoring import claims as page_of_claims
 from grader.authoring.claims import ClaimsError, claims_page, claims_path
 from grader.course import notebooks
 from grader.course.chapters import Chapter
@@ -21,7 +22,7 @@ CLAIM = {
     "id": "ch01.sum",
     "statement": "和 a | b は 45",
     "measured": "45 個",
-    "stated": "期待 45 個",
+    "stated": "ちょうど 45 個",
     "verdict": "成り立つ",
     "source": "レポート",
 }
@@ -36,14 +37,14 @@ def write_notebook(chapter: Chapter, claims: list[dict[str, str]]) -> None:
 
 
 def test_page_has_a_row_for_each_claim_and_counts_verdicts(chapter: Chapter) -> None:
-    other = {**CLAIM, "id": "ch01.rate", "statement": "速い", "verdict": "成り立たない"}
+    other = {**CLAIM, "id": "ch01.rate", "statement": "速い", "verdict": "この規模では成り立たない"}
     write_notebook(chapter, [CLAIM, other])
 
     page = claims_page([chapter])
 
-    assert "| 和 a \\| b は 45 | レポート | 期待 45 個 | 45 個 | 成り立つ | `ch01.sum` |" in page
-    assert "| [数のおけいこ](../notebooks/01_numbers.ipynb) | 2 | 1 | 0 | 1 |" in page
-    assert "| 合計 | 2 | 1 | 0 | 1 |" in page
+    assert "| 和 a \\| b は 45 | レポート | ちょうど 45 個 | 45 個 | 成り立つ | `ch01.sum` |" in page
+    assert "| [数のおけいこ](../notebooks/01_numbers.ipynb) | 2 | 1 | 0 | 1 | 0 | 0 |" in page
+    assert "| 合計 | 2 | 1 | 0 | 1 | 0 | 0 |" in page
     assert len(re.findall(r"^## ", page, re.MULTILINE)) == 1
 
 
@@ -86,3 +87,7 @@ def test_command_writes_the_page_and_notices_when_it_is_stale(
     stale = run(cli.app, ["claims", "--check"])
     assert stale.exit_code == 2
     assert "grader claims" in stale.output
+
+
+def test_page_counts_every_verdict_that_a_notebook_can_give() -> None:
+    assert page_of_claims.VERDICTS == VERDICTS
