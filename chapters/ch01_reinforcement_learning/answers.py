@@ -731,7 +731,7 @@ def value_iteration(transitions, rewards, terminal, gamma, tolerance):
     ),
     "ch01.epsilon_greedy": Key(
         reference=EPSILON_GREEDY,
-        explanation="でたらめに選ぶときも最大の行動を引くことがあるので、その確率は 1-ε ではなく 1-ε+ε/A になります。",
+        explanation="ランダムに選ぶときも最大の行動を引くことがあるので、その確率は 1-ε ではなく 1-ε+ε/A になります。",
         alternatives={
             "ループ": """def epsilon_greedy(action_values, epsilon):
     top = max(action_values)
@@ -773,7 +773,7 @@ def epsilon_greedy(action_values, epsilon):
     probabilities[action_values.argmax()] = 1 - epsilon
     return probabilities
 """,
-                "でたらめに選ぶときに、最大の行動を外して",
+                "ランダムに選ぶときに、最大の行動を外して",
             ),
             "ε が逆": Mistake(
                 """def epsilon_greedy(action_values, epsilon):
@@ -822,7 +822,7 @@ def epsilon_greedy(action_values, epsilon):
     ),
     "ch01.q_learning": Key(
         reference=Q_LEARNING,
-        explanation="次の状態でいちばん良い行動を取るつもりで目標を作るので、実際の行動がでたらめでも、最適な行動価値を学べます (方策オフ)。",
+        explanation="次の状態でいちばん良い行動を取るつもりで目標を作るので、実際の行動がランダムでも、最適な行動価値を学べます (方策オフ)。",
         alternatives={
             "写しに書く": """import numpy as np
 
@@ -1422,7 +1422,7 @@ def next_generation(population, fitness, elites, mutation_scale, rng):
     ),
     "ch01.solve": Key(
         reference=LEARN,
-        explanation="はじめはほとんどでたらめに動いて遠くの扉を見つけ、だんだん覚えた行動に移ります。Q 学習は方策オフなので、でたらめに動いた経験からも最適な方策を学べます。",
+        explanation="はじめはほとんどランダムに動いて遠くの扉を見つけ、だんだん覚えた行動に移ります。Q 学習は方策オフなので、ランダムに動いた経験からも最適な方策を学べます。",
         alternatives={
             "SARSA": """import numpy as np
 

@@ -113,7 +113,7 @@ def plot_distances(
         ]
         draw_spread(axis, np.array(distances) * (1 + 0.03 * (i - 1)), values, i, reader)
     if chance is not None:
-        axis.axhline(chance, color="0.4", linestyle=":", linewidth=1.5, label="でたらめ")
+        axis.axhline(chance, color="0.4", linestyle=":", linewidth=1.5, label="当てずっぽう")
     axis.set_xscale("log")
     if field == "gradient":
         axis.set_yscale("log")

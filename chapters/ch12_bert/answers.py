@@ -860,7 +860,7 @@ def mlm_parameters(*sizes):
     ),
     "ch12.mask_tokens": Key(
         reference=MASK_TOKENS,
-        explanation="[MASK] は、実際に使うときの文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
+        explanation="[MASK] は、実際に使うときの文には現れません。ランダムな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
         alternatives={
             "1 つずつのループ": """import random
 
@@ -952,7 +952,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
                     "rng.integers(0, vocabulary_size, token_ids.shape)",
                     "rng.integers(0, vocabulary_size)",
                 ),
-                "でたらめな id が偏って",
+                "ランダムな id が偏って",
             ),
             "seed を使わない": Mistake(
                 changed(MASK_TOKENS, "default_rng(seed)", "default_rng(0)"),
