@@ -17,9 +17,9 @@ from benchmarks.tables import table
 
 HEAD = """# Right answers under many seeds
 
-The reference of every exercise and one other right answer, judged by the visible and the hidden check under 500
-seeds, under 50 where the time limit says that an answer trains. A right answer that fails once in a class of 500
-costs a learner points for nothing, so none may. Seconds are those of all its parts, two at a time.
+The reference of every exercise and one other right answer, judged by the visible and the hidden check under
+500 seeds, under 50 where the time limit says that an answer trains. A right answer that fails once in a class
+of 500 costs a learner points for nothing, so none may. Seconds are those of all its parts, two at a time.
 
     make soak-exercises
     python benchmarks/references.py build/soak-exercises.json

@@ -32,7 +32,7 @@ VERDICTS = (
     "この規模では分からない",
     "成り立たない",
 )
-"""What a check can say of a statement; the last, which no scale would change, needs an exact value or a proof."""
+"""What a check can say of a statement; the last is for what no scale would change."""
 
 CLAIMS_MIME = "application/vnd.deep-learning-day4.claims+json"
 """Type under which a notebook's table of claims holds them as data, for ``grader claims``."""
