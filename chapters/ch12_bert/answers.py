@@ -849,7 +849,7 @@ def mlm_parameters(*sizes):
     ),
     "ch12.mask_tokens": Key(
         reference=MASK_TOKENS,
-        explanation="[MASK] は、実際に使うときの文には現れません。でたらめな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
+        explanation="[MASK] は、実際に使うときの文には現れません。ランダムな id と元のままの id を混ぜておくと、BERT はどの位置のトークンも疑って読むようになります。",
         alternatives={
             "1 つずつのループ": """import random
 
@@ -941,7 +941,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
                     "rng.integers(0, vocabulary_size, token_ids.shape)",
                     "rng.integers(0, vocabulary_size)",
                 ),
-                "でたらめな id が偏って",
+                "ランダムな id が偏って",
             ),
             "seed を使わない": Mistake(
                 changed(MASK_TOKENS, "default_rng(seed)", "default_rng(0)"),
@@ -1314,7 +1314,7 @@ def perplexity(logits, labels):
     "ch12.classifier": Key(
         results_used_up=True,
         reference=CLASSIFIER,
-        explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
+        explanation="Adam では、学習率がほぼそのまま 1 ステップの幅になります。レポートの 1e-7 では、1 ステップで重みが 1e-7 ほどしか動きません。",
         alternatives={
             "層として呼ぶ": AS_LAYER,
             "Model のサブクラス": """import keras
@@ -1338,7 +1338,7 @@ def build_classifier(backbone, classes, frozen, learning_rate):
         mistakes={
             "レポートの学習率": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "Adam(1e-7)"),
-                "1 歩の幅が learning_rate と",
+                "1 ステップの幅が learning_rate と",
             ),
             "SGD を使う": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "SGD(learning_rate)"),

@@ -337,19 +337,19 @@ CHOOSES_SPECIAL = "special_ids にある id も選んでいます。[CLS] や [S
 WRONG_RATE = (
     "選ばれた割合が 15 % から外れています。special_ids にないトークンを、それぞれ 15 % の確率で選びます。"
 )
-ALWAYS_MASKS = "選んだものをすべて mask_id にしています。10 % はでたらめな id に、10 % は元のままにします。"
+ALWAYS_MASKS = "選んだものをすべて mask_id にしています。10 % はランダムな id に、10 % は元のままにします。"
 NEVER_KEEPS = "元のまま残すものがありません。選んだもののうち 10 % は、置き換えません。"
 SECOND_DRAW = (
     "80 % を除いた残りから、もう一度 10 % を引いています。"
     "1 つの乱数を 0.8 と 0.9 で区切ると、80 %、10 %、10 % に分かれます。"
 )
 WRONG_SHARES = (
-    "選んだものの分け方が、80 % (mask_id)、10 % (でたらめな id)、10 % (元のまま) になっていません。"
+    "選んだものの分け方が、80 % (mask_id)、10 % (ランダムな id)、10 % (元のまま) になっていません。"
 )
-NOT_IN_VOCABULARY = "でたらめな id が語彙の外に出ています。0 から vocabulary_size - 1 までの整数を引きます。"
-NARROW_VOCABULARY = "でたらめな id が偏っています。語彙全体から、トークンごとに引き直しましょう。"
+NOT_IN_VOCABULARY = "ランダムな id が語彙の外に出ています。0 から vocabulary_size - 1 までの整数を引きます。"
+NARROW_VOCABULARY = "ランダムな id が偏っています。語彙全体から、トークンごとに引き直しましょう。"
 LACKS_LAST = (
-    "語彙の最後の id が、でたらめな id に出てきません。rng.integers(0, n) が引くのは 0 から n - 1 までです。"
+    "語彙の最後の id が、ランダムな id に出てきません。rng.integers(0, n) が引くのは 0 から n - 1 までです。"
 )
 SKIPS_ROWS = "まったく選ばれていない行があります。どの行からも選びましょう。"
 SAME_PLACES = "選ぶ場所が偏っています。トークンごとに、別々の乱数で選びましょう。"
@@ -791,7 +791,7 @@ NOT_POOLED = (
     '出力層が pooled_output につながっていません。backbone.output["pooled_output"] につなぎましょう。'
 )
 IGNORES_RATE = (
-    "1 歩の幅が learning_rate と違います。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
+    "1 ステップの幅が learning_rate と違います。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
 )
 NOT_ADAM = "Adam ではなく SGD の動きです。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
 NOTHING_MOVES = "学習しても、どの重みも動きません。凍結するのは BERT だけで、出力層はいつも学習させます。"
@@ -1037,12 +1037,12 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
         hints=(
             "まず「選んだかどうか」の真偽値の配列を作ります。rng.random(token_ids.shape) < 0.15 と、~np.isin(token_ids, special_ids) の両方が成り立つところです。",
             "ラベルは np.where(選んだ, token_ids, -1) です。置き換える前の id を使いましょう。",
-            "もう 1 つ乱数の配列を引き、0.8 未満なら mask_id、0.9 以上ならでたらめな id、その間ならそのままとすると、80 %、10 %、10 % に分かれます。",
+            "もう 1 つ乱数の配列を引き、0.8 未満なら mask_id、0.9 以上ならランダムな id、その間ならそのままとすると、80 %、10 %、10 % に分かれます。",
         ),
     ),
     Exercise(
         id="ch12.pair",
-        title="文の組を入力にする",
+        title="文のペアを入力にする",
         points=2,
         symbols=("make_pair",),
         template='''def make_pair(first, second, length, cls_id, sep_id, pad_id):
