@@ -1067,7 +1067,7 @@ def smoothness(adjacency, features):
     ),
     "ch22.link_auc": Key(
         reference=LINK_AUC,
-        explanation="AUC は、辺のある組とない組を 1 つずつでたらめに選んだとき、辺のある組の得点のほうが大きい確率です。得点がでたらめなら 0.5 になるように、同点は半分と数えます。",
+        explanation="AUC は、辺のあるペアとないペアを 1 つずつ無作為に選んだとき、辺のあるペアの得点のほうが大きい確率です。得点がでたらめなら 0.5 になるように、同点は半分と数えます。",
         alternatives={
             "順位の和": """import numpy as np
 from scipy.stats import rankdata
@@ -1310,7 +1310,7 @@ def classify_nodes(adjacency, features, labels, classes):
                 ),
                 "クラス 0 や最後のクラスとして学習",
             ),
-            "でたらめに答える": Mistake(
+            "当てずっぽうに答える": Mistake(
                 """import numpy as np
 def classify_nodes(adjacency, features, labels, classes):
     return np.random.default_rng(0).integers(0, classes, len(labels))
