@@ -1350,7 +1350,7 @@ def fit_lime(masks, outputs, weights, penalty, keep):
     ),
     "ch23.insertion": Key(
         reference=INSERTION,
-        explanation="説明が正しければ、少しの画素を入れただけで得点が上がり、面積が大きくなります。でたらめな順番の面積と比べて、はじめて「大きい」と言えます。",
+        explanation="説明が正しければ、少しの画素を入れただけで得点が上がり、面積が大きくなります。ランダムな順番の面積と比べて、はじめて「大きい」と言えます。",
         alternatives={
             "画素を順に書き込む": """import numpy as np
 
