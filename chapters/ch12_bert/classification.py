@@ -69,7 +69,7 @@ METHODS: tuple[Method, ...] = (
     Method("5", "エンコーダも学習", averaged=True, trainable=True, learning_rate=2e-4, epochs=10),
     Method(
         "乱",
-        "5 を乱数の重みから",
+        "5 をランダムな初期値から",
         averaged=True,
         trainable=True,
         learning_rate=2e-4,
@@ -92,7 +92,7 @@ SHOTS = (3, 9, 27, 81)
 
 CURVES = {
     "凍結": "事前学習ずみの BERT を凍結",
-    "乱数": "乱数の BERT を凍結",
+    "乱数": "ランダムな初期値の BERT を凍結",
     "TF-IDF": "TF-IDF",
 }
 """What learning curves are drawn of; each ends in a logistic regression."""
