@@ -1320,7 +1320,7 @@ def perplexity(logits, labels):
     "ch12.classifier": Key(
         results_used_up=True,
         reference=CLASSIFIER,
-        explanation="Adam では、学習率がほぼそのまま 1 歩の幅になります。レポートの 1e-7 では、1 歩で重みが 1e-7 ほどしか動きません。",
+        explanation="Adam では、学習率がほぼそのまま 1 ステップの幅になります。レポートの 1e-7 では、1 ステップで重みが 1e-7 ほどしか動きません。",
         alternatives={
             "層として呼ぶ": AS_LAYER,
             "Model のサブクラス": """import keras
@@ -1344,7 +1344,7 @@ def build_classifier(backbone, classes, frozen, learning_rate):
         mistakes={
             "レポートの学習率": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "Adam(1e-7)"),
-                "1 歩の幅が learning_rate と",
+                "1 ステップの幅が learning_rate と",
             ),
             "SGD を使う": Mistake(
                 changed(CLASSIFIER, "Adam(learning_rate)", "SGD(learning_rate)"),

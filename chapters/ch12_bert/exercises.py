@@ -797,7 +797,7 @@ NOT_POOLED = (
     '出力層が pooled_output につながっていません。backbone.output["pooled_output"] につなぎましょう。'
 )
 IGNORES_RATE = (
-    "1 歩の幅が learning_rate と違います。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
+    "1 ステップの幅が learning_rate と違います。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
 )
 NOT_ADAM = "Adam ではなく SGD の動きです。keras.optimizers.Adam(learning_rate) でコンパイルしましょう。"
 NOTHING_MOVES = "学習しても、どの重みも動きません。凍結するのは BERT だけで、出力層はいつも学習させます。"
@@ -1048,7 +1048,7 @@ def mask_tokens(token_ids, vocabulary_size, mask_id, special_ids, seed):
     ),
     Exercise(
         id="ch12.pair",
-        title="文の組を入力にする",
+        title="文のペアを入力にする",
         points=2,
         symbols=("make_pair",),
         template='''def make_pair(first, second, length, cls_id, sep_id, pad_id):

@@ -59,7 +59,7 @@ def show_confusion(
         The figure.
     """
     if alt is None:
-        alt = f"{heading}: 行は正しい組、列は答えた組。" + "".join(
+        alt = f"{heading}: 行は正しいクラス、列は答えたクラス。" + "".join(
             f"「{name}」で正しく答えた割合は "
             + "、".join(f"{c} {matrix[k][k] / np.sum(matrix[k]):.2f}" for k, c in enumerate(class_names))
             + "。"
@@ -75,9 +75,9 @@ def show_confusion(
             axis.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
         axis.set_xticks(places, class_names)
         axis.set_yticks(places, class_names, rotation=90, va="center")
-        axis.set(title=name, xlabel="答えた組")
+        axis.set(title=name, xlabel="答えたクラス")
         axis.grid(visible=False)
-    axes[0, 0].set_ylabel("正しい組")
+    axes[0, 0].set_ylabel("正しいクラス")
     figure.suptitle(heading)
     return figure
 

@@ -63,7 +63,7 @@ STEPS: tuple[Step, ...] = (
     Step("3", "学習率 1e-3", False, True, False, 1e-3),
     Step("5", "エンコーダも学習", False, True, True, 5e-4),
     Step("漏", "マスクなしでエンコーダも学習", False, False, True, 5e-4),
-    Step("乱", "5 を乱数の重みから", False, True, True, 5e-4, pretrained=False),
+    Step("乱", "5 をランダムな初期値から", False, True, True, 5e-4, pretrained=False),
 )
 """What is trained. Step 4 of the tables is the model of step 3, read with its full context."""
 

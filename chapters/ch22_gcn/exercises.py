@@ -375,11 +375,11 @@ TIES_COUNT_ZERO = "同点を 0 と数えています。同点は 0.5 と数え�
 TIES_COUNT_ONE = "同点を 1 と数えています。同点は 0.5 と数えましょう。"
 USES_COSINE = "内積ではなく、コサイン類似度を得点にしています。"
 USES_DISTANCE = "内積ではなく、距離の近さを得点にしています。"
-AUC_REVERSED = "大小が逆です。辺のある組の得点のほうが大きいときに 1 と数えます。"
-PAIRS_OFF = "辺のある組とない組を、1 対 1 で比べています。すべての組み合わせを比べましょう。"
+AUC_REVERSED = "大小が逆です。辺のあるペアの得点のほうが大きいときに 1 と数えます。"
+PAIRS_OFF = "辺のあるペアとないペアを、1 対 1 で比べています。すべての組み合わせを比べましょう。"
 GIVES_ACCURACY = "得点が 0 より大きいかで分けたときの正しい割合です。AUC では、しきい値を決めません。"
 TRUNCATES = "埋め込みを整数に変えています。小数のまま内積を取りましょう。"
-LACKS_SUM = "掛けた成分を足し合わせていません。内積は 1 組につき 1 つの数です。"
+LACKS_SUM = "掛けた成分を足し合わせていません。内積は 1 つのペアにつき 1 つの数です。"
 
 
 def check_link_auc(answer: Answer) -> None:
@@ -647,7 +647,7 @@ def smoothness(adjacency, features):
         check=check_smoothness,
         hints=(
             "次数は adjacency.sum(axis=1) です。はじめに、特徴の各行を √(1+次数) で割ります。",
-            "差は y[:, np.newaxis] - y[np.newaxis] で、すべての組について一度に求められます。どの辺も 2 回現れるので、最後に 2 で割ります。",
+            "差は y[:, np.newaxis] - y[np.newaxis] で、すべてのペアについて一度に求められます。どの辺も 2 回現れるので、最後に 2 で割ります。",
             "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題で loop を 1 としたときの行列です。",
         ),
     ),
@@ -659,17 +659,17 @@ def smoothness(adjacency, features):
         template='''import numpy as np
 
 def link_auc(embeddings, positive, negative):
-    """辺のある組の得点が、辺のない組の得点より大きい割合 (AUC) を、すべての組み合わせについて求めます。
+    """辺のあるペアの得点が、辺のないペアの得点より大きい割合 (AUC) を、すべての組み合わせについて求めます。
 
-    embeddings は (頂点の数, 次元)、positive と negative は頂点の番号の組 (組の数, 2) です。
-    組の得点は、2 つの頂点の埋め込みの内積です。同点は 0.5 と数えます。
+    embeddings は (頂点の数, 次元)、positive と negative は頂点の番号のペア (ペアの数, 2) です。
+    ペアの得点は、2 つの頂点の埋め込みの内積です。同点は 0.5 と数えます。
     """
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_link_auc,
         hints=(
-            "embeddings[positive[:, 0]] で、組の 1 つ目の頂点の埋め込みが並びます。",
-            "組ごとの内積は、2 つの埋め込みを掛けて axis=1 について足します。",
+            "embeddings[positive[:, 0]] で、ペアの 1 つ目の頂点の埋め込みが並びます。",
+            "ペアごとの内積は、2 つの埋め込みを掛けて axis=1 について足します。",
             "得点を p[:, np.newaxis] と n[np.newaxis] の形にして比べると、すべての組み合わせを一度に比べられます。大きいときは 1、等しいときは 0.5 として平均します。",
         ),
     ),

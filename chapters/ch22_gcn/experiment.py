@@ -104,7 +104,7 @@ def karate_results() -> Iterator[Score]:
     for seed in KARATE_SEEDS:
         for setting, labelled in (
             ("指導者", mask_of(LEADERS, 34)),
-            ("でたらめな 2 人", graphs.choose_labelled(task.labels, 1, seed)),
+            ("無作為な 2 人", graphs.choose_labelled(task.labels, 1, seed)),
         ):
             found = {
                 "GCN": karate_by_gcn(task, labelled, seed),

@@ -224,7 +224,9 @@ def plot_bands(
     for index, (name, by_x) in enumerate(runs.items()):
         draw_spread(axis, [*by_x], by_x.values(), index, name)
     if baseline is not None:
-        axis.axhline(baseline, color="0.4", linestyle=":", linewidth=1.5, label=f"当てずっぽう {baseline:.2f}")
+        axis.axhline(
+            baseline, color="0.4", linestyle=":", linewidth=1.5, label=f"当てずっぽう {baseline:.2f}"
+        )
     if doubling:
         axis.set_xscale("log", base=2)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=heading)

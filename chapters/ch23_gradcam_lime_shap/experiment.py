@@ -147,7 +147,7 @@ EXPLAINERS: dict[str, Explain] = {
     "Grad-CAM": explain_by_grad_cam,
     "LIME": explain_by_lime,
     "SHAP": explain_by_shap,
-    "でたらめ": explain_at_random,
+    "ランダム": explain_at_random,
 }
 
 

@@ -7,6 +7,13 @@
 # closed forms, drawn images whose evidence has a known place, and the `lime` and `shap` packages. The report's Grad-CAM
 # is run as it was, its faults are shown one by one and mended, and the three methods are measured over five seeds.*
 #
+# 深層学習のモデルは、何百万もの重みで答えを出します。なぜそう答えたのかは、重みを眺めても読み取れません。中の見えない箱、**ブラックボックス**です。
+# 診断や融資の判断にモデルを使うとき、「よく当たるから信じてよい」では足りません。正しい根拠で当てたのか、背景や余計な印を見て当てたのかを、確かめる道具が要ります。
+# この章では、そのための 3 つの方法、LIME (Ribeiro ら、2016 年)、Grad-CAM (Selvaraju ら、2017 年)、SHAP (Lundberg と Lee、2017 年) を作り、説明をどこまで信じてよいかを測ります。
+#
+# この章でいう**レポート**とは、この講座のもとになった深層学習のレポートの「Grad-CAM, LIME, SHAP」の節です。その節も、ブラックボックスとしてのモデルが
+# どのように予測しているかを理解する、という目的から始まります。そこに書かれたことを 1 つずつ確かめます。
+#
 # **この章でできるようになること**
 #
 # - Grad-CAM、LIME、SHAP を定義から書き、どの数が何を意味するのかを説明する
@@ -101,15 +108,15 @@ def explain_by_gradient(model, layer, image, label):
 vgg16 = experiment.load_vgg16(course.profile)
 claim(
     "ch23.vgg16.parameters",
-    "VGG16 の全パラメータ数",
+    "VGG16 のパラメータは、全部で 138,357,544 個",
     "Keras Applications の表 (138.4M)",
     vgg16.count_params(),
     expected=138_357_544,
 )
 claim(
     "ch23.vgg16.layer",
-    "block5_conv3 のマップの形",
-    "レポートの実装演習",
+    "block5_conv3 のマップは 14×14 で、512 枚ある",
+    "この章",
     str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])),
     expected="(14, 14, 512)",
 )
@@ -198,7 +205,7 @@ show_images(
 
 # %% [markdown]
 # VGG と同じ並び (3×3 の畳み込みを 2 つずつ、間に最大プーリング) の小さなネットワークを学習します。
-# 出力層は、全体平均プーリングのあとに Dense が 1 つです。種 1 の 1 回を、ここで学習します。
+# 出力層は、全体平均プーリングのあとに Dense が 1 つです。学習の結果は**乱数の種** (random seed、このあとは**シード**と呼びます) で変わります。シード 1 の 1 回を、ここで学習します。
 
 # %%
 started = time.perf_counter()
@@ -209,7 +216,7 @@ print(f"学習 {time.perf_counter() - started:.1f} 秒、パラメータ {model.
 accuracy = experiment.accuracy(model, shapes)
 claim(
     "ch23.shapes.accuracy",
-    "はじめて見る 200 枚での精度 (でたらめなら 0.25)",
+    "シード 1 のネットワークの、はじめて見る 200 枚での精度は 0.9 以上 (当てずっぽうなら 0.25)",
     "この章",
     accuracy,
     band=(0.9, 1),
@@ -244,7 +251,7 @@ figures.show_maps(
 # %%
 claim(
     "ch23.gradcam.same",
-    "定義どおりの 1 枚ずつの計算と、まとめて計算した methods.grad_cam のずれの最大 (最大値との比)",
+    "定義どおりに 1 枚ずつ計算したマップは、まとめて計算する methods.grad_cam と一致する (ずれの最大、最大値との比)",
     "この章",
     float(
         np.abs(methods.grad_cam(model, "block3_conv2", inputs[:1], shapes.labels[:1])[0] - heat).max()
@@ -268,7 +275,7 @@ cam = np.einsum("nhwk,kn->nhw", features, kernel[:, shapes.labels]) / places
 gradcam = methods.grad_cam(model, "block3_conv2", inputs, shapes.labels)
 claim(
     "ch23.gradcam.cam",
-    "Grad-CAM = ReLU(CAM) ÷ マスの数 (200 枚でのずれの最大、最大値との比)",
+    "全体平均プーリングのあとに Dense が 1 つだけなら、Grad-CAM は ReLU(CAM) ÷ マスの数に等しい (200 枚でのずれの最大、最大値との比)",
     "Selvaraju et al. 2017、3 節",
     float(np.abs(gradcam - np.maximum(cam, 0)).max() / gradcam.max()),
     band=(0, 1e-4),
@@ -277,27 +284,27 @@ claim(
 # %% [markdown]
 # ### 指差しゲーム
 #
-# **指差しゲーム (pointing game)** では、マップの最大の場所が図形を囲む枠に入れば当たりです。でたらめに指しても、枠の面積の割合だけは当たります。
+# **指差しゲーム (pointing game)** では、マップの最大の場所が図形を囲む枠に入れば当たりです。ランダムに指しても、枠の面積の割合だけは当たります。
 # いつも絵の真ん中を指す、という手抜きも比べておきます。
 
 # %%
 hits = np.mean([methods.pointing_game(m, box) for m, box in zip(maps, shapes.boxes, strict=True)])
 chance = shapes.boxes.mean()
 middle = shapes.boxes[:, experiment.SIZE // 2, experiment.SIZE // 2].mean()
-print(f"Grad-CAM {hits:.3f}、でたらめ {chance:.3f}、いつも真ん中 {middle:.3f}")
+print(f"Grad-CAM {hits:.3f}、ランダム {chance:.3f}、いつも真ん中 {middle:.3f}")
 claim(
     "ch23.gradcam.pointing",
-    "レポート「モデルがどの部分に注目して予測を行ったかを視覚的に示す」: 指差しゲームの当たりの割合",
+    "「モデルがどの部分に注目して予測を行ったかを視覚的に示す」: Grad-CAM の最大の場所は、9 割以上の絵で図形の枠に入る (シード 1、割合)",
     "レポート「Grad-CAM」",
     float(hits),
     band=(0.9, 1),
 )
 claim(
     "ch23.gradcam.chance",
-    "でたらめに指したときの当たりの割合",
+    "ランダムに指したときの当たりは、2 割以下 (割合)",
     "この章",
     float(chance),
-    band=(0.05, 0.2),
+    band=(0, 0.2),
 )
 
 # %% [markdown]
@@ -329,14 +336,14 @@ result_table(
             "指差しゲーム": float(wrong_hits),
         },
     ],
-    caption="前処理を取り違えると、予測も説明も崩れる (でたらめなら精度 0.25)",
+    caption="前処理を取り違えると、予測も説明も崩れる (当てずっぽうなら精度 0.25)",
 )
 
 # %%
 claim(
     "ch23.fault.preprocess",
-    "x / 255 を渡したときの精度は、でたらめに近い",
-    "レポートの実装演習",
+    "レポートの x / 255 を渡すと、精度は当てずっぽうの 0.25 の近くまで落ちる (シード 1)",
+    "この章",
     experiment.accuracy(model, shapes, report_prepare),
     band=(0.15, 0.45),
 )
@@ -352,8 +359,8 @@ hottest = report_overlay(np.ones((14, 14), "float32"), np.zeros((224, 224, 3)))[
 print("最も注目した場所の値:", hottest, "→ OpenCV は (青, 緑, 赤) の順に読む")
 claim(
     "ch23.fault.colours",
-    "書き出した図で、最も注目した場所の色",
-    "レポートの実装演習",
+    "レポートの手順で書き出した図では、最も注目した場所が青になる",
+    "この章",
     ["青", "緑", "赤"][int(hottest.argmax())],
     expected="青",
 )
@@ -374,8 +381,8 @@ place = np.unravel_index(summed.argmax(), summed.shape)
 print(f"足した値 {summed[place]:.0f} → 書き出すと {written[place]}、uint8 に直すと {wrapped[place]}")
 claim(
     "ch23.fault.overflow",
-    "200 の明るさの画像で、足した値が 255 を超える画素の割合",
-    "レポートの実装演習",
+    "レポートのように足すだけだと、明るさ 200 の画像では 3 割以上の画素が 255 を超える (割合)",
+    "この章",
     float(np.mean(summed.max(axis=2) > 255)),
     band=(0.3, 1),
 )
@@ -396,7 +403,7 @@ empty = report_map(negated, "block3_conv2", shapes.images[0])
 claim(
     "ch23.fault.empty",
     "根拠がすべて負のとき、レポートの割り算は NaN だけを返す",
-    "レポートの実装演習",
+    "この章",
     bool(np.isnan(empty).all()),
     expected=True,
 )
@@ -426,13 +433,13 @@ print(
 claim(
     "ch23.fault.colour_map",
     "色を付けてから拡大すると、カラーマップにない色の画素ができる (割合)",
-    "レポートの実装演習",
+    "この章",
     share_off_the_map(colours_first),
     band=(0.05, 1),
 )
 claim(
     "ch23.fault.colour_map_mended",
-    "値を拡大してから色を付けると、カラーマップにない色はない (割合)",
+    "値を拡大してから色を付けると、カラーマップにない色の画素はできない (割合)",
     "この章",
     share_off_the_map(values_first),
     band=(0, 0),
@@ -454,8 +461,8 @@ shrinkage = softmax_maps[confident].max(axis=(1, 2)) / gradcam[confident].max(ax
 print(f"最も自信のある 20 枚の確率: {own[confident].min():.4f}〜{own[confident].max():.4f}")
 claim(
     "ch23.fault.softmax",
-    "最も自信のある 20 枚で、確率を微分したマップの最大値は、得点を微分したときの何倍か (中央値)",
-    "Selvaraju et al. 2017、3 節",
+    "自信のある画像では、確率を微分するとマップが消える: 最大値は、得点を微分したときの 20 分の 1 以下 (最も自信のある 20 枚での倍率の中央値)",
+    "この章",
     float(np.median(shrinkage)),
     band=(0, 0.05),
     unit="倍",
@@ -498,7 +505,7 @@ claim(
 )
 claim(
     "ch23.mended.red",
-    "直した版では、最も注目した場所の色は赤が最も強い",
+    "直した版では、最も注目した場所が赤になる",
     "この章",
     ["赤", "緑", "青"][
         int(blend(np.zeros((224, 224, 3), "uint8"), np.ones((12, 12), "float32"))[0, 0].argmax())
@@ -536,18 +543,15 @@ figure
 stored_sanity = experiment.stored_results("sanity")
 claim(
     "ch23.sanity.gradcam",
-    "すべての重みを乱数にしたときの、Grad-CAM ともとのマップの順位相関 (5 つの種の中央値)",
+    "すべての重みを乱数にすると、Grad-CAM のマップは、もとのマップとほとんど似ていない (順位相関、5 つのシードの中央値)",
     "Adebayo et al. 2018",
     float(np.median([result.grad_cam[-1] for result in stored_sanity])),
-    band=(-0.5, 0.5),
+    band=(-0.3, 0.3),
 )
-claim(
-    "ch23.sanity.edges",
-    "輪郭線の順位相関は、重みを乱数にしても 1 のまま",
-    "Adebayo et al. 2018",
-    float(min(sanity.edges)),
-    band=(0.9999, 1.0001),
-)
+
+# %% [markdown]
+# 重みを乱数に替えると、Grad-CAM のマップは、もとのマップと似なくなりました。マップは、学習した重みを見て描かれていたのです。
+# 輪郭線の絵は、はじめからモデルを見ていないので、モデルを壊しても変わりようがありません。
 
 # %% [markdown]
 # ## 6. LIME を定義から
@@ -565,7 +569,7 @@ columns = np.column_stack([np.ones(4), shown])
 print("切片と係数:", np.linalg.lstsq(columns, scores)[0].round(6))
 
 # %% [markdown]
-# 部品が多いときは、見せる部品をでたらめに選んだ標本 $z$ をたくさん作り、もとの画像に近いものほど重く数えます。
+# 部品が多いときは、見せる部品をランダムに選んだ標本 $z$ をたくさん作り、もとの画像に近いものほど重く数えます。
 #
 # $$\min_{b, w} \sum_z \pi(z) \bigl( f(z) - b - w \cdot z \bigr)^2 + \lambda \lVert w \rVert^2,
 # \qquad \pi(z) = \sqrt{\exp(-d(z)^2 / \sigma^2)}$$
@@ -581,7 +585,7 @@ show_images(
     methods.show_only(image, pieces, coalitions),
     ["もとの絵", *[f"標本 {n}" for n in range(1, 4)]],
     columns=4,
-    heading=f"スーパーピクセル {pieces.max() + 1} 個を、でたらめに隠した標本",
+    heading=f"スーパーピクセル {pieces.max() + 1} 個を、ランダムに隠した標本",
 )
 
 
@@ -615,7 +619,7 @@ print(f"係数 {len(coefficients)} 個、直線の当てはまり R² = {r2:.2f}
 # ### `lime` パッケージと比べる
 #
 # `lime` は 2020 年の 0.2.0.1 を最後に更新が止まっています。それでもこの講座の環境 (NumPy 2、scikit-image 0.26) で動くので、
-# 同じ種、同じ部品を渡して、係数を突き合わせます。
+# 同じシード、同じ部品を渡して、係数を突き合わせます。
 
 # %%
 from lime import lime_image
@@ -645,14 +649,14 @@ theirs = dict(explanation.local_exp[label])
 difference = max(abs(coefficients[piece] - value) for piece, value in theirs.items())
 claim(
     "ch23.lime.package",
-    "私たちの LIME と lime パッケージの係数のずれの最大 (画像、300 標本)",
-    "lime 0.2.0.1",
+    "定義から書いた LIME の係数は、lime パッケージの係数と一致する (画像、300 標本でのずれの最大)",
+    "この章",
     float(difference),
     band=(0, 1e-4),
 )
 claim(
     "ch23.lime.methods",
-    "定義どおりの計算と methods.weighted_ridge のずれの最大",
+    "定義どおりの計算は、methods.weighted_ridge と一致する (ずれの最大)",
     "この章",
     float(np.abs(methods.weighted_ridge(z, scores, methods.lime_weights(z)) - coefficients).max()),
     band=(0, 1e-8),
@@ -669,8 +673,8 @@ samples = rng.integers(0, 2, (200, 10))
 found, found_intercept = fit_surrogate(samples, 0.3 + samples @ true_weights, nearness(samples), ridge=0.0)
 claim(
     "ch23.lime.linear",
-    "線形モデルの係数を取り戻す (ずれの最大、罰則 0)",
-    "Ribeiro et al. 2016",
+    "説明するモデルが線形なら、LIME はその係数を取り戻す (ずれの最大、罰則 0)",
+    "この章",
     float(np.abs(found - true_weights).max()),
     band=(0, 1e-8),
 )
@@ -688,10 +692,11 @@ by_piece_scores = predict(by_piece)
 print(f"得点の標準偏差: 画像の平均で隠す {scores.std():.3f}、部品の平均で隠す {by_piece_scores.std():.3f}")
 claim(
     "ch23.lime.hiding",
-    "部品の平均の色で隠すと、得点のばらつきが小さくなる (標準偏差の比)",
+    "部品をその部品の平均の色で隠すと、画像全体の平均の色で隠すより、得点のばらつきが小さくなる (標準偏差の倍率)",
     "この章",
     float(by_piece_scores.std() / scores.std()),
     band=(0, 0.8),
+    unit="倍",
 )
 
 # %% [markdown]
@@ -747,7 +752,7 @@ print("シャープレイ値:", exact_shapley(as_masks, 3).round(6))
 # ### 公平さの約束を確かめる
 #
 # レポートは「各特徴の寄与を公平に評価する」「一貫して解釈できる」といいます。公平とは、次の約束を守ることです。
-# 8 個の特徴からなる、でたらめなゲームで確かめます。
+# 8 個の特徴からなり、どの提携の価値も乱数で決めたゲームで確かめます。
 
 # %%
 masks = methods.all_coalitions(8)
@@ -755,14 +760,14 @@ game = rng.normal(size=256)
 phi = methods.shapley_values(game)
 claim(
     "ch23.shap.same",
-    "定義どおりの計算と methods.shapley_values のずれの最大 (8 特徴)",
+    "定義どおりの計算は、methods.shapley_values と一致する (8 特徴でのずれの最大)",
     "この章",
     float(np.abs(exact_shapley(dict(zip(map(tuple, masks.tolist()), game, strict=True)), 8) - phi).max()),
     band=(0, 1e-10),
 )
 claim(
     "ch23.shap.accuracy",
-    "local accuracy: シャープレイ値の和 − (全部見せた出力 − 何も見せない出力)",
+    "シャープレイ値の和は、全部見せた出力と何も見せない出力の差に等しい (local accuracy、ずれ)",
     "Lundberg & Lee 2017",
     float(phi.sum() - (game[-1] - game[0])),
     band=(-1e-10, 1e-10),
@@ -775,14 +780,14 @@ fair = (game + game[swapped @ 2 ** np.arange(8)]) / 2  # 特徴 0 と 1 が同�
 idle = game[np.arange(256) & ~4]  # 特徴 2 は何も変えない
 claim(
     "ch23.shap.symmetry",
-    "対称性: 同じ働きをする 2 つの特徴は同じ値になる (差)",
+    "同じ働きをする 2 つの特徴のシャープレイ値は等しい (対称性、差)",
     "Shapley 1953",
     float(methods.shapley_values(fair)[0] - methods.shapley_values(fair)[1]),
     band=(-1e-10, 1e-10),
 )
 claim(
     "ch23.shap.dummy",
-    "ダミー: 何も変えない特徴の値は 0",
+    "何も変えない特徴のシャープレイ値は 0 (ダミー)",
     "Shapley 1953",
     float(methods.shapley_values(idle)[2]),
     band=(-1e-10, 1e-10),
@@ -790,7 +795,7 @@ claim(
 
 # %% [markdown]
 # 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの提携でも減らなければ、その特徴の値も減らないことです。
-# 100 個のゲームで、特徴 0 の増え方をでたらめに上乗せして数えます。
+# 100 個のゲームで、特徴 0 の増え方にランダムな正の値を上乗せして数えます。
 
 # %%
 decreased = 0
@@ -800,16 +805,16 @@ for _ in range(100):
     decreased += methods.shapley_values(second)[0] < methods.shapley_values(first)[0]
 claim(
     "ch23.shap.consistency",
-    "増え方を上乗せしたのに、シャープレイ値が減ったゲームの数 (100 個のうち)",
-    "レポート「SHAP は特徴の重要性を一貫して解釈できる」",
+    "「SHAP は特徴の重要性を一貫して解釈できる」: 増え方が減らなければ、シャープレイ値も減らない (100 個のゲームのうち、減ったもの)",
+    "レポート「SHAP」",
     int(decreased),
     expected=0,
 )
 
 # %% [markdown]
-# ### 画像: 9 つの升で、正確に
+# ### 画像: 9 つの区画で、正確に
 #
-# 絵を 3×3 の升に分け、升を「人」にします。$2^9 = 512$ 枚の予測で、正確なシャープレイ値が求まります。
+# 絵を 3×3 の区画に分け、区画を「人」にします。$2^9 = 512$ 枚の予測で、正確なシャープレイ値が求まります。
 
 # %%
 squares = np.arange(9).reshape(3, 3).repeat(16, axis=0).repeat(16, axis=1)
@@ -818,7 +823,7 @@ values = predict(methods.show_only(image, squares, subsets))
 square_phi = methods.shapley_values(values)
 claim(
     "ch23.shap.image",
-    "9 つの升の値の和 − (絵を見せた確率 − 全部隠した確率)",
+    "9 つの区画のシャープレイ値の和は、絵を見せた確率と全部隠した確率の差に等しい (ずれ)",
     "Lundberg & Lee 2017",
     float(square_phi.sum() - (values[-1] - values[0])),
     band=(-1e-6, 1e-6),
@@ -839,7 +844,7 @@ weights = np.array([methods.shapley_kernel(9, int(size)) for size in sizes])
 by_regression = methods.kernel_shap(subsets[1:-1], values[1:-1], weights, values[0], values[-1])
 claim(
     "ch23.shap.kernel",
-    "すべての提携を使った kernel SHAP と列挙のずれの最大 (9 つの升)",
+    "すべての提携を使った kernel SHAP は、列挙と一致する (9 つの区画でのずれの最大)",
     "Lundberg & Lee 2017、定理 2",
     float(np.abs(by_regression - square_phi).max()),
     band=(0, 1e-8),
@@ -851,6 +856,8 @@ claim(
 # %%
 import shap
 
+print("shap", shap.__version__)
+
 
 def show_squares(z):
     return predict(methods.show_only(image, squares, np.asarray(z)))
@@ -860,8 +867,8 @@ package = shap.KernelExplainer(show_squares, np.zeros((1, 9)))
 theirs = package.shap_values(np.ones((1, 9)), nsamples=512, l1_reg=0, silent=True)[0]
 claim(
     "ch23.shap.package",
-    "私たちの列挙と shap の KernelExplainer のずれの最大 (9 つの升)",
-    f"shap {shap.__version__}",
+    "列挙したシャープレイ値は、shap の KernelExplainer と一致する (9 つの区画でのずれの最大)",
+    "この章",
     float(np.abs(theirs - square_phi).max()),
     band=(0, 1e-5),
 )
@@ -942,7 +949,7 @@ figures.plot_values(
 linear_phi = methods.shapley_values(coalition_values(linear.predict, patient, background))
 claim(
     "ch23.shap.linear",
-    "線形モデルのシャープレイ値は w_i (x_i − 背景の平均) (ずれの最大)",
+    "線形モデルのシャープレイ値は w_i (x_i − 背景の平均) に等しい (ずれの最大)",
     "Lundberg & Lee 2017、系 1",
     float(np.abs(linear_phi - linear.coef_ * (patient - background.mean(axis=0))).max()),
     band=(0, 1e-8),
@@ -951,8 +958,8 @@ package = shap.KernelExplainer(trees.predict, background)
 theirs = package.shap_values(patient, nsamples=1024, l1_reg=0, silent=True)
 claim(
     "ch23.shap.table",
-    "勾配ブースティング: 私たちの列挙と shap の KernelExplainer のずれの最大",
-    f"shap {shap.__version__}",
+    "勾配ブースティングでも、列挙したシャープレイ値は shap の KernelExplainer と一致する (ずれの最大)",
+    "この章",
     float(np.abs(theirs - tree_phi).max()),
     band=(0, 1e-5),
 )
@@ -990,15 +997,15 @@ explanation = explainer.explain_instance(patient, trees.predict, num_samples=100
 theirs = dict(explanation.local_exp[1])
 claim(
     "ch23.lime.table",
-    "表: 私たちの LIME と lime パッケージの係数のずれの最大",
-    "lime 0.2.0.1",
+    "表でも、定義から書いた LIME の係数は lime パッケージの係数と一致する (ずれの最大)",
+    "この章",
     max(abs(float(row_lime[feature] - value)) for feature, value in theirs.items()),
     band=(0, 1e-6),
 )
 claim(
     "ch23.lime.linear_table",
-    "線形モデルなら、LIME の係数は w_i × 標準偏差 (ずれの最大、罰則 0)",
-    "レポート「任意の機械学習モデルに対して」",
+    "線形モデルなら、表の LIME の係数は w_i × 標準偏差になる (ずれの最大、罰則 0)",
+    "この章",
     float(np.abs(explain_row(linear.predict, patient, scale, ridge=0.0) - linear.coef_ * scale).max()),
     band=(0, 1e-6),
 )
@@ -1021,10 +1028,10 @@ result_table(
 # %%
 claim(
     "ch23.lime.local",
-    "2 人の患者の LIME の係数のずれの最大は、患者 1 の最大の係数の何倍か",
-    "レポート「局所的な解釈を提供する」",
+    "「局所的な解釈を提供する」: 人が違えば説明も違う (2 人の患者の LIME の係数のずれの最大の、患者 1 の最大の係数に対する倍率)",
+    "レポート「LIME」",
     float(np.abs(row_lime - other).max() / np.abs(row_lime).max()),
-    band=(0.05, 2),
+    band=(0.1, float("inf")),
     unit="倍",
 )
 
@@ -1049,8 +1056,8 @@ for feature in range(10):
     moved.append(np.abs(change).mean())
 claim(
     "ch23.shap.global",
-    "|SHAP| の平均と、列を混ぜたときの予測の動きの順位相関",
-    "レポート「グローバルおよび局所的な解釈が可能」",
+    "「グローバルおよび局所的な解釈が可能」: |SHAP| の平均の順位は、列を混ぜたときに予測が動く大きさの順位とよく合う (順位相関)",
+    "レポート「SHAP」",
     methods.rank_correlation(overall, np.array(moved)),
     band=(0.7, 1),
 )
@@ -1083,7 +1090,7 @@ unseen = np.stack([sentences.bag(sentences.words(text), known) for text, _ in se
 answers = np.array([answer for _, answer in sentences.UNSEEN])
 claim(
     "ch23.text.accuracy",
-    "学習に使っていない 12 文のうち、正しく読めた割合",
+    "学習に使っていない 12 文の 4 分の 3 以上を、正しく読める (割合)",
     "この章",
     float(reader.score(unseen, answers)),
     band=(0.75, 1),
@@ -1136,7 +1143,7 @@ result_table(
 # %%
 claim(
     "ch23.text.agree",
-    "この文で最も効いた語 (SHAP、LIME の順)",
+    "この文で最も効いた語は、SHAP でも LIME でも「ない」",
     "この章",
     "、".join(tokens[int(np.abs(values).argmax())] for values in (word_phi, word_lime)),
     expected="ない、ない",
@@ -1145,8 +1152,8 @@ package = shap.KernelExplainer(lambda z: word_scores(tokens, z), np.zeros((1, le
 theirs = package.shap_values(np.ones((1, len(tokens))), nsamples=2 ** len(tokens), l1_reg=0, silent=True)[0]
 claim(
     "ch23.text.package",
-    "文: 私たちの列挙と shap の KernelExplainer のずれの最大",
-    f"shap {shap.__version__}",
+    "文でも、列挙したシャープレイ値は shap の KernelExplainer と一致する (ずれの最大)",
+    "この章",
     float(np.abs(theirs - word_phi).max()),
     band=(0, 1e-5),
 )
@@ -1159,25 +1166,25 @@ claim(
 # ## 10. 3 つの方法を、測って比べる
 #
 # - **指差しゲーム**: 最大の場所が、図形の枠に入る割合。LIME と SHAP では部品 1 つの全体が最大になるので、その部品の面積のうち枠に入った割合を数える
-# - **挿入曲線 (insertion curve)**: 何も見せない絵に、大事な順に升を足していく。早く確率が上がるほどよい (面積が大きい)
-# - **削除曲線 (deletion curve)**: もとの絵から、大事な順に升を隠していく。早く確率が下がるほどよい (面積が小さい)
+# - **挿入曲線 (insertion curve)**: 何も見せない絵に、大事な順に区画を足していく。早く確率が上がるほどよい (面積が大きい)
+# - **削除曲線 (deletion curve)**: もとの絵から、大事な順に区画を隠していく。早く確率が下がるほどよい (面積が小さい)
 # - **安定さ**: 方法の中の乱数を替えた 2 つのマップの順位相関
 #
-# どのマップも 4 画素の升で平均し、升を並べた順で比べます。「でたらめ」は、升をでたらめに並べた順です。
+# どのマップも 4 画素四方の区画で平均し、区画を並べた順で比べます。「ランダム」は、区画をランダムに並べた順です。
 
 # %%
 live = [experiment.measure(name, model, shapes, 1, 6, accuracy) for name in experiment.EXPLAINERS]
-result_table(tables.one_seed(live), caption="種 1、6 枚、いまの実行")
+result_table(tables.one_seed(live), caption="シード 1、6 枚、いまの実行")
 
 # %% [markdown]
-# 5 つの種で 30 枚ずつ測った結果が保存してあります (`python -m chapters.ch23_gradcam_lime_shap.experiment quick`)。
-# ネットワークも絵も、種ごとに別です。
+# 5 つのシードで 30 枚ずつ測った結果が保存してあります (`python -m chapters.ch23_gradcam_lime_shap.experiment quick`)。
+# ネットワークも絵も、シードごとに別です。
 
 # %%
 stored = experiment.stored_results("quick")
 result_table(
     tables.summary(stored),
-    caption="図形の絵、5 つの種: 最小 / 中央値 / 最大 (↑ は大きいほど、↓ は小さいほどよい)",
+    caption="図形の絵、5 つのシード: 最小 / 中央値 / 最大 (↑ は大きいほど、↓ は小さいほどよい)",
 )
 
 # %%
@@ -1186,22 +1193,22 @@ figures.plot_two_curves(
         (name, tables.curves(stored, name, "insertion_curve"), tables.curves(stored, name, "deletion_curve"))
         for name in experiment.EXPLAINERS
     ],
-    heading="挿入曲線と削除曲線 (5 つの種、30 枚ずつの平均)",
-    alt="左は挿入曲線。Grad-CAM、LIME、SHAP は面積の 2 割ほどを見せると確率が大きく上がり、でたらめな順は最後までゆっくり上がる。右は削除曲線。3 つの方法は 2 割ほどを隠すと確率が大きく下がり、でたらめな順はそれよりゆっくり下がる。",
+    heading="挿入曲線と削除曲線 (5 つのシード、30 枚ずつの平均)",
+    alt="左は挿入曲線。Grad-CAM、LIME、SHAP は面積の 2 割ほどを見せると確率が大きく上がり、ランダムな順は最後までゆっくり上がる。右は削除曲線。3 つの方法は 2 割ほどを隠すと確率が大きく下がり、ランダムな順はそれよりゆっくり下がる。",
 )
 
 # %% [markdown]
 # 3 つの方法の曲線は、ほとんど重なります。この問題では、どれも図形を正しく見つけているからです。
 # 違いは、ほかの列にあります。Grad-CAM は 1 回の逆伝播で済み、乱数も使いませんが、畳み込みのあるモデルにしか使えません。
 # LIME と SHAP は何百回も予測を呼び、乱数で少し揺れますが、モデルを選びません。
-# 何も見せない絵での確率は 4 種類のうちの 1 つを言い当てる割合に近いので、削除曲線は 0 までは下がりません。
+# 何も見せないときの確率は、当てずっぽうと同じ 0.25 に近いので、削除曲線は 0 までは下がりません。
 
 # %%
 plot_runs(
     {name: [result.pointing for result in tables.by_method(stored, name)] for name in experiment.EXPLAINERS},
     metric="指差しゲームの当たりの割合",
     baseline=float(np.mean([result.chance for result in stored])),
-    heading="指差しゲーム (点は種ごと、横棒は中央値)",
+    heading="指差しゲーム (点はシードごと、横棒は中央値)",
 )
 
 
@@ -1210,36 +1217,33 @@ def over_seeds(method, field):
     return np.array([getattr(result, field) for result in tables.by_method(stored, method)])
 
 
-for name in ("Grad-CAM", "LIME", "SHAP"):
-    claim(
-        f"ch23.measure.insertion.{name}",
-        f"{name}: 挿入曲線の面積は、でたらめな順よりどれだけ大きいか (5 つの種の最小)",
-        "Petsiuk et al. 2018",
-        float((over_seeds(name, "insertion") - over_seeds("でたらめ", "insertion")).min()),
-        band=(0.1, 1),
-    )
-    claim(
-        f"ch23.measure.deletion.{name}",
-        f"{name}: 削除曲線の面積は、でたらめな順よりどれだけ小さいか (5 つの種の最小)",
-        "Petsiuk et al. 2018",
-        float((over_seeds("でたらめ", "deletion") - over_seeds(name, "deletion")).min()),
-        band=(0.05, 1),
-    )
+def least_gap(better, worse):  # 3 つの方法と 5 つのシードのうち、差の最も小さいところ
+    names = ("Grad-CAM", "LIME", "SHAP")
+    return float(min((better(name) - worse(name)).min() for name in names))
+
+
+claim(
+    "ch23.measure.insertion",
+    "Grad-CAM、LIME、SHAP の挿入曲線の面積は、どのシードでも、ランダムな順より 0.1 以上大きい (差の最小)",
+    "この章",
+    least_gap(lambda name: over_seeds(name, "insertion"), lambda _: over_seeds("ランダム", "insertion")),
+    band=(0.1, 1),
+)
+claim(
+    "ch23.measure.deletion",
+    "Grad-CAM、LIME、SHAP の削除曲線の面積は、どのシードでも、ランダムな順より 0.05 以上小さい (差の最小)",
+    "この章",
+    least_gap(lambda _: over_seeds("ランダム", "deletion"), lambda name: over_seeds(name, "deletion")),
+    band=(0.05, 1),
+)
 
 # %%
 claim(
-    "ch23.measure.stable",
-    "Grad-CAM には乱数がなく、2 度のマップはいつも同じ (安定さの最小)",
-    "この章",
-    float(over_seeds("Grad-CAM", "stability").min()),
-    band=(0.9999, 1.0001),
-)
-claim(
     "ch23.measure.seconds",
-    "LIME の時間は Grad-CAM の何倍か (秒の中央値の比)",
+    "LIME の時間は、Grad-CAM の 2 倍以上 (秒の中央値の倍率)",
     "この章",
     float(np.median(over_seeds("LIME", "seconds")) / np.median(over_seeds("Grad-CAM", "seconds"))),
-    band=(1, 1000),
+    band=(2, float("inf")),
     unit="倍",
 )
 
@@ -1247,7 +1251,7 @@ claim(
 # ## 11. 本物の写真で見る
 #
 # 講座に同梱の backbone (CIFAR-10 で事前学習した小さな ResNet) に出力層をつなぎ、scikit-image に付属する 4 枚の写真の切れ端を見分けさせます。
-# そして 4 枚を 2×2 に貼り合わせた絵を見せて、「猫の根拠は」「コーヒーの根拠は」と順に尋ねます。答えの升は分かっています。
+# そして 4 枚を 2×2 に貼り合わせた絵を見せて、「猫の根拠は」「コーヒーの根拠は」と順に尋ねます。答えの区画は分かっています。
 
 # %%
 photo_model = photos.photo_classifier(seed=1)
@@ -1262,7 +1266,7 @@ figures.show_maps(
     [f"「{list(photos.PHOTOS.values())[label]}」の根拠" for label in order],
     columns=4,
     heading="貼り合わせた写真に、1 つずつ尋ねる",
-    alt="コーヒー、宇宙飛行士、猫、ロケットの写真を 2×2 に貼り合わせた絵が 4 枚。コーヒーを尋ねると左上、宇宙飛行士は右上、猫は左下、ロケットは右下の升に×がある。宇宙飛行士の根拠は、猫の目にも少し漏れている。",
+    alt="コーヒー、宇宙飛行士、猫、ロケットの写真を 2×2 に貼り合わせた絵が 4 枚。コーヒーを尋ねると左上、宇宙飛行士は右上、猫は左下、ロケットは右下の区画に×がある。宇宙飛行士の根拠は、猫の目にも少し漏れている。",
 )
 
 # %%
@@ -1278,14 +1282,14 @@ for order in permutations(range(4)):
         tops.append(methods.pointing_game(heat, inside))
 claim(
     "ch23.photos.pointing",
-    "24 通りの貼り方 × 4 つの問い: 最大の場所が正しい升にある割合 (でたらめなら 0.25)",
+    "貼り合わせた写真で尋ねると、最大の場所は 7 割以上で正しい区画にある (シード 1、24 通りの貼り方 × 4 つの問い、当てずっぽうなら 0.25)",
     "この章",
     float(np.mean(tops)),
     band=(0.7, 1),
 )
 claim(
     "ch23.photos.share",
-    "正しい升に入った熱の割合の平均 (でたらめなら 0.25)",
+    "熱の半分以上は、正しい区画に入る (シード 1、割合の平均、当てずっぽうなら 0.25)",
     "この章",
     float(np.mean(shares)),
     band=(0.5, 1),
@@ -1295,8 +1299,8 @@ claim(
 # 図をよく見ると、「宇宙飛行士」の根拠が猫の目に少し漏れています。切れ端を見分けるだけの小さなモデルなので、
 # 「丸くて光るもの」のような、人とは違う手がかりを使っているのかもしれません。**説明の図は、こうした疑いを持つために使います。**
 #
-# 升は 4 つなので、SHAP は $2^4 = 16$ 枚の予測で正確に求まります。表は 1 行ずつ読みます。
-# どの行も、尋ねた写真の升の値が、ほかの升より大きいでしょうか。
+# 区画は 4 つなので、SHAP は $2^4 = 16$ 枚の予測で正確に求まります。表は 1 行ずつ読みます。
+# どの行も、尋ねた写真の区画の値が、ほかの区画より大きいでしょうか。
 
 # %%
 order = np.array([1, 2, 0, 3])
@@ -1308,17 +1312,17 @@ subjects = [list(photos.PHOTOS.values())[label] for label in order]
 result_table(
     [
         {"尋ねたもの": f"「{asked}」"}
-        | {f"{tile}の升": value for tile, value in zip(subjects, row, strict=True)}
+        | {f"{tile}の区画": value for tile, value in zip(subjects, row, strict=True)}
         for asked, row in zip(subjects, tile_phi, strict=True)
     ],
-    caption="写真の升のシャープレイ値 (得点への寄与)",
+    caption="写真の区画のシャープレイ値 (得点への寄与)",
     digits=2,
 )
 
 # %%
 claim(
     "ch23.photos.shapley",
-    "4 つの問いのうち、尋ねた写真の升の値が 4 升で最大になったもの",
+    "4 つの問いのうち 3 つ以上で、尋ねた写真の区画のシャープレイ値が、4 つの区画の中で最大になる",
     "この章",
     int((tile_phi.argmax(axis=1) == np.arange(4)).sum()),
     band=(3, 4),
@@ -1330,7 +1334,7 @@ claim(
 # 答えを書いたセルを実行してから、次の `check` のセルを実行してください。その場で採点されます。
 # 手がかりがほしいときは `hint("ch23.cam_weights")` のように、問題の名前を渡して呼びます。呼ぶたびに 1 段ずつ詳しくなります。
 # `# EXERCISE …` の行は消さないでください。採点のときの目印になります。
-# 日を改めて続けるときは、いちばん上の `# SETUP` のセルと次のセルだけを実行すれば、どの問題からでも始められます。
+# 日を改めて続けるときは、いちばん上の `# SETUP` のセルとその次のセル、そしてすぐ下の `from grader import …` のセルの 3 つを実行すれば、どの問題からでも始められます。
 
 # %%
 from grader import check, hint, score, solution
@@ -1459,8 +1463,8 @@ score()
 # %%
 claim(
     "ch23.note.baseline",
-    "寄与の和は「いまの予測 − 背景の平均予測」に等しい (ずれ)",
-    "レポート「モデルの予測を基準にして」への訂正",
+    "SHAP の寄与の和は「いまの予測 − 背景の平均予測」に等しい (ずれ)",
+    "Lundberg & Lee 2017",
     float(tree_phi.sum() - (trees.predict(patient[None])[0] - trees.predict(background).mean())),
     band=(-1e-8, 1e-8),
 )
@@ -1480,7 +1484,7 @@ def bmi_share(rows, columns):
 doubled = np.column_stack([table, table[:, 2]])
 claim(
     "ch23.note.duplicate",
-    "BMI の列を 2 つにすると、元の列の寄与は何倍になるか",
+    "BMI の列を 2 つにすると、元の列の寄与はおよそ半分になる (倍率)",
     "この章",
     bmi_share(doubled, [2, 10]) / bmi_share(table, [2]),
     band=(0.45, 0.55),

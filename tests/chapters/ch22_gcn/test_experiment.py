@@ -70,7 +70,7 @@ def of_methods(name: str, settings: list[str], seeds: tuple[int, ...], methods: 
 @pytest.mark.parametrize(
     ("name", "settings", "seeds", "methods"),
     [
-        ("karate", ["指導者", "でたらめな 2 人"], KARATE_SEEDS, 3),
+        ("karate", ["指導者", "無作為な 2 人"], KARATE_SEEDS, 3),
         ("nodes", [str(likeness) for likeness in LIKENESS], SEEDS, 4),
         ("links", ["町", "集団"], SEEDS, 6),
         ("graphs", ["分子"], SEEDS, 4),

@@ -45,7 +45,7 @@ def test_every_method_is_measured(model: keras.Model, name: str) -> None:
 def test_grad_cam_is_stable_and_random_maps_are_not(model: keras.Model) -> None:
     shapes = experiment.unseen_shapes(1, 4)
     measured = [
-        experiment.measure(name, model, shapes, 1, 4, 0.5).stability for name in ("Grad-CAM", "でたらめ")
+        experiment.measure(name, model, shapes, 1, 4, 0.5).stability for name in ("Grad-CAM", "ランダム")
     ]
 
     assert measured[0] == pytest.approx(1)
@@ -139,7 +139,7 @@ def test_stored_methods_beat_a_random_order_in_every_seed(name: str) -> None:
     results = {(r.method, r.seed): r for r in experiment.stored_results("quick")}
 
     for seed in SEEDS:
-        method, random = results[name, seed], results["でたらめ", seed]
+        method, random = results[name, seed], results["ランダム", seed]
         assert method.pointing > 3 * method.chance
         assert method.insertion > random.insertion
         assert method.deletion < random.deletion
