@@ -181,13 +181,7 @@ def difference(ours, theirs):
     return float(np.abs(np.asarray(ours) - np.asarray(theirs)).max())
 
 
-claim(
-    "ch12.embeddings",
-    "3 つの埋め込みの和に LayerNorm を掛けると、BERT の埋め込みの層と同じ値になる (ずれの最大)",
-    "レポート「アーキテクチャ」",
-    difference(x, embeddings((encoded["token_ids"], encoded["segment_ids"]))[0]),
-    band=(0, 1e-4),
-)
+claim("ch12.embeddings", difference(x, embeddings((encoded["token_ids"], encoded["segment_ids"]))[0]))
 
 # %% [markdown]
 # ### 自己注意 (self-attention)
@@ -242,13 +236,7 @@ attended = np.einsum("hlk,hkd->ld", heads, wo) + bo
 
 # %%
 theirs, their_weights = layer.attend(x[None], encoded["padding_mask"], scores=True)
-claim(
-    "ch12.attention",
-    "定義どおりの Multi-Head Attention は、Keras の MultiHeadAttention と同じ値になる (ずれの最大)",
-    "Vaswani et al. 2017、式 (1)",
-    max(difference(attended, theirs[0]), difference(weights, their_weights[0])),
-    band=(0, 1e-4),
-)
+claim("ch12.attention", max(difference(attended, theirs[0]), difference(weights, their_weights[0])))
 
 # %% [markdown]
 # ### エンコーダ (encoder) の 1 層
@@ -271,13 +259,7 @@ def feed_forward(x, layer):
 # %%
 middle = layer_norm(x + attended, *(w.numpy() for w in layer.attention_norm.weights))
 output = layer_norm(middle + feed_forward(middle, layer), *(w.numpy() for w in layer.output_norm.weights))
-claim(
-    "ch12.layer",
-    "注意、残差、LayerNorm、Feed Forward を順に書くと、エンコーダの層と同じ値になる (ずれの最大)",
-    "レポート「アーキテクチャ」",
-    difference(output, layer(x[None], encoded["padding_mask"])[0]),
-    band=(0, 1e-3),
-)
+claim("ch12.layer", difference(output, layer(x[None], encoded["padding_mask"])[0]))
 
 # %% [markdown]
 # あとは同じ層を重ねるだけです。KerasHub の `BertBackbone` と重みの並び順をそろえてあるので、`set_weights(get_weights())` で
@@ -300,10 +282,7 @@ hub.set_weights(backbone.get_weights())
 ours, theirs = backbone(encoded), hub(encoded)
 claim(
     "ch12.kerashub",
-    "組み立てた BERT は、同じ重みの KerasHub の BertBackbone と同じ値を出力する (ずれの最大)",
-    "この章",
     max(difference(ours[name], theirs[name]) for name in ("sequence_output", "pooled_output")),
-    band=(0, 1e-3),
 )
 
 # %% [markdown]
@@ -313,10 +292,7 @@ claim(
 longer = tokenizer.encode(["雨が降る。"], ["傘をさす。"], length=40)
 claim(
     "ch12.padding",
-    "[PAD] を足しても、ピースの出力は変わらない (ずれの最大)",
-    "この章",
     difference(ours["sequence_output"][0][mask], backbone(longer)["sequence_output"][0][: mask.sum()]),
-    band=(0, 1e-3),
 )
 
 # %% [markdown]
@@ -335,30 +311,12 @@ def total(rows):
     return sum(row["パラメータ"] for row in rows)
 
 
-claim(
-    "ch12.parameters.english",
-    "BERT-base (語彙 30,522) のパラメータは 109,482,240 個で、およそ 110M になる",
-    "Devlin et al. 2019 (110M)",
-    total(tables.bert_parameters(30_522)),
-    expected=109_482_240,
-)
-claim(
-    "ch12.parameters.japanese",
-    "日本語の BERT-base (語彙 32,000) のパラメータは 110,617,344 個",
-    "この章",
-    total(tables.bert_parameters(32_000)),
-    expected=110_617_344,
-)
+claim("ch12.parameters.english", total(tables.bert_parameters(30_522)))
+claim("ch12.parameters.japanese", total(tables.bert_parameters(32_000)))
 tiny = tables.bert_parameters(
     config.vocabulary_size, config.layers, config.hidden_dim, config.intermediate_dim, config.max_length
 )
-claim(
-    "ch12.parameters.formula",
-    "同じ式が、組み立てた小さな BERT の count_params() と合う (差)",
-    "この章",
-    total(tiny) - backbone.count_params(),
-    expected=0,
-)
+claim("ch12.parameters.formula", total(tiny) - backbone.count_params())
 
 # %% [markdown]
 # ### 前後を同時に見る
@@ -399,20 +357,8 @@ result_table(
 )
 
 # %%
-claim(
-    "ch12.bidirectional",
-    "BERT の出力は、前のピースからも後ろのピースからも影響を受ける (影響のある位置の割合)",
-    "レポート「双方向性」",
-    float((both_ways[:count] > 0).mean()),
-    band=(1, 1),
-)
-claim(
-    "ch12.causal",
-    "因果マスクを付けると、後ろのピースの影響は完全に 0 になる (勾配の最大)",
-    "Vaswani et al. 2017",
-    float(one_way[6:].max()),
-    band=(0, 0),
-)
+claim("ch12.bidirectional", float((both_ways[:count] > 0).mean()))
+claim("ch12.causal", float(one_way[6:].max()))
 
 # %% [markdown]
 # ## 3. 事前学習の 2 つの問題
@@ -435,34 +381,10 @@ ordinary = ~np.isin(texts["token_ids"], [tokenizer.pad, tokenizer.cls, tokenizer
 is_mask = masked_ids[chosen] == tokenizer.mask
 is_same = masked_ids[chosen] == labels[chosen]
 print(f"ピース {ordinary.sum():,}、選ばれたもの {chosen.sum():,}")
-claim(
-    "ch12.masking.chosen",
-    "選ばれるピースは、およそ 15 % (割合)",
-    "Devlin et al. 2019、3.1 節",
-    float(chosen.sum() / ordinary.sum()),
-    band=(0.14, 0.16),
-)
-claim(
-    "ch12.masking.mask",
-    "選ばれたピースのうち、およそ 80 % が [MASK] になる (割合)",
-    "Devlin et al. 2019、3.1 節",
-    float(is_mask.mean()),
-    band=(0.78, 0.82),
-)
-claim(
-    "ch12.masking.same",
-    "選ばれたピースのうち、およそ 10 % はそのまま残る (割合)",
-    "Devlin et al. 2019、3.1 節",
-    float(is_same.mean()),
-    band=(0.085, 0.115),
-)
-claim(
-    "ch12.masking.random",
-    "選ばれたピースのうち、およそ 10 % は別のピースになる (割合)",
-    "Devlin et al. 2019、3.1 節",
-    float((~is_mask & ~is_same).mean()),
-    band=(0.085, 0.115),
-)
+claim("ch12.masking.chosen", float(chosen.sum() / ordinary.sum()))
+claim("ch12.masking.mask", float(is_mask.mean()))
+claim("ch12.masking.same", float(is_same.mean()))
+claim("ch12.masking.random", float((~is_mask & ~is_same).mean()))
 
 # %% [markdown]
 # 学習前のモデルは、$V$ 個のピースにほとんど同じ確率 $1/V$ を付けます。すると損失は $-\ln(1/V) = \ln V$ です。
@@ -487,13 +409,7 @@ inputs, answers = {**texts, "token_ids": masked_ids}, labels[chosen]
 few = {name: array[:60] for name, array in inputs.items()}
 untrained_loss = cross_entropy(mlm_logits(untrained, few, chosen[:60]), labels[:60][chosen[:60]])
 print(f"学習前の損失 {untrained_loss:.3f}、ln V = {math.log(config.vocabulary_size):.3f}")
-claim(
-    "ch12.untrained",
-    "学習前の MLM の損失は、ln V とほとんど同じ (差)",
-    "この章",
-    untrained_loss - math.log(config.vocabulary_size),
-    band=(-0.1, 0.1),
-)
+claim("ch12.untrained", untrained_loss - math.log(config.vocabulary_size))
 
 # %% [markdown]
 # ### 文の続き: Next Sentence Prediction (NSP)
@@ -526,13 +442,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch12.nsp.half",
-    "作った文のペアのうち、およそ半分が本当の続き (割合)",
-    "Devlin et al. 2019、3.1 節",
-    float(follows.mean()),
-    band=(0.45, 0.55),
-)
+claim("ch12.nsp.half", float(follows.mean()))
 
 # %% [markdown]
 # ## 4. 小さな BERT は何を学んだか
@@ -570,28 +480,9 @@ frequent = np.bincount(texts["token_ids"][ordinary]).argmax()
 print(
     f"小さな BERT {correct.mean():.3f}、いつも「{tokenizer.vocabulary[frequent]}」と答える {np.mean(answers == frequent):.3f}"
 )
-claim(
-    "ch12.mlm.held_out",
-    "学習に使わなかった作品での穴埋めの精度は、頻度だけの基準の 2 倍以上 (倍率)",
-    "レポート「事前学習」",
-    measured["mlm_accuracy"] / measured["unigram_accuracy"],
-    band=(2, float("inf")),
-    unit="倍",
-)
-claim(
-    "ch12.mlm.registers",
-    "はじめて見る短文でも、穴埋めの精度は頻度だけの基準より高い (差)",
-    "レポート「事前学習」",
-    float(correct.mean() - np.mean(answers == frequent)),
-    band=(0.05, 0.6),
-)
-claim(
-    "ch12.nsp.accuracy",
-    "学習に使わなかった作品での NSP の精度は、当てずっぽうの 0.5 より高い",
-    "レポート「事前学習」",
-    measured["nsp_accuracy"],
-    band=(0.55, 1),
-)
+claim("ch12.mlm.held_out", measured["mlm_accuracy"] / measured["unigram_accuracy"])
+claim("ch12.mlm.registers", float(correct.mean() - np.mean(answers == frequent)))
+claim("ch12.nsp.accuracy", measured["nsp_accuracy"])
 
 # %% [markdown]
 # 「文脈を理解しマスクされた単語を正しく予測する」とレポートにあります。本当に文脈を使っているなら、まわりのピースもすべて `[MASK]` にすれば、
@@ -602,13 +493,7 @@ hidden_ids = np.where(ordinary, tokenizer.mask, texts["token_ids"])
 alone = {name: array[:150] for name, array in {**texts, "token_ids": hidden_ids}.items()}
 without = mlm_logits(mlm, alone, chosen[:150]).argmax(axis=1) == labels[:150][chosen[:150]]
 print(f"文脈あり {correct[: len(without)].mean():.3f}、文脈なし {without.mean():.3f}")
-claim(
-    "ch12.mlm.context",
-    "文脈を隠すと、穴埋めの精度は下がる (下がった幅)",
-    "レポート「文脈を理解し」",
-    float(correct[: len(without)].mean() - without.mean()),
-    band=(0.05, 0.6),
-)
+claim("ch12.mlm.context", float(correct[: len(without)].mean() - without.mean()))
 
 # %% [markdown]
 # ### 穴埋めをさせてみる
@@ -685,20 +570,8 @@ figures.show_attention(
 )
 
 # %%
-claim(
-    "ch12.attention.previous",
-    "直前のピースばかり見るヘッドがある (直前への重みの平均)",
-    "Clark et al. 2019、3.1 節",
-    float(previous.max()),
-    band=(0.4, 1),
-)
-claim(
-    "ch12.attention.next",
-    "直後のピースばかり見るヘッドがある (直後への重みの平均)",
-    "Clark et al. 2019、3.1 節",
-    float(following.max()),
-    band=(0.4, 1),
-)
+claim("ch12.attention.previous", float(previous.max()))
+claim("ch12.attention.next", float(following.max()))
 
 # %% [markdown]
 # ## 5. レポートの文章生成を、いまの Keras で
@@ -743,20 +616,8 @@ figures.plot_losses(
 # 異なる単語の数くらいです。向こうでも、損失は $\ln V$ のままだったのでしょう。
 
 # %%
-claim(
-    "ch12.generation.as_it_was",
-    "レポートのままの学習では、5 エポックのあとも損失は ln V のまま (差)",
-    "この章",
-    history[-1] - math.log(len(vocabulary)),
-    band=(-0.1, 0.1),
-)
-claim(
-    "ch12.generation.report_vocabulary",
-    "損失 9.4642 は、およそ 12,900 語の語彙の ln V にあたる (語)",
-    "別の学習者の公開記録",
-    math.exp(9.4642),
-    band=(12_850, 12_950),
-)
+claim("ch12.generation.as_it_was", history[-1] - math.log(len(vocabulary)))
+claim("ch12.generation.report_vocabulary", math.exp(9.4642))
 
 # %% [markdown]
 # 「私は」の続きを書かせます。書き方のコードはレポートにないので、別の学習者の記録のとおり、直前に選んだ 1 語だけを入力に戻し、温度 1 で 30 語を選びます。
@@ -777,14 +638,7 @@ print("さいころ　", "私は" + "".join(rng.choice(vocabulary, 30)))
 # %%
 probabilities = generation.next_probabilities(generator, prompt).astype("float64")
 entropy = float(-(probabilities * np.log(probabilities)).sum())
-claim(
-    "ch12.generation.uniform",
-    "モデルは単語を選んで「生成できている」: 次の単語の確率は、一様な分布ではない (エントロピーの、一様な場合との比)",
-    "レポートの考察「単語レベルでは…生成できている」",
-    entropy / math.log(len(vocabulary)),
-    band=(0.98, 1),
-    verdict="成り立たない",
-)
+claim("ch12.generation.uniform", entropy / math.log(len(vocabulary)))
 
 # %% [markdown]
 # ### なぜか、その 1: 学習率
@@ -798,14 +652,7 @@ claim(
 steps = 5 * len(used) // 64
 moved = float(np.abs(names.kernel.numpy() - before).max())
 print(f"{steps} ステップで動いた量の最大 {moved:.1e}、はじめの重みの標準偏差 {before.std():.3f}")
-claim(
-    "ch12.generation.rate",
-    "重みが動く量は、多くてもおよそ「ステップ数 × 学習率」(動いた量の最大の、それに対する倍率)",
-    "Kingma & Ba 2015、2.1 節",
-    moved / (steps * 1e-7),
-    band=(0.1, 1.2),
-    unit="倍",
-)
+claim("ch12.generation.rate", moved / (steps * 1e-7))
 
 # %% [markdown]
 # ### なぜか、その 2: よその番号
@@ -828,13 +675,7 @@ result_table(
 
 # %%
 read = [tokenizer.vocabulary[place[word]] for word in vocabulary]
-claim(
-    "ch12.generation.foreign",
-    "単語表の中での位置が、BERT の語彙でたまたま同じピースを指すことは、ほとんどない (割合)",
-    "この章",
-    float(np.mean([a == b for a, b in zip(vocabulary, read, strict=True)])),
-    band=(0, 0.01),
-)
+claim("ch12.generation.foreign", float(np.mean([a == b for a, b in zip(vocabulary, read, strict=True)])))
 
 # %% [markdown]
 # ### なぜか、その 3: 答えが見えている
@@ -845,13 +686,7 @@ claim(
 leak = influence(backbone, sentence, 5)[6]
 closed = influence(causal, sentence, 5)[6]
 print(f"位置 5 の出力を、正解のある位置 6 で微分: 双方向 {leak:.3f}、因果マスク {closed:.3f}")
-claim(
-    "ch12.generation.leak",
-    "双方向のエンコーダでは、正解 (次の入力) が出力に影響する (全位置の影響に占める割合)",
-    "この章",
-    float(leak / both_ways.sum()),
-    band=(0.01, 1),
-)
+claim("ch12.generation.leak", float(leak / both_ways.sum()))
 
 # %% [markdown]
 # 適切な学習率なら、モデルは「右隣を写す」ことを覚え、損失は 0 に近づきます。しかし文章を書くときには、右隣はまだありません。
@@ -866,13 +701,7 @@ after_me, after_rain = (
     generation.next_probabilities(generator, [place[word] for word in split_words(text)])
     for text in ("私は", "雨は")
 )
-claim(
-    "ch12.generation.context",
-    "全部を読ませれば、「私は」と「雨は」で続きの確率が変わる (確率の差の合計)",
-    "この章",
-    float(np.abs(after_me - after_rain).sum()),
-    band=(0.005, float("inf")),
-)
+claim("ch12.generation.context", float(np.abs(after_me - after_rain).sum()))
 
 # %% [markdown]
 # ### 1 つずつ直す
@@ -944,83 +773,16 @@ result_table(tables.samples(novels), caption="「私は」の続き")
 # %%
 losses = {key: tables.generations(novels, key)[0] for key in ("0", "2", "3", "5", "漏", "乱")}
 counting = [math.exp(result.one_word - result.unigram) for result in tables.generations(registers, "3")]
-claim(
-    "ch12.generation.counting",
-    "短文: 学習率を直しただけの手順 3 は、頻度だけの基準に勝てない (パープレキシティの倍率、5 つのシードの中央値)",
-    "この章",
-    float(np.median(counting)),
-    band=(0.95, 1.2),
-    unit="倍",
-)
-claim(
-    "ch12.novels.counting",
-    "小説 (1 シード): 学習率を直しただけの手順 3 は、頻度だけの基準より悪い (パープレキシティの倍率)",
-    "この章",
-    math.exp(losses["3"].one_word - losses["3"].unigram),
-    band=(1.05, 2),
-    unit="倍",
-)
-claim(
-    "ch12.novels.as_it_was",
-    "小説 (1 シード): レポートのままの学習では、損失は ln V のまま (差)",
-    "この章",
-    losses["0"].loss[-1] - math.log(losses["0"].size),
-    band=(-0.1, 0.1),
-)
-claim(
-    "ch12.novels.same_loss",
-    "小説 (1 シード): レポートのままの学習の損失は、別の学習者の記録 9.4642 に近い (差)",
-    "別の学習者の公開記録",
-    losses["0"].loss[-1] - 9.4642,
-    band=(-0.15, 0.15),
-)
-claim(
-    "ch12.novels.mask_alone",
-    "小説 (1 シード): 番号とマスクを直しただけでは、損失は ln V のまま (差)",
-    "この章",
-    losses["2"].loss[-1] - math.log(losses["2"].size),
-    band=(-0.1, 0.1),
-)
-claim(
-    "ch12.novels.rate",
-    "小説 (1 シード): 学習率を直すと、パープレキシティは 5 分の 1 以下になる (手順 2 → 3 の倍率)",
-    "この章",
-    math.exp(losses["3"].one_word - losses["2"].one_word),
-    band=(0, 0.2),
-    unit="倍",
-)
-claim(
-    "ch12.novels.context",
-    "小説 (1 シード): それまでの全部を読ませると、パープレキシティは半分以下になる (手順 3 → 4 の倍率)",
-    "この章",
-    math.exp(losses["3"].full - losses["3"].one_word),
-    band=(0, 0.5),
-    unit="倍",
-)
-claim(
-    "ch12.novels.encoder",
-    "小説 (1 シード): エンコーダも学習すると、パープレキシティはさらに 1 割以上下がる (手順 4 → 5 の倍率)",
-    "この章",
-    math.exp(losses["5"].full - losses["3"].full),
-    band=(0, 0.9),
-    unit="倍",
-)
-claim(
-    "ch12.novels.unigram",
-    "小説 (1 シード): 直し終えたパープレキシティは、頻度だけの基準の半分以下 (倍率)",
-    "この章",
-    math.exp(losses["5"].full - losses["5"].unigram),
-    band=(0, 0.5),
-    unit="倍",
-)
-claim(
-    "ch12.novels.pretraining",
-    "小説 (1 シード): 事前学習ずみの重みから始めると、ランダムな初期値の重みから始めるより、パープレキシティが 1 割以上低い (手順 5 の倍率)",
-    "レポート「事前学習とファインチューニング」",
-    math.exp(losses["5"].full - losses["乱"].full),
-    band=(0, 0.9),
-    unit="倍",
-)
+claim("ch12.generation.counting", float(np.median(counting)))
+claim("ch12.novels.counting", math.exp(losses["3"].one_word - losses["3"].unigram))
+claim("ch12.novels.as_it_was", losses["0"].loss[-1] - math.log(losses["0"].size))
+claim("ch12.novels.same_loss", losses["0"].loss[-1] - 9.4642)
+claim("ch12.novels.mask_alone", losses["2"].loss[-1] - math.log(losses["2"].size))
+claim("ch12.novels.rate", math.exp(losses["3"].one_word - losses["2"].one_word))
+claim("ch12.novels.context", math.exp(losses["3"].full - losses["3"].one_word))
+claim("ch12.novels.encoder", math.exp(losses["5"].full - losses["3"].full))
+claim("ch12.novels.unigram", math.exp(losses["5"].full - losses["5"].unigram))
+claim("ch12.novels.pretraining", math.exp(losses["5"].full - losses["乱"].full))
 
 # %% [markdown]
 # この比較には、正直に言っておくべきことがあります。小さな BERT は、『こころ』と『それから』を事前学習で読んでいます。
@@ -1034,21 +796,8 @@ claim(
 result_table(tables.leaks(novels), caption="『こころ』と『それから』: 答えが見える測り方と、隠した測り方")
 
 # %%
-claim(
-    "ch12.leak.apparent",
-    "小説 (1 シード): 答えが見えていると、見かけのパープレキシティは 3 以下になる",
-    "この章",
-    math.exp(losses["漏"].apparent),
-    band=(1, 3),
-)
-claim(
-    "ch12.leak.hidden",
-    "小説 (1 シード): 答えを見て学んだモデルは、答えを隠すと、正しく学んだモデル (手順 5) の 2 倍以上のパープレキシティになる (倍率)",
-    "この章",
-    math.exp(losses["漏"].full - losses["5"].full),
-    band=(2, float("inf")),
-    unit="倍",
-)
+claim("ch12.leak.apparent", math.exp(losses["漏"].apparent))
+claim("ch12.leak.hidden", math.exp(losses["漏"].full - losses["5"].full))
 
 # %% tags=["nbval-check-output"]
 print("答えを見て学んだモデルの文章:", losses["漏"].sample_full)
@@ -1104,19 +853,10 @@ result_table(
 
 # %%
 print(f"損失 {history['loss'][0]:.3f} → {history['loss'][-1]:.3f}、ln 3 = {math.log(3):.3f}")
-claim(
-    "ch12.classification.as_it_was",
-    "レポートのままの学習では、損失は 5 エポックのあいだほとんど動かない (動いた幅)",
-    "この章",
-    abs(history["loss"][-1] - history["loss"][0]),
-    band=(0, 0.01),
-)
+claim("ch12.classification.as_it_was", abs(history["loss"][-1] - history["loss"][0]))
 claim(
     "ch12.classification.near_uniform",
-    "「スコアに大きな差は出なかった」: レポートの出力は、一様な (1/3, 1/3, 1/3) に近い (エントロピーの ln 3 に対する比)",
-    "レポートの考察",
     float(-sum(p * math.log(p) for p in classification.REPORT_OUTPUT) / math.log(3)),
-    band=(0.98, 1),
 )
 
 # %% [markdown]
@@ -1196,53 +936,14 @@ def median_accuracy(results, key):
 
 
 # %%
+claim("ch12.classification.rate", median_accuracy(styles, "1") - median_accuracy(styles, "0"))
+claim("ch12.classification.mended", median_accuracy(styles, "5") - 1 / 3)
+claim("ch12.classification.pretraining.styles", median_accuracy(styles, "5") - median_accuracy(styles, "乱"))
 claim(
-    "ch12.classification.rate",
-    "「十分モデルを訓練させればより良い性能が期待できる」: 文体のテスト精度が上がる (学習率も直した手順 0 → 1、中央値の差)",
-    "レポートの考察",
-    median_accuracy(styles, "1") - median_accuracy(styles, "0"),
-    band=(0.1, 0.6),
-    verdict="条件つき",
+    "ch12.classification.pretraining.authors", median_accuracy(authors, "5") - median_accuracy(authors, "乱")
 )
-claim(
-    "ch12.classification.mended",
-    "直し終えた BERT (手順 5) の文体のテスト精度は、当てずっぽうの 1/3 を大きく上回る (中央値の差)",
-    "この章",
-    median_accuracy(styles, "5") - 1 / 3,
-    band=(0.35, 0.67),
-)
-claim(
-    "ch12.classification.pretraining.styles",
-    "文体: この規模でも、事前学習ずみの重みから始めたほうが、ランダムな初期値の重みから始めるより精度が高い (手順 5、中央値の差)",
-    "レポート「事前学習とファインチューニング」",
-    median_accuracy(styles, "5") - median_accuracy(styles, "乱"),
-    band=(-0.3, -0.01),
-    verdict="成り立たない",
-)
-claim(
-    "ch12.classification.pretraining.authors",
-    "著者: この規模でも、事前学習ずみの重みから始めたほうが、ランダムな初期値の重みから始めるより精度が高い (手順 5、中央値の差)",
-    "レポート「事前学習とファインチューニング」",
-    median_accuracy(authors, "5") - median_accuracy(authors, "乱"),
-    band=(-0.06, 0.06),
-    verdict="分からない",
-)
-claim(
-    "ch12.classification.tfidf.styles",
-    "文体: この規模でも、「高い汎化性能」をもつ BERT (手順 5) は TF-IDF より精度が高い (中央値の差)",
-    "レポート「高い汎化性能」",
-    median_accuracy(styles, "5") - median_accuracy(styles, "TF-IDF"),
-    band=(-0.3, -0.01),
-    verdict="成り立たない",
-)
-claim(
-    "ch12.classification.tfidf.authors",
-    "著者: この規模でも、「高い汎化性能」をもつ BERT (手順 5) は TF-IDF より精度が高い (中央値の差)",
-    "レポート「高い汎化性能」",
-    median_accuracy(authors, "5") - median_accuracy(authors, "TF-IDF"),
-    band=(-0.06, 0.06),
-    verdict="分からない",
-)
+claim("ch12.classification.tfidf.styles", median_accuracy(styles, "5") - median_accuracy(styles, "TF-IDF"))
+claim("ch12.classification.tfidf.authors", median_accuracy(authors, "5") - median_accuracy(authors, "TF-IDF"))
 
 # %% [markdown]
 # 意外な結果です。エンコーダまで学習すると、文体では**ランダムな初期値の重みから始めたほうが高く**、著者では、5 つのシードから優劣を決められるほどの差がありません。
@@ -1264,42 +965,17 @@ figures.plot_curves(
 )
 
 # %%
-claim(
-    "ch12.few.pretrained.styles",
-    "文体、9 つずつ: 事前学習ずみの BERT は、ランダムな初期値の重みの BERT より精度が高い (中央値の差)",
-    "レポート「事前学習とファインチューニング」",
-    median_accuracy(few, "凍結 9") - median_accuracy(few, "乱数 9"),
-    band=(0.05, 0.4),
-)
+claim("ch12.few.pretrained.styles", median_accuracy(few, "凍結 9") - median_accuracy(few, "乱数 9"))
 claim(
     "ch12.few.pretrained.authors",
-    "著者、9 つずつ: 事前学習ずみの BERT は、ランダムな初期値の重みの BERT より精度が高い (中央値の差)",
-    "レポート「事前学習とファインチューニング」",
     median_accuracy(few_authors, "凍結 9") - median_accuracy(few_authors, "乱数 9"),
-    band=(0.05, 0.4),
 )
-claim(
-    "ch12.few.tfidf.styles",
-    "文体、3 つずつ: 事前学習ずみの BERT は、TF-IDF より精度が高い (中央値の差)",
-    "レポート「少量のタスク固有データ」",
-    median_accuracy(few, "凍結 3") - median_accuracy(few, "TF-IDF 3"),
-    band=(0.02, 0.4),
-)
+claim("ch12.few.tfidf.styles", median_accuracy(few, "凍結 3") - median_accuracy(few, "TF-IDF 3"))
 claim(
     "ch12.few.tfidf.authors",
-    "著者、3 つずつ: 事前学習ずみの BERT は、TF-IDF より精度が高い (中央値の差)",
-    "レポート「少量のタスク固有データ」",
     median_accuracy(few_authors, "凍結 3") - median_accuracy(few_authors, "TF-IDF 3"),
-    band=(0.05, 0.4),
 )
-claim(
-    "ch12.few.many.styles",
-    "文体、81 ずつ: この規模でも、「高い汎化性能」をもつ事前学習ずみの BERT は TF-IDF より精度が高い (中央値の差)",
-    "レポート「高い汎化性能」",
-    median_accuracy(few, "凍結 81") - median_accuracy(few, "TF-IDF 81"),
-    band=(-0.3, -0.02),
-    verdict="成り立たない",
-)
+claim("ch12.few.many.styles", median_accuracy(few, "凍結 81") - median_accuracy(few, "TF-IDF 81"))
 
 # %% [markdown]
 # 凍結した BERT どうしなら、事前学習の効き目ははっきりしています。文章が 3 つずつしかなければ、TF-IDF よりも上です。
@@ -1355,13 +1031,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch12.cost",
-    "「計算資源を多く消費する」: BERT-base の掛け算は、TF-IDF + 線形の 100 万倍以上 (10 のべき)",
-    "レポート",
-    math.log10(base / counted),
-    band=(6, float("inf")),
-)
+claim("ch12.cost", math.log10(base / counted))
 
 # %% [markdown]
 # ## 8. 本物の BERT で (full プロファイル)
@@ -1375,13 +1045,7 @@ if course.profile == "full":
 
     published = load_japanese_bert()
     print(published.tokenizer.tokenize("私は私の過去を善悪ともに他の参考に供するつもりです"))
-    claim(
-        "ch12.full.parameters",
-        "読み込んだ日本語の BERT のパラメータは 110,617,344 個",
-        "この章",
-        published.backbone.count_params(),
-        expected=110_617_344,
-    )
+    claim("ch12.full.parameters", published.backbone.count_params())
 
 # %%
 if course.profile == "full":
@@ -1587,10 +1251,7 @@ print("レポートの名前:", checkpoint_error("training_checkpoints/ckpt_{epo
 print("直した名前:", checkpoint_error("training_checkpoints/ckpt_{epoch}.weights.h5") or "エラーなし")
 claim(
     "ch12.note.checkpoint",
-    "レポートのファイル名 ckpt_{epoch} は Keras 3 ではエラーになり、.weights.h5 で終わる名前なら使える",
-    "Keras 3",
     bool(checkpoint_error("ckpt_{epoch}")) and not checkpoint_error("ckpt_{epoch}.weights.h5"),
-    expected=True,
 )
 
 # %% [markdown]
@@ -1603,13 +1264,7 @@ source = "私は私の過去を善悪ともに他《ひと》の参考に供す�
 only_brackets = source.replace("《", "").replace("》", "")
 print("括弧だけ消す", only_brackets)
 print("ルビごと消す", clean_aozora(f"\r\n\r\n{source}".encode("cp932")))
-claim(
-    "ch12.ruby",
-    "括弧だけを消すと、レポートが分類した文と一致する",
-    "この章",
-    only_brackets == classification.PROBE,
-    expected=True,
-)
+claim("ch12.ruby", only_brackets == classification.PROBE)
 
 # %% [markdown]
 # ## 11. まとめ

@@ -106,20 +106,8 @@ def explain_by_gradient(model, layer, image, label):
 
 # %% tags=["nbval-check-output"]
 vgg16 = experiment.load_vgg16(course.profile)
-claim(
-    "ch23.vgg16.parameters",
-    "VGG16 のパラメータは、全部で 138,357,544 個",
-    "Keras Applications の表 (138.4M)",
-    vgg16.count_params(),
-    expected=138_357_544,
-)
-claim(
-    "ch23.vgg16.layer",
-    "block5_conv3 のマップは 14×14 で、512 枚ある",
-    "この章",
-    str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])),
-    expected="(14, 14, 512)",
-)
+claim("ch23.vgg16.parameters", vgg16.count_params())
+claim("ch23.vgg16.layer", str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])))
 
 # %% [markdown]
 # レポートの手順を、順番を変えずに書きます。いまの Keras に合わせて変えたのは 1 か所、`[self.model.inputs]` を `model.input` にしたことです。
@@ -214,13 +202,7 @@ print(f"学習 {time.perf_counter() - started:.1f} 秒、パラメータ {model.
 
 # %%
 accuracy = experiment.accuracy(model, shapes)
-claim(
-    "ch23.shapes.accuracy",
-    "シード 1 のネットワークの、はじめて見る 200 枚での精度は 0.9 以上 (当てずっぽうなら 0.25)",
-    "この章",
-    accuracy,
-    band=(0.9, 1),
-)
+claim("ch23.shapes.accuracy", accuracy)
 
 # %% [markdown]
 # ### 1 節の式で説明する
@@ -251,13 +233,10 @@ figures.show_maps(
 # %%
 claim(
     "ch23.gradcam.same",
-    "定義どおりに 1 枚ずつ計算したマップは、まとめて計算する methods.grad_cam と一致する (ずれの最大、最大値との比)",
-    "この章",
     float(
         np.abs(methods.grad_cam(model, "block3_conv2", inputs[:1], shapes.labels[:1])[0] - heat).max()
         / heat.max()
     ),
-    band=(0, 1e-4),
 )
 
 # %% [markdown]
@@ -273,13 +252,7 @@ kernel = model.get_layer("logits").kernel.numpy()
 places = features.shape[1] * features.shape[2]
 cam = np.einsum("nhwk,kn->nhw", features, kernel[:, shapes.labels]) / places
 gradcam = methods.grad_cam(model, "block3_conv2", inputs, shapes.labels)
-claim(
-    "ch23.gradcam.cam",
-    "全体平均プーリングのあとに Dense が 1 つだけなら、Grad-CAM は ReLU(CAM) ÷ マスの数に等しい (200 枚でのずれの最大、最大値との比)",
-    "Selvaraju et al. 2017、3 節",
-    float(np.abs(gradcam - np.maximum(cam, 0)).max() / gradcam.max()),
-    band=(0, 1e-4),
-)
+claim("ch23.gradcam.cam", float(np.abs(gradcam - np.maximum(cam, 0)).max() / gradcam.max()))
 
 # %% [markdown]
 # ### 指差しゲーム
@@ -292,20 +265,8 @@ hits = np.mean([methods.pointing_game(m, box) for m, box in zip(maps, shapes.box
 chance = shapes.boxes.mean()
 middle = shapes.boxes[:, experiment.SIZE // 2, experiment.SIZE // 2].mean()
 print(f"Grad-CAM {hits:.3f}、ランダム {chance:.3f}、いつも真ん中 {middle:.3f}")
-claim(
-    "ch23.gradcam.pointing",
-    "「モデルがどの部分に注目して予測を行ったかを視覚的に示す」: Grad-CAM の最大の場所は、9 割以上の絵で図形の枠に入る (シード 1、割合)",
-    "レポート「Grad-CAM」",
-    float(hits),
-    band=(0.9, 1),
-)
-claim(
-    "ch23.gradcam.chance",
-    "ランダムに指したときの当たりは、2 割以下 (割合)",
-    "この章",
-    float(chance),
-    band=(0, 0.2),
-)
+claim("ch23.gradcam.pointing", float(hits))
+claim("ch23.gradcam.chance", float(chance))
 
 # %% [markdown]
 # ## 4. レポートの手順を、1 つずつ直す
@@ -340,13 +301,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch23.fault.preprocess",
-    "レポートの x / 255 を渡すと、精度は当てずっぽうの 0.25 の近くまで落ちる (シード 1)",
-    "この章",
-    experiment.accuracy(model, shapes, report_prepare),
-    band=(0.15, 0.45),
-)
+claim("ch23.fault.preprocess", experiment.accuracy(model, shapes, report_prepare))
 
 # %% [markdown]
 # ### 4.2 RGB の色を、BGR の画像に足している
@@ -357,13 +312,7 @@ claim(
 # %% tags=["nbval-check-output"]
 hottest = report_overlay(np.ones((14, 14), "float32"), np.zeros((224, 224, 3)))[0, 0]
 print("最も注目した場所の値:", hottest, "→ OpenCV は (青, 緑, 赤) の順に読む")
-claim(
-    "ch23.fault.colours",
-    "レポートの手順で書き出した図では、最も注目した場所が青になる",
-    "この章",
-    ["青", "緑", "赤"][int(hottest.argmax())],
-    expected="青",
-)
+claim("ch23.fault.colours", ["青", "緑", "赤"][int(hottest.argmax())])
 
 # %% [markdown]
 # ### 4.3 足しただけでは 255 を超える
@@ -379,13 +328,7 @@ written = cv2.convertScaleAbs(summed)  # imwrite と同じく、255 で止める
 wrapped = summed.astype("uint16").astype("uint8")
 place = np.unravel_index(summed.argmax(), summed.shape)
 print(f"足した値 {summed[place]:.0f} → 書き出すと {written[place]}、uint8 に直すと {wrapped[place]}")
-claim(
-    "ch23.fault.overflow",
-    "レポートのように足すだけだと、明るさ 200 の画像では 3 割以上の画素が 255 を超える (割合)",
-    "この章",
-    float(np.mean(summed.max(axis=2) > 255)),
-    band=(0.3, 1),
-)
+claim("ch23.fault.overflow", float(np.mean(summed.max(axis=2) > 255)))
 
 # %% [markdown]
 # ### 4.4 空のマップは 0 ÷ 0
@@ -400,13 +343,7 @@ only_against = np.zeros_like(model.get_layer("logits").kernel.numpy())
 only_against[:, 0] = -1
 negated.get_layer("logits").set_weights([only_against, np.array([100, 0, 0, 0])])
 empty = report_map(negated, "block3_conv2", shapes.images[0])
-claim(
-    "ch23.fault.empty",
-    "根拠がすべて負のとき、レポートの割り算は NaN だけを返す",
-    "この章",
-    bool(np.isnan(empty).all()),
-    expected=True,
-)
+claim("ch23.fault.empty", bool(np.isnan(empty).all()))
 
 # %% [markdown]
 # ### 4.5 色を付けてから拡大している
@@ -430,20 +367,8 @@ print(
 )
 
 # %%
-claim(
-    "ch23.fault.colour_map",
-    "色を付けてから拡大すると、カラーマップにない色の画素ができる (割合)",
-    "この章",
-    share_off_the_map(colours_first),
-    band=(0.05, 1),
-)
-claim(
-    "ch23.fault.colour_map_mended",
-    "値を拡大してから色を付けると、カラーマップにない色の画素はできない (割合)",
-    "この章",
-    share_off_the_map(values_first),
-    band=(0, 0),
-)
+claim("ch23.fault.colour_map", share_off_the_map(colours_first))
+claim("ch23.fault.colour_map_mended", share_off_the_map(values_first))
 
 # %% [markdown]
 # ### 4.6 確率を微分している
@@ -459,14 +384,7 @@ own = probabilities[np.arange(len(shapes.labels)), shapes.labels]
 confident = own.argsort()[-20:]
 shrinkage = softmax_maps[confident].max(axis=(1, 2)) / gradcam[confident].max(axis=(1, 2))
 print(f"最も自信のある 20 枚の確率: {own[confident].min():.4f}〜{own[confident].max():.4f}")
-claim(
-    "ch23.fault.softmax",
-    "自信のある画像では、確率を微分するとマップが消える: 最大値は、得点を微分したときの 20 分の 1 以下 (最も自信のある 20 枚での倍率の中央値)",
-    "この章",
-    float(np.median(shrinkage)),
-    band=(0, 0.05),
-    unit="倍",
-)
+claim("ch23.fault.softmax", float(np.median(shrinkage)))
 
 # %% [markdown]
 # ### 直した版
@@ -496,21 +414,12 @@ show_images(
 )
 
 # %%
-claim(
-    "ch23.mended.empty",
-    "空のマップでも、直した版は有限の値を返す",
-    "この章",
-    bool(np.isfinite(blend(big, np.zeros((12, 12), "float32"))).all()),
-    expected=True,
-)
+claim("ch23.mended.empty", bool(np.isfinite(blend(big, np.zeros((12, 12), "float32"))).all()))
 claim(
     "ch23.mended.red",
-    "直した版では、最も注目した場所が赤になる",
-    "この章",
     ["赤", "緑", "青"][
         int(blend(np.zeros((224, 224, 3), "uint8"), np.ones((12, 12), "float32"))[0, 0].argmax())
     ],
-    expected="赤",
 )
 
 # %% [markdown]
@@ -541,13 +450,7 @@ figure
 
 # %%
 stored_sanity = experiment.stored_results("sanity")
-claim(
-    "ch23.sanity.gradcam",
-    "すべての重みを乱数にすると、Grad-CAM のマップは、もとのマップとほとんど似ていない (順位相関、5 つのシードの中央値)",
-    "Adebayo et al. 2018",
-    float(np.median([result.grad_cam[-1] for result in stored_sanity])),
-    band=(-0.3, 0.3),
-)
+claim("ch23.sanity.gradcam", float(np.median([result.grad_cam[-1] for result in stored_sanity])))
 
 # %% [markdown]
 # 重みを乱数に替えると、Grad-CAM のマップは、もとのマップと似なくなりました。マップは、学習した重みを見て描かれていたのです。
@@ -647,19 +550,10 @@ theirs = dict(explanation.local_exp[label])
 
 # %%
 difference = max(abs(coefficients[piece] - value) for piece, value in theirs.items())
-claim(
-    "ch23.lime.package",
-    "定義から書いた LIME の係数は、lime パッケージの係数と一致する (画像、300 標本でのずれの最大)",
-    "この章",
-    float(difference),
-    band=(0, 1e-4),
-)
+claim("ch23.lime.package", float(difference))
 claim(
     "ch23.lime.methods",
-    "定義どおりの計算は、methods.weighted_ridge と一致する (ずれの最大)",
-    "この章",
     float(np.abs(methods.weighted_ridge(z, scores, methods.lime_weights(z)) - coefficients).max()),
-    band=(0, 1e-8),
 )
 
 # %% [markdown]
@@ -671,13 +565,7 @@ claim(
 true_weights = rng.normal(size=10)
 samples = rng.integers(0, 2, (200, 10))
 found, found_intercept = fit_surrogate(samples, 0.3 + samples @ true_weights, nearness(samples), ridge=0.0)
-claim(
-    "ch23.lime.linear",
-    "説明するモデルが線形なら、LIME はその係数を取り戻す (ずれの最大、罰則 0)",
-    "この章",
-    float(np.abs(found - true_weights).max()),
-    band=(0, 1e-8),
-)
+claim("ch23.lime.linear", float(np.abs(found - true_weights).max()))
 
 # %% [markdown]
 # ### 隠し方で、説明は変わる
@@ -690,14 +578,7 @@ own_colour = np.stack([image[pieces == piece].mean(axis=0) for piece in range(pi
 by_piece = np.where(z.astype(bool)[:, pieces][..., None], image, own_colour.round().astype("uint8"))
 by_piece_scores = predict(by_piece)
 print(f"得点の標準偏差: 画像の平均で隠す {scores.std():.3f}、部品の平均で隠す {by_piece_scores.std():.3f}")
-claim(
-    "ch23.lime.hiding",
-    "部品をその部品の平均の色で隠すと、画像全体の平均の色で隠すより、得点のばらつきが小さくなる (標準偏差の倍率)",
-    "この章",
-    float(by_piece_scores.std() / scores.std()),
-    band=(0, 0.8),
-    unit="倍",
-)
+claim("ch23.lime.hiding", float(by_piece_scores.std() / scores.std()))
 
 # %% [markdown]
 # ## 7. SHAP を定義から
@@ -760,38 +641,17 @@ game = rng.normal(size=256)
 phi = methods.shapley_values(game)
 claim(
     "ch23.shap.same",
-    "定義どおりの計算は、methods.shapley_values と一致する (8 特徴でのずれの最大)",
-    "この章",
     float(np.abs(exact_shapley(dict(zip(map(tuple, masks.tolist()), game, strict=True)), 8) - phi).max()),
-    band=(0, 1e-10),
 )
-claim(
-    "ch23.shap.accuracy",
-    "シャープレイ値の和は、全部見せた出力と何も見せない出力の差に等しい (local accuracy、ずれ)",
-    "Lundberg & Lee 2017",
-    float(phi.sum() - (game[-1] - game[0])),
-    band=(-1e-10, 1e-10),
-)
+claim("ch23.shap.accuracy", float(phi.sum() - (game[-1] - game[0])))
 
 # %%
 swapped = masks.copy()
 swapped[:, [0, 1]] = swapped[:, [1, 0]]
 fair = (game + game[swapped @ 2 ** np.arange(8)]) / 2  # 特徴 0 と 1 が同じ働きをする
 idle = game[np.arange(256) & ~4]  # 特徴 2 は何も変えない
-claim(
-    "ch23.shap.symmetry",
-    "同じ働きをする 2 つの特徴のシャープレイ値は等しい (対称性、差)",
-    "Shapley 1953",
-    float(methods.shapley_values(fair)[0] - methods.shapley_values(fair)[1]),
-    band=(-1e-10, 1e-10),
-)
-claim(
-    "ch23.shap.dummy",
-    "何も変えない特徴のシャープレイ値は 0 (ダミー)",
-    "Shapley 1953",
-    float(methods.shapley_values(idle)[2]),
-    band=(-1e-10, 1e-10),
-)
+claim("ch23.shap.symmetry", float(methods.shapley_values(fair)[0] - methods.shapley_values(fair)[1]))
+claim("ch23.shap.dummy", float(methods.shapley_values(idle)[2]))
 
 # %% [markdown]
 # 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの提携でも減らなければ、その特徴の値も減らないことです。
@@ -803,13 +663,7 @@ for _ in range(100):
     first = rng.normal(size=256)
     second = first + np.where(masks[:, 0] == 1, rng.exponential(size=256), 0)
     decreased += methods.shapley_values(second)[0] < methods.shapley_values(first)[0]
-claim(
-    "ch23.shap.consistency",
-    "「SHAP は特徴の重要性を一貫して解釈できる」: 増え方が減らなければ、シャープレイ値も減らない (100 個のゲームのうち、減ったもの)",
-    "レポート「SHAP」",
-    int(decreased),
-    expected=0,
-)
+claim("ch23.shap.consistency", int(decreased))
 
 # %% [markdown]
 # ### 画像: 9 つの区画で、正確に
@@ -821,13 +675,7 @@ squares = np.arange(9).reshape(3, 3).repeat(16, axis=0).repeat(16, axis=1)
 subsets = methods.all_coalitions(9)
 values = predict(methods.show_only(image, squares, subsets))
 square_phi = methods.shapley_values(values)
-claim(
-    "ch23.shap.image",
-    "9 つの区画のシャープレイ値の和は、絵を見せた確率と全部隠した確率の差に等しい (ずれ)",
-    "Lundberg & Lee 2017",
-    float(square_phi.sum() - (values[-1] - values[0])),
-    band=(-1e-6, 1e-6),
-)
+claim("ch23.shap.image", float(square_phi.sum() - (values[-1] - values[0])))
 
 # %% [markdown]
 # ### kernel SHAP: 回帰で同じ答えを出す
@@ -842,13 +690,7 @@ claim(
 sizes = subsets[1:-1].sum(axis=1)
 weights = np.array([methods.shapley_kernel(9, int(size)) for size in sizes])
 by_regression = methods.kernel_shap(subsets[1:-1], values[1:-1], weights, values[0], values[-1])
-claim(
-    "ch23.shap.kernel",
-    "すべての提携を使った kernel SHAP は、列挙と一致する (9 つの区画でのずれの最大)",
-    "Lundberg & Lee 2017、定理 2",
-    float(np.abs(by_regression - square_phi).max()),
-    band=(0, 1e-8),
-)
+claim("ch23.shap.kernel", float(np.abs(by_regression - square_phi).max()))
 
 # %% [markdown]
 # `shap` パッケージ (保守されています) にも、同じ関数を渡します。
@@ -865,13 +707,7 @@ def show_squares(z):
 
 package = shap.KernelExplainer(show_squares, np.zeros((1, 9)))
 theirs = package.shap_values(np.ones((1, 9)), nsamples=512, l1_reg=0, silent=True)[0]
-claim(
-    "ch23.shap.package",
-    "列挙したシャープレイ値は、shap の KernelExplainer と一致する (9 つの区画でのずれの最大)",
-    "この章",
-    float(np.abs(theirs - square_phi).max()),
-    band=(0, 1e-5),
-)
+claim("ch23.shap.package", float(np.abs(theirs - square_phi).max()))
 
 # %% [markdown]
 # 同じ絵を 3 つの方法で説明し、並べて見ます。SHAP と LIME は同じスーパーピクセルを使います。
@@ -948,21 +784,11 @@ figures.plot_values(
 # %%
 linear_phi = methods.shapley_values(coalition_values(linear.predict, patient, background))
 claim(
-    "ch23.shap.linear",
-    "線形モデルのシャープレイ値は w_i (x_i − 背景の平均) に等しい (ずれの最大)",
-    "Lundberg & Lee 2017、系 1",
-    float(np.abs(linear_phi - linear.coef_ * (patient - background.mean(axis=0))).max()),
-    band=(0, 1e-8),
+    "ch23.shap.linear", float(np.abs(linear_phi - linear.coef_ * (patient - background.mean(axis=0))).max())
 )
 package = shap.KernelExplainer(trees.predict, background)
 theirs = package.shap_values(patient, nsamples=1024, l1_reg=0, silent=True)
-claim(
-    "ch23.shap.table",
-    "勾配ブースティングでも、列挙したシャープレイ値は shap の KernelExplainer と一致する (ずれの最大)",
-    "この章",
-    float(np.abs(theirs - tree_phi).max()),
-    band=(0, 1e-5),
-)
+claim("ch23.shap.table", float(np.abs(theirs - tree_phi).max()))
 
 # %% [markdown]
 # ### 表の LIME
@@ -995,19 +821,10 @@ explainer = LimeTabularExplainer(
 )
 explanation = explainer.explain_instance(patient, trees.predict, num_samples=1000)
 theirs = dict(explanation.local_exp[1])
-claim(
-    "ch23.lime.table",
-    "表でも、定義から書いた LIME の係数は lime パッケージの係数と一致する (ずれの最大)",
-    "この章",
-    max(abs(float(row_lime[feature] - value)) for feature, value in theirs.items()),
-    band=(0, 1e-6),
-)
+claim("ch23.lime.table", max(abs(float(row_lime[feature] - value)) for feature, value in theirs.items()))
 claim(
     "ch23.lime.linear_table",
-    "線形モデルなら、表の LIME の係数は w_i × 標準偏差になる (ずれの最大、罰則 0)",
-    "この章",
     float(np.abs(explain_row(linear.predict, patient, scale, ridge=0.0) - linear.coef_ * scale).max()),
-    band=(0, 1e-6),
 )
 
 # %% [markdown]
@@ -1026,14 +843,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch23.lime.local",
-    "「局所的な解釈を提供する」: 人が違えば説明も違う (2 人の患者の LIME の係数のずれの最大の、患者 1 の最大の係数に対する倍率)",
-    "レポート「LIME」",
-    float(np.abs(row_lime - other).max() / np.abs(row_lime).max()),
-    band=(0.1, float("inf")),
-    unit="倍",
-)
+claim("ch23.lime.local", float(np.abs(row_lime - other).max() / np.abs(row_lime).max()))
 
 # %% [markdown]
 # ### 「グローバルおよび局所的な解釈が可能」
@@ -1054,13 +864,7 @@ for feature in range(10):
         trees.predict(mixed.reshape(-1, 10)).reshape(len(patients), -1) - trees.predict(patients)[:, None]
     )
     moved.append(np.abs(change).mean())
-claim(
-    "ch23.shap.global",
-    "「グローバルおよび局所的な解釈が可能」: |SHAP| の平均の順位は、列を混ぜたときに予測が動く大きさの順位とよく合う (順位相関)",
-    "レポート「SHAP」",
-    methods.rank_correlation(overall, np.array(moved)),
-    band=(0.7, 1),
-)
+claim("ch23.shap.global", methods.rank_correlation(overall, np.array(moved)))
 
 # %% [markdown]
 # ## 9. 日本語の文: 「おいしくない」は、どの言葉のせいか
@@ -1088,13 +892,7 @@ print(f"語 {len(known)} 種類、訓練データの精度 {reader.score(bags, p
 # %%
 unseen = np.stack([sentences.bag(sentences.words(text), known) for text, _ in sentences.UNSEEN])
 answers = np.array([answer for _, answer in sentences.UNSEEN])
-claim(
-    "ch23.text.accuracy",
-    "学習に使っていない 12 文の 4 分の 3 以上を、正しく読める (割合)",
-    "この章",
-    float(reader.score(unseen, answers)),
-    band=(0.75, 1),
-)
+claim("ch23.text.accuracy", float(reader.score(unseen, answers)))
 
 
 # %% [markdown]
@@ -1141,22 +939,10 @@ result_table(
 )
 
 # %%
-claim(
-    "ch23.text.agree",
-    "この文で最も効いた語は、SHAP でも LIME でも「ない」",
-    "この章",
-    "、".join(tokens[int(np.abs(values).argmax())] for values in (word_phi, word_lime)),
-    expected="ない、ない",
-)
+claim("ch23.text.agree", "、".join(tokens[int(np.abs(values).argmax())] for values in (word_phi, word_lime)))
 package = shap.KernelExplainer(lambda z: word_scores(tokens, z), np.zeros((1, len(tokens))))
 theirs = package.shap_values(np.ones((1, len(tokens))), nsamples=2 ** len(tokens), l1_reg=0, silent=True)[0]
-claim(
-    "ch23.text.package",
-    "文でも、列挙したシャープレイ値は shap の KernelExplainer と一致する (ずれの最大)",
-    "この章",
-    float(np.abs(theirs - word_phi).max()),
-    band=(0, 1e-5),
-)
+claim("ch23.text.package", float(np.abs(theirs - word_phi).max()))
 
 # %% [markdown]
 # どちらの方法も、効いたのは「ない」だと答えます。「おいしい」そのものは満足の語なので、責めは「ない」に行くのです。
@@ -1224,27 +1010,17 @@ def least_gap(better, worse):  # 3 つの方法と 5 つのシードのうち、
 
 claim(
     "ch23.measure.insertion",
-    "Grad-CAM、LIME、SHAP の挿入曲線の面積は、どのシードでも、ランダムな順より 0.1 以上大きい (差の最小)",
-    "この章",
     least_gap(lambda name: over_seeds(name, "insertion"), lambda _: over_seeds("ランダム", "insertion")),
-    band=(0.1, 1),
 )
 claim(
     "ch23.measure.deletion",
-    "Grad-CAM、LIME、SHAP の削除曲線の面積は、どのシードでも、ランダムな順より 0.05 以上小さい (差の最小)",
-    "この章",
     least_gap(lambda _: over_seeds("ランダム", "deletion"), lambda name: over_seeds(name, "deletion")),
-    band=(0.05, 1),
 )
 
 # %%
 claim(
     "ch23.measure.seconds",
-    "LIME の時間は、Grad-CAM の 2 倍以上 (秒の中央値の倍率)",
-    "この章",
     float(np.median(over_seeds("LIME", "seconds")) / np.median(over_seeds("Grad-CAM", "seconds"))),
-    band=(2, float("inf")),
-    unit="倍",
 )
 
 # %% [markdown]
@@ -1280,20 +1056,8 @@ for order in permutations(range(4)):
         inside = squares == place
         shares.append(heat[inside].sum() / max(heat.sum(), 1e-9))
         tops.append(methods.pointing_game(heat, inside))
-claim(
-    "ch23.photos.pointing",
-    "貼り合わせた写真で尋ねると、最大の場所は 7 割以上で正しい区画にある (シード 1、24 通りの貼り方 × 4 つの問い、当てずっぽうなら 0.25)",
-    "この章",
-    float(np.mean(tops)),
-    band=(0.7, 1),
-)
-claim(
-    "ch23.photos.share",
-    "熱の半分以上は、正しい区画に入る (シード 1、割合の平均、当てずっぽうなら 0.25)",
-    "この章",
-    float(np.mean(shares)),
-    band=(0.5, 1),
-)
+claim("ch23.photos.pointing", float(np.mean(tops)))
+claim("ch23.photos.share", float(np.mean(shares)))
 
 # %% [markdown]
 # 図をよく見ると、「宇宙飛行士」の根拠が猫の目に少し漏れています。切れ端を見分けるだけの小さなモデルなので、
@@ -1320,13 +1084,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch23.photos.shapley",
-    "4 つの問いのうち 3 つ以上で、尋ねた写真の区画のシャープレイ値が、4 つの区画の中で最大になる",
-    "この章",
-    int((tile_phi.argmax(axis=1) == np.arange(4)).sum()),
-    band=(3, 4),
-)
+claim("ch23.photos.shapley", int((tile_phi.argmax(axis=1) == np.arange(4)).sum()))
 
 # %% [markdown]
 # ## 12. 演習
@@ -1463,10 +1221,7 @@ score()
 # %%
 claim(
     "ch23.note.baseline",
-    "SHAP の寄与の和は「いまの予測 − 背景の平均予測」に等しい (ずれ)",
-    "Lundberg & Lee 2017",
     float(tree_phi.sum() - (trees.predict(patient[None])[0] - trees.predict(background).mean())),
-    band=(-1e-8, 1e-8),
 )
 
 # %% [markdown]
@@ -1482,14 +1237,7 @@ def bmi_share(rows, columns):
 
 
 doubled = np.column_stack([table, table[:, 2]])
-claim(
-    "ch23.note.duplicate",
-    "BMI の列を 2 つにすると、元の列の寄与はおよそ半分になる (倍率)",
-    "この章",
-    bmi_share(doubled, [2, 10]) / bmi_share(table, [2]),
-    band=(0.45, 0.55),
-    unit="倍",
-)
+claim("ch23.note.duplicate", bmi_share(doubled, [2, 10]) / bmi_share(table, [2]))
 
 # %% [markdown]
 # ## 14. まとめ
