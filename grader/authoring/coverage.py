@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.course.chapters import Chapter
-from grader.course.report import WHOSE, places_in, read_report, where_treated
+from grader.course.report import WHOSE, fitting_report, where_treated
 
 
 def coverage_table(chapter: Chapter) -> str:
@@ -16,9 +16,9 @@ def coverage_table(chapter: Chapter) -> str:
         Markdown: the number of statements treated, then a table with a row for each.
 
     Raises:
-        ReportError: If ``report.toml`` cannot be read.
+        ReportError: If ``report.toml`` cannot be read, or names what the lesson does not have.
     """
-    report, places = read_report(chapter), places_in(chapter)
+    report, places = fitting_report(chapter)
     rows = [
         [
             statement.says,

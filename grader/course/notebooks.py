@@ -74,7 +74,7 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
         The notebook.
 
     Raises:
-        NotebookError: If the lesson is missing, or does not fit together with ``exercises.py`` or ``report.toml``.
+        NotebookError: If the lesson is missing, or does not fit ``exercises.py`` or ``report.toml``.
     """
     import jupytext
 

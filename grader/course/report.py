@@ -36,6 +36,7 @@ class Statement:
     Attributes:
         says: The statement, in our own words.
         whose: ``report`` or ``record``.
+        part: Heading of the part of the section that begins with it; empty within a part.
         sections: Sections of the lesson that treat it, without their numbers.
         claims: Claims that test it.
         exercises: Exercises in which the learner does it.
@@ -44,6 +45,7 @@ class Statement:
 
     says: str
     whose: str = "report"
+    part: str = ""
     sections: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     exercises: tuple[str, ...] = ()
@@ -148,13 +150,31 @@ def places_in(chapter: Chapter) -> Places:
             places.sections[current] = f"{number}. {current}" if number else current
         elif claim:
             places.claims.setdefault(claim, current)
-        else:
+        elif exercise in chapter.exercises:
             places.exercises[exercise] = current
     declared = chapter.folder / "claims.toml"
     if declared.is_file():
         for claim in tomllib.loads(declared.read_text("utf-8")):
             places.claims.setdefault(claim, "")
     return places
+
+
+def fitting_report(chapter: Chapter) -> tuple[Report, Places]:
+    """Reads a chapter's ``report.toml`` and what its lesson holds, for a page that shows both.
+
+    Args:
+        chapter: The chapter.
+
+    Returns:
+        The report's section, and the places in the lesson.
+
+    Raises:
+        ReportError: If ``report.toml`` cannot be read, or names what the lesson does not have.
+    """
+    report, places = read_report(chapter), places_in(chapter)
+    if unknown := _unknown_names(report, places, f"{chapter.name}/{FILE_NAME}"):
+        raise ReportError(unknown[0])
+    return report, places
 
 
 def faults(chapter: Chapter) -> list[str]:
@@ -164,8 +184,8 @@ def faults(chapter: Chapter) -> list[str]:
         chapter: The chapter.
 
     Returns:
-        A line for each name that the lesson does not have, and for each section and exercise of the lesson that
-        no statement reaches and ``beyond`` does not list; empty when the two agree.
+        A line for each name that the lesson does not have, and for each section and exercise of the lesson
+        that no statement reaches and ``beyond`` does not list; empty when the two agree.
 
     Raises:
         ReportError: If ``report.toml`` cannot be read.
@@ -214,13 +234,13 @@ def report_box(chapter: Chapter) -> str:
     Raises:
         ReportError: If ``report.toml`` cannot be read, or names what the lesson does not have.
     """
-    report, places = read_report(chapter), places_in(chapter)
-    if unknown := _unknown_names(report, places, f"{chapter.name}/{FILE_NAME}"):
-        raise ReportError(unknown[0])
-    lines = [
-        f"{number}. {_whose_mark(statement)}{statement.says}<br>{where_treated(chapter, places, statement)}"
-        for number, statement in enumerate(report.statements, start=1)
-    ]
+    report, places = fitting_report(chapter)
+    lines = []
+    for number, statement in enumerate(report.statements, start=1):
+        if statement.part:
+            lines += [f"**{statement.part}**", ""] if number == 1 else ["", f"**{statement.part}**", ""]
+        where = where_treated(chapter, places, statement)
+        lines.append(f"{number}. {_whose_mark(statement)}{statement.says}<br>{where}")
     summary = f"{escape(report.about, quote=False)} <b>節が述べていることの一覧を開く</b>"
     intro = "レポートの順番のまま、この講座の言葉で書き直しました。矢印の先が、この章でそれを扱う場所です。"
     # Markdown inside an HTML block is read as such only between blank lines.
@@ -261,7 +281,7 @@ def _unknown_names(report: Report, places: Places, where: str) -> list[str]:
 
 def _statement(data: dict[str, Any], where: str) -> Statement:
     where += f" 「{data.get('says', '')}」"
-    _expect_keys(data, {"says", "whose", "section", "claims", "exercises", "open"}, where)
+    _expect_keys(data, {"part", "says", "whose", "section", "claims", "exercises", "open"}, where)
     whose = data.get("whose", "report")
     if whose not in WHOSE:
         raise ReportError(
@@ -270,6 +290,7 @@ def _statement(data: dict[str, Any], where: str) -> Statement:
     statement = Statement(
         says=_text(data, "says", where),
         whose=whose,
+        part=_text(data, "part", where) if "part" in data else "",
         sections=_names(data, "section", where),
         claims=_names(data, "claims", where),
         exercises=_names(data, "exercises", where),

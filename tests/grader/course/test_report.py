@@ -64,6 +64,7 @@ says = "和は 45 です。"
 claims = "ch01.sum"
 
 [[statement]]
+part = "考察"
 says = "2 倍にします。"
 whose = "record"
 section = ["倍", "和"]
@@ -86,7 +87,9 @@ def test_statements_are_read_in_order(tmp_path: Path) -> None:
     assert report.treated == 1
     assert report.statements == (
         Statement("和は 45 です。", claims=("ch01.sum",)),
-        Statement("2 倍にします。", "record", ("倍", "和"), (), ("ch01.double",), "3 倍がありません。"),
+        Statement(
+            "2 倍にします。", "record", "考察", ("倍", "和"), (), ("ch01.double",), "3 倍がありません。"
+        ),
     )
 
 
@@ -172,6 +175,9 @@ def test_box_holds_the_sentence_and_each_statement_with_its_place(tmp_path: Path
         "レポートの順番のまま、この講座の言葉で書き直しました。矢印の先が、この章でそれを扱う場所です。",
         "",
         "1. 和は 45 です。<br>→ 1. 和",
+        "",
+        "**考察**",
+        "",
         "2. (別の学習者の記録) 2 倍にします。<br>→ 1. 和 / 2. 倍 / 問題 1 2 倍にする"
         "<br>**まだ扱っていないこと**: 3 倍がありません。",
         "",
