@@ -242,7 +242,10 @@ def report_box(chapter: Chapter) -> str:
         where = where_treated(chapter, places, statement)
         lines.append(f"{number}. {_whose_mark(statement)}{statement.says}<br>{where}")
     summary = f"{escape(report.about, quote=False)} <b>節が述べていることの一覧を開く</b>"
-    intro = "レポートの順番のまま、この講座の言葉で書き直しました。矢印の先が、この章でそれを扱う場所です。"
+    intro = (
+        "レポートの順番のまま、この講座の言葉で書き直しました。矢印の先が、この章でそれを扱う場所です。"
+        "正しくないところは、そこで直します。"
+    )
     # Markdown inside an HTML block is read as such only between blank lines.
     return "\n".join(["<details>", f"<summary>{summary}</summary>", "", intro, "", *lines, "", "</details>"])
 
