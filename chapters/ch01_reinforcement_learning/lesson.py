@@ -66,6 +66,9 @@ SEEDS = experiment.SEEDS
 from grader import check, hint, score, solution
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. エージェントと環境
 #
 # レポートの言葉を、1 つの課題に当てはめましょう。台車の上に棒が立っています。倒さないように、台車を左右に押し続けます (CartPole-v1)。

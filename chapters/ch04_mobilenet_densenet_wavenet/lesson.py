@@ -58,6 +58,9 @@ from course_utils.tables import result_table
 rng = np.random.default_rng(course.seed)
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. MobileNet: 畳み込みを 2 つに分ける
 #
 # ### 手で計算する

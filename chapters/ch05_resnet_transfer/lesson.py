@@ -49,6 +49,9 @@ from course_utils.plots import new_figure, plot_histories, plot_runs, show_image
 from course_utils.tables import min_median_max, result_table
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. 深くすると、なぜ学習が難しくなるのか
 #
 # ### 手で計算する

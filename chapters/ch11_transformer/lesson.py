@@ -57,6 +57,9 @@ from grader import check, hint, score, solution
 rng = np.random.default_rng(course.seed)
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. 注意とは、重み付きの平均
 #
 # ### 手で計算する

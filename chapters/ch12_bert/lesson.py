@@ -70,6 +70,9 @@ from course_utils.texts import load_passages
 from course_utils.wordpiece import stack_rows
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. 文を番号の列にする
 #
 # ### MeCab で単語に分ける

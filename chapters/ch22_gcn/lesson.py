@@ -57,6 +57,9 @@ from course_utils.tables import result_table
 rng = np.random.default_rng(course.seed)
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. 空間アプローチ: 隣から集める
 #
 # グラフ (graph) は、**頂点 (node)** と、頂点を結ぶ**辺 (edge)** からできています。レポートのいう「ノード」と「エッジ」です。

@@ -61,6 +61,9 @@ from course_utils.tables import result_table
 rng = np.random.default_rng(course.seed)
 
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
 # ## 1. Grad-CAM を定義から
 #
 # ### 手で計算する

@@ -18,9 +18,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader.course.chapters import Chapter
+from grader.course.report import ReportError, report_box
 from grader.messages import _
 
 SETUP_MARKER = "# SETUP"
+REPORT_PLACEHOLDER = "{{report}}"
 EXERCISE_LINE = re.compile(r"# EXERCISE (ch\d\d\.\w+)")
 CHECK_CALL = re.compile(r"""^check\(["'](ch\d\d\.\w+)["']\)""", re.MULTILINE)
 MAX_BYTES = 1_500_000
@@ -61,7 +63,8 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
     """Builds a chapter's notebook, without outputs, from its lesson.
 
     The same lesson always gives the same notebook. A cell that is only ``# EXERCISE chNN.name``
-    becomes that marker line and the exercise's template.
+    becomes that marker line and the exercise's template. ``{{report}}`` becomes a folded box of what the
+    report states (:mod:`grader.course.report`).
 
     Args:
         chapter: The chapter.
@@ -71,17 +74,23 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
         The notebook.
 
     Raises:
-        NotebookError: If the lesson is missing, or it and ``exercises.py`` do not fit together.
+        NotebookError: If the lesson is missing, or does not fit ``exercises.py`` or ``report.toml``.
     """
     import jupytext
 
     if not chapter.lesson.is_file():
         raise NotebookError(_("{path} is missing.").format(path=chapter.lesson))
-    lesson = jupytext.reads(chapter.lesson.read_text("utf-8"), fmt="py:percent")
+    text = chapter.lesson.read_text("utf-8")
+    lesson = jupytext.reads(text, fmt="py:percent")
     placeholders = {
         "{{colab_badge}}": _colab_badge(repository, chapter.notebook_name),
         "{{repository}}": repository,
     }
+    if REPORT_PLACEHOLDER in text:
+        try:
+            placeholders[REPORT_PLACEHOLDER] = report_box(chapter)
+        except ReportError as error:
+            raise NotebookError(str(error)) from error
     cells, seen = [], Counter[str]()
     for cell in lesson.cells:
         source = cell.source
