@@ -9,6 +9,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from grader.authoring.coverage import coverage_table
 from grader.course import notebooks
 from grader.course.chapters import Chapter
 from grader.messages import _
@@ -66,7 +67,10 @@ def claims_page(chapters: Sequence[Chapter]) -> str:
         titles.append(_link(notebook, chapter))
         claims.append(_claims_of(notebook, chapter))
     parts = [HEAD, _summary(titles, claims)]
-    parts += [f"## {title}\n\n{_table(found)}" for title, found in zip(titles, claims, strict=True)]
+    for chapter, title, found in zip(chapters, titles, claims, strict=True):
+        parts.append(f"## {title}\n\n{_table(found)}")
+        if (chapter.folder / "report.toml").is_file():
+            parts.append(f"### レポートのどの文を、どこで扱うか\n\n{coverage_table(chapter)}")
     return "\n".join(parts)
 
 
