@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_utils.runtime import PROFILES
 from course_utils.tables import Table, result_table
 
 VERDICTS = (
@@ -43,7 +44,7 @@ CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 WIDEST = 100.0
 """How many times its lower end a positive band's upper end may be; a wider one says next to nothing."""
 
-_KEYS = {"statement", "source", "value", "band", "unit", "verdict"}
+_KEYS = {"statement", "source", "value", "band", "unit", "verdict", "profile"}
 _QUESTION = re.compile(r"(か|どれだけ|何倍|いくつ)[。?？]?(\s*[(（].*[)）])?$")
 _HEADINGS = {
     "statement": "主張",
@@ -66,6 +67,7 @@ class Declared:
         band: Lowest and highest value that agree, both included; ``None`` where there is a value.
         unit: Unit of the value or the band.
         verdict: What it says of the statement when the measured value agrees.
+        profile: The smallest profile that checks it, ``"quick"`` or ``"full"``.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Declared:
     band: tuple[float, float] | None = None
     unit: str = ""
     verdict: str = VERDICTS[0]
+    profile: str = "quick"
 
     def agrees(self, measured: Any) -> bool:
         """Tells whether a measured value is the exact value, or lies within the band."""
@@ -253,8 +256,17 @@ def _declared(id: str, table: Mapping[str, Any], chapter: str) -> Declared:
             "hardly any value lies outside this band: narrow it, or let one end be inf.",
         )
         band = (low, high)
+    profile = table.get("profile", "quick")
+    require(profile in PROFILES, "profile は quick か full です。", "its profile is quick or full.")
     return Declared(
-        id, table["statement"], table["source"], table.get("value"), band, table.get("unit", ""), verdict
+        id,
+        table["statement"],
+        table["source"],
+        table.get("value"),
+        band,
+        table.get("unit", ""),
+        verdict,
+        profile,
     )
 
 

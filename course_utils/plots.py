@@ -260,7 +260,7 @@ def plot_runs(
     """
     label = METRIC_NAMES.get(metric, metric)
     if alt is None:
-        alt = f"{heading or label}: 点は種ごとの値、横棒は中央値。" + "".join(
+        alt = f"{heading or label}: 点はシードごとの値、横棒は中央値。" + "".join(
             f"「{' '.join(name.split())}」は最小 {min(v):.3f}、中央値 {np.median(v):.3f}、最大 {max(v):.3f}。"
             for name, v in runs.items()
         )

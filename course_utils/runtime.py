@@ -99,7 +99,7 @@ def start(chapter: int, seed: int = 2026) -> Course:
 
     plots.use_course_style()
     print(f"第 {chapter} 章 · プロファイル {course.profile}: {PROFILES[course.profile]}")
-    print(f"乱数の種 {seed}(同じ環境なら、何度実行しても同じ結果になります)")
+    print(f"シード (乱数の種) {seed}(同じ環境なら、何度実行しても同じ結果になります)")
     print(" · ".join(f"{name} {version}" for name, version in versions.items()))
     return course
 

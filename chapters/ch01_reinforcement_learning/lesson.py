@@ -71,7 +71,8 @@ from grader import check, hint, score, solution
 # %% [markdown]
 # ## 1. エージェントと環境
 #
-# レポートの言葉を、1 つの課題に当てはめましょう。台車の上に棒が立っています。倒さないように、台車を左右に押し続けます (CartPole-v1)。
+# この章でいう**レポート**とは、この講座のもとになった深層学習のレポートの「強化学習」の節です。
+# その言葉を、1 つの課題に当てはめましょう。台車の上に棒が立っています。倒さないように、台車を左右に押し続けます (CartPole-v1)。
 #
 # | レポートの言葉 | この課題では |
 # |---|---|
@@ -92,7 +93,7 @@ state, reward, terminated, truncated, _ = env.step(1)
 print("右に押すと  ", state.round(2), "報酬", reward, "終わり", terminated, truncated)
 
 # %% [markdown]
-# でたらめに押すと、棒はすぐに倒れます。棒の傾きと回る速さを見て、倒れそうなほうへ押す方策を 1 行で書くと、どうでしょうか。
+# 無作為に押すと、棒はすぐに倒れます。棒の傾きと回る速さを見て、倒れそうなほうへ押す方策を 1 行で書くと、どうでしょうか。
 
 
 # %%
@@ -102,22 +103,8 @@ def push_under_the_pole(states):
 
 random_lengths = cartpole.play(cartpole.random_policy(0), 1000, seed=0).lengths
 written_lengths = cartpole.play(push_under_the_pole, 100, seed=0).lengths
-claim(
-    "ch01.cartpole.random",
-    "でたらめな方策が棒を支えるステップ数 (1,000 回の平均)",
-    "この章",
-    float(random_lengths.mean()),
-    band=(20, 25),
-    unit="ステップ",
-)
-claim(
-    "ch01.cartpole.written",
-    "人が書いた 1 行の方策が棒を支えるステップ数 (100 回の平均)",
-    "この章",
-    float(written_lengths.mean()),
-    band=(475, 500),
-    unit="ステップ",
-)
+claim("ch01.cartpole.random", float(random_lengths.mean()))
+claim("ch01.cartpole.written", float(written_lengths.mean()))
 
 # %%
 fallen = cartpole.play(cartpole.random_policy(3), 1, seed=3)
@@ -125,8 +112,8 @@ moments = np.linspace(0, len(fallen.alive) - 1, 5).astype(int)
 figures.draw_carts(
     fallen.observations[moments, 0],
     [f"{moment} ステップ" for moment in moments],
-    heading="でたらめに押すと、棒は倒れる",
-    alt="台車と棒を 5 つの時刻で描いた図。はじめは垂直の点線に重なっていた棒が、でたらめに押すうちに一方へ傾いていく。",
+    heading="無作為に押すと、棒は倒れる",
+    alt="台車と棒を 5 つの時刻で描いた図。はじめは垂直の点線に重なっていた棒が、無作為に押すうちに一方へ傾いていく。",
 )
 
 # %% [markdown]
@@ -198,41 +185,17 @@ for sweep in (1, 2, 3):
 optimal = planning.optimal_values(lake)
 discounted = planning.optimal_values(lake, gamma=0.99)
 within = planning.values_within(lake, 100)
-claim(
-    "ch01.lake.optimal",
-    "FrozenLake のスタートの最適な価値 (割引も制限もなし) と 14/17 のずれ",
-    "この章 (価値反復)",
-    float(optimal[0] - 14 / 17),
-    band=(-1e-6, 1e-6),
-)
-claim(
-    "ch01.lake.discounted",
-    "割引率 0.99 のときの最適な価値",
-    "この章 (価値反復)",
-    float(discounted[0]),
-    band=(0.54195, 0.54205),
-)
+claim("ch01.lake.optimal", float(optimal[0] - 14 / 17))
+claim("ch01.lake.discounted", float(discounted[0]))
 
 # %% [markdown]
 # 14/17 は、いくらでも時間をかけてよいときの値です。Gymnasium は 100 ステップで打ち切ります。残り $n$ ステップの価値は、残り $n-1$ ステップの価値から求まります。
 # 残り 0 から順に 100 回さかのぼる**後ろ向き帰納法 (backward induction)** なら、制限つきの価値も正確です。
 
 # %%
-claim(
-    "ch01.lake.limit",
-    "100 ステップの制限つきの最適な価値",
-    "Gymnasium の注記「optimum = 0.74」",
-    float(within[100, 0]),
-    band=(0.74415, 0.74425),
-)
+claim("ch01.lake.limit", float(within[100, 0]))
 lake8 = planning.model_of(gym.make("FrozenLake8x8-v1"))
-claim(
-    "ch01.lake8.limit",
-    "8×8 の湖、200 ステップの制限つきの最適な価値",
-    "Gymnasium の注記「optimum = 0.91」",
-    float(planning.values_within(lake8, 200)[200, 0]),
-    band=(0.905, 0.915),
-)
+claim("ch01.lake8.limit", float(planning.values_within(lake8, 200)[200, 0]))
 
 # %% [markdown]
 # 時間に限りがあると、最適な行動は**残り時間にもよります**。残り時間を見ない方策は、少しだけ損をします。
@@ -241,13 +204,7 @@ claim(
 best_actions = planning.action_values(lake, discounted, 0.99).argmax(axis=1)
 lake_policy = planning.soft_policy(best_actions, 4)
 without_clock = planning.return_within(lake, lake_policy, 100, start=0)
-claim(
-    "ch01.lake.clock",
-    "残り時間を見ない最適な方策が、100 ステップの制限で失う価値",
-    "この章",
-    float(within[100, 0] - without_clock),
-    band=(0.003, 0.005),
-)
+claim("ch01.lake.clock", float(within[100, 0] - without_clock))
 
 # %%
 marks = {0: "S", 15: "G"} | {hole: "×" for hole in np.flatnonzero(lake.terminal) if hole != 15}
@@ -290,13 +247,7 @@ def walk_the_lake(actions, episodes):
     return total / episodes
 
 
-claim(
-    "ch01.value.expectation",
-    "1,000 回歩いた収益の平均と、計算した価値の差",
-    "レポート「累積報酬の期待値」",
-    float(walk_the_lake(best_actions, 1000) - without_clock),
-    band=(-0.06, 0.06),
-)
+claim("ch01.value.expectation", float(walk_the_lake(best_actions, 1000) - without_clock))
 
 # %% [markdown]
 # ### 問題 2 価値反復 (2 点)
@@ -319,49 +270,31 @@ check("ch01.value_iteration")
 #
 # ### 探索と活用
 #
-# ふつう、環境の表は見えません。当たりやすさの違うスロットマシンが 10 台あり、1,000 回引けるとします (10 本腕のバンディット)。
-# いまいちばん良く見える台だけを引くと (**活用**, exploitation)、本当に良い台を見逃すかもしれません。
-# **ε-greedy** は、確率 $1 - \varepsilon$ で良く見える台を引き、確率 $\varepsilon$ で**すべての**台から等しい確率で選びます (**探索**, exploration)。
+# ふつう、環境の表は見えません。当たりやすさの違うスロットマシンの腕が 10 本あり、1,000 回引けるとします (10 本腕のバンディット)。
+# いまいちばん良く見える腕だけを引くと (**活用**, exploitation)、本当に良い腕を見逃すかもしれません。
+# **ε-greedy** は、確率 $1 - \varepsilon$ で良く見える腕を引き、確率 $\varepsilon$ で**すべての**腕から等しい確率で選びます (**探索**, exploration)。
 #
 # ### 手で計算する
 #
-# $\varepsilon = 0.1$ で 10 台なら、最良の台を見抜いていても、それを引く確率は $0.9 + 0.1 / 10 = 0.91$ です。これが上限です。
+# $\varepsilon = 0.1$ で 10 本なら、最良の腕を見抜いていても、それを引く確率は $0.9 + 0.1 / 10 = 0.91$ です。これが上限です。
 
 # %%
 shares = {epsilon: tabular.pull_bandits(epsilon, seed=1)[0] for epsilon in (0.0, 0.01, 0.1)}
 figure, axis = new_figure(
-    "横軸は引いた回数、縦軸は最良の台を引いた割合。ε=0.1 は 8 割ほどまで上がり、上限 0.91 の点線には届かない。"
+    "横軸は引いた回数、縦軸は最良の腕を引いた割合。ε=0.1 は 8 割ほどまで上がり、上限 0.91 の点線には届かない。"
     "ε=0.01 はゆっくり上がり、ε=0 は 4 割に届かず止まる。"
 )
 for epsilon, share in shares.items():
     axis.plot(np.convolve(share, np.ones(20) / 20, "valid"), label=f"ε = {epsilon:g}")
 axis.axhline(0.91, color="0.3", linestyle=":", label="ε = 0.1 の上限")
-axis.set(xlabel="引いた回数", ylabel="最良の台を引いた割合", title="10 本腕のバンディット 2,000 台の平均")
+axis.set(xlabel="引いた回数", ylabel="最良の腕を引いた割合", title="10 本腕のバンディット 2,000 組の平均")
 axis.legend()
 figure
 
 # %%
-claim(
-    "ch01.bandit.best",
-    "ε = 0.1 で最良の台を引く割合 (最後の 100 回)",
-    "Sutton & Barto、図 2.2 (約 0.8)",
-    float(shares[0.1][-100:].mean()),
-    band=(0.75, 0.85),
-)
-claim(
-    "ch01.bandit.bound",
-    "最良の台を引く割合は、上限 0.91 を超えない (最大)",
-    "Sutton & Barto、2.3 節",
-    float(shares[0.1].max()),
-    band=(0, 0.91),
-)
-claim(
-    "ch01.bandit.greedy",
-    "探索をしないと、最良の台を引く割合は低いまま (最後の 100 回)",
-    "Sutton & Barto、図 2.2",
-    float(shares[0.0][-100:].mean()),
-    band=(0.25, 0.45),
-)
+claim("ch01.bandit.best", float(shares[0.1][-100:].mean()))
+claim("ch01.bandit.bound", float(shares[0.1].max()))
+claim("ch01.bandit.greedy", float(shares[0.0][-100:].mean()))
 
 # %% [markdown]
 # ### 問題 3 ε-greedy の確率 (1 点)
@@ -408,14 +341,7 @@ last_error = {
     name: min(errors[-1] for (method, _), errors in walk_errors.items() if method == name)
     for name in ("TD(0)", "モンテカルロ")
 }
-claim(
-    "ch01.walk.td",
-    "100 回歩いたあとの誤差: TD(0) はモンテカルロの何倍か (それぞれ良いほうの α)",
-    "Sutton & Barto、例 6.2",
-    float(last_error["TD(0)"] / last_error["モンテカルロ"]),
-    band=(0.2, 0.8),
-    unit="倍",
-)
+claim("ch01.walk.td", float(last_error["TD(0)"] / last_error["モンテカルロ"]))
 
 # %% [markdown]
 # ## 4. Q 学習と SARSA
@@ -452,7 +378,7 @@ for method in tabular.METHODS:
 # Q 学習の $V'$ は、これから探索で失敗することを数えません。学ぶ方策 (いちばん良い行動) と、動く方策 (ε-greedy) が違うので、**方策オフ型 (off-policy)** といいます。
 # SARSA は、動いている方策そのものの価値を学びます。レポートのいう**オンポリシー (方策オン型, on-policy)** です。
 #
-# $\varepsilon = 0.1$ の探索をやめずに、1,000 エピソードずつ、5 つの種で学習します。
+# $\varepsilon = 0.1$ の探索をやめずに、1,000 エピソードずつ、**乱数の種 (シード)** を 5 通りに変えて学習します。
 
 # %%
 cliff_env = gym.make("CliffWalking-v1")
@@ -465,7 +391,7 @@ learnt = {
 
 # %%
 figure, axis = new_figure(
-    "横軸はエピソード、縦軸は探索も含めた収益の移動平均 (5 つの種の平均)。3 本とも急に上がる。"
+    "横軸はエピソード、縦軸は探索も含めた収益の移動平均 (5 つのシードの平均)。3 本とも急に上がる。"
     "SARSA と期待 SARSA は −20 あたりまで上がり、Q 学習は −50 あたりにとどまる。"
 )
 for method, runs in learnt.items():
@@ -481,7 +407,7 @@ figure
 greedy_actions = {method: [q.argmax(axis=1) for q, _ in runs] for method, runs in learnt.items()}
 figures.draw_cliff(
     {method: planning.greedy_path(cliff, actions[0], START) for method, actions in greedy_actions.items()},
-    heading="学習した行動をたどった道 (種 1)",
+    heading="学習した行動をたどった道 (シード 1)",
     alt="4×12 のマスに 3 本の道を重ねた図。下の行は斜線の崖。Q 学習は崖のすぐ上の行を通る 13 歩、SARSA と期待 SARSA は上のほうの行を通る、それより長い道。",
 )
 
@@ -490,19 +416,10 @@ figures.draw_cliff(
 
 # %%
 optimal_cliff = planning.optimal_values(cliff)
-claim(
-    "ch01.cliff.optimum",
-    "CliffWalking の最適な収益",
-    "この章 (価値反復)",
-    round(float(optimal_cliff[START])),
-    expected=-13,
-)
+claim("ch01.cliff.optimum", round(float(optimal_cliff[START])))
 claim(
     "ch01.cliff.q_greedy",
-    "Q 学習の道の歩数 (5 つの種のうち最も長いもの)",
-    "Sutton & Barto、例 6.6",
     max(len(planning.greedy_path(cliff, a, START)) - 1 for a in greedy_actions["Q 学習"]),
-    expected=13,
 )
 
 
@@ -511,14 +428,8 @@ def online_median(method):
     return float(np.median([returns[-500:].mean() for _, returns in learnt[method]]))
 
 
-for method, low, high in (("Q 学習", -60, -40), ("SARSA", -28, -19), ("期待 SARSA", -28, -19)):
-    claim(
-        f"ch01.cliff.online.{tabular.METHODS.index(method)}",
-        f"{method}: 学習中の収益 (最後の 500 エピソード、5 つの種の中央値)",
-        "Sutton & Barto、例 6.6",
-        online_median(method),
-        band=(low, high),
-    )
+for number, method in enumerate(tabular.METHODS):
+    claim(f"ch01.cliff.online.{number}", online_median(method))
 
 # %% [markdown]
 # ### 学んだ値は、だれの価値か
@@ -535,25 +446,13 @@ result_table(
         }
         for method, runs in learnt.items()
     ],
-    caption=f"5 つの種の中央値。最適な方策の価値は {optimal_cliff[START]:.0f}",
+    caption=f"5 つのシードの中央値。最適な方策の価値は {optimal_cliff[START]:.0f}",
     digits=2,
 )
 
 # %%
-claim(
-    "ch01.cliff.off_policy",
-    "Q 学習の max Q(S, ·) は、探索の失敗を数えない最適な価値になる (中央値)",
-    "レポート「Q 学習」",
-    float(np.median([q[START].max() for q, _ in learnt["Q 学習"]])),
-    band=(-13.05, -12.95),
-)
-claim(
-    "ch01.cliff.on_policy",
-    "SARSA の max Q(S, ·) は、探索の失敗を数えるので、それより低い (中央値)",
-    "レポート「オンポリシー」",
-    float(np.median([q[START].max() for q, _ in learnt["SARSA"]])),
-    band=(-19, -15),
-)
+claim("ch01.cliff.off_policy", float(np.median([q[START].max() for q, _ in learnt["Q 学習"]])))
+claim("ch01.cliff.on_policy", float(np.median([q[START].max() for q, _ in learnt["SARSA"]])))
 
 # %% [markdown]
 # ### モデルフリー
@@ -567,13 +466,7 @@ for seed in SEEDS[:3]:
     q, _ = tabular.learn(lake_env, "Q 学習", episodes=5000, alpha=0.05, seed=seed, epsilon=0.2, gamma=0.99)
     learnt_policy = planning.soft_policy(q.argmax(axis=1), 4)
     lake_scores.append(planning.return_within(lake, learnt_policy, 100, start=0))
-claim(
-    "ch01.lake.model_free",
-    "遷移だけから学んだ方策の正確な価値 (3 つの種の中央値、最適は 0.744)",
-    "レポート「モデルフリー」",
-    float(np.median(lake_scores)),
-    band=(0.6, 0.7442),
-)
+claim("ch01.lake.model_free", float(np.median(lake_scores)))
 
 # %% [markdown]
 # ### 問題 4 Q 学習の更新 (1 点)
@@ -620,20 +513,8 @@ print("ランダムウォーク × 6:", (walk * 6).round(6))
 print("4×4 の格子\n", grid.round(6).reshape(4, 4) + 0.0)
 
 # %%
-claim(
-    "ch01.walk.exact",
-    "5 マスのランダムウォークの価値 × 6",
-    "Sutton & Barto、例 6.2",
-    " ".join(f"{value * 6:.0f}" for value in walk[1:-1]),
-    expected="1 2 3 4 5",
-)
-claim(
-    "ch01.grid.exact",
-    "4×4 の格子で、でたらめに歩く方策の価値 (1 行目)",
-    "Sutton & Barto、例 4.1",
-    " ".join(f"{value:.0f}" for value in grid[:4]),
-    expected="0 -14 -20 -22",
-)
+claim("ch01.walk.exact", " ".join(f"{value * 6:.0f}" for value in walk[1:-1]))
+claim("ch01.grid.exact", " ".join(f"{value:.0f}" for value in grid[:4]))
 
 # %% [markdown]
 # ### 崖の 3 つの道
@@ -661,22 +542,9 @@ figures.draw_cliff(
 )
 
 # %%
-expected_roads = {"崖のふち": -45.80, "いちばん上": -22.27, "探索を続けるなら最良": -20.71}
-for number, (name, actions) in enumerate(roads.items()):
-    claim(
-        f"ch01.cliff.exact.{number}",
-        f"ε = 0.1 で歩く「{name}」の道の正確な収益",
-        "この章 (連立 1 次方程式)",
-        exact_return(actions),
-        band=(expected_roads[name] - 0.01, expected_roads[name] + 0.01),
-    )
-claim(
-    "ch01.cliff.exact.steps",
-    "探索を続けるなら最良の道の歩数",
-    "この章 (方策反復)",
-    len(planning.greedy_path(cliff, safest, START)) - 1,
-    expected=15,
-)
+for number, actions in enumerate(roads.values()):
+    claim(f"ch01.cliff.exact.{number}", exact_return(actions))
+claim("ch01.cliff.exact.steps", len(planning.greedy_path(cliff, safest, START)) - 1)
 
 # %% [markdown]
 # Q 学習が学んだ最短の道は、探索を続ける間は**最良の道の 2 倍以上**も失います。探索をやめれば −13 です。
@@ -688,18 +556,12 @@ plot_runs(
     exact_soft,
     metric="ε = 0.1 での正確な収益",
     baseline=exact_return(safest),
-    heading="学んだ方策の正確な収益 (5 つの種)",
+    heading="学んだ方策の正確な収益 (5 つのシード)",
 )
 
 # %%
-for number, (method, low, high) in enumerate((("Q 学習", -60, -44), ("SARSA", -30, -20.70))):
-    claim(
-        f"ch01.cliff.learnt.{number}",
-        f"{method} が学んだ方策の、ε = 0.1 での正確な収益 (5 つの種の中央値)",
-        "この章 (連立 1 次方程式)",
-        float(np.median(exact_soft[method])),
-        band=(low, high),
-    )
+for number, method in enumerate(("Q 学習", "SARSA")):
+    claim(f"ch01.cliff.learnt.{number}", float(np.median(exact_soft[method])))
 
 # %% [markdown]
 # ### 問題 6 方策の価値を正確に求める (2 点)
@@ -738,20 +600,14 @@ for _ in range(steps):
         loss = 0.5 * (tf.stop_gradient(r + 0.9 * tf.reduce_max(q[following])) - q[s, a]) ** 2
     sgd.apply(tape.gradient(loss, one_layer.trainable_variables), one_layer.trainable_variables)
 
-claim(
-    "ch01.dqn.table",
-    "one-hot と Dense 1 層の DQN と、Q 学習の表とのずれの最大 (200 回の更新)",
-    "レポート「Q 学習をディープラーニングと組み合わせた」",
-    float(np.abs(one_layer.layers[0].get_weights()[0] - table).max()),
-    band=(0, 1e-4),
-)
+claim("ch01.dqn.table", float(np.abs(one_layer.layers[0].get_weights()[0] - table).max()))
 
 # %% [markdown]
 # ### 2 つの工夫
 #
 # 層を重ねると、ある状態での更新が、ほかの状態の値も動かします。DQN は 2 つの工夫でそれを抑えます。
 #
-# - **経験再生 (experience replay)**: 遷移をためておき、でたらめに取り出して学習します。続けて起きた、よく似た遷移ばかりで学習しないためです
+# - **経験再生 (experience replay)**: 遷移をためておき、無作為に取り出して学習します。続けて起きた、よく似た遷移ばかりで学習しないためです
 # - **目標ネットワーク (target network)**: 目標 $r + \gamma \max_{a'} Q^-(s', a')$ の $Q^-$ には、ときどき写すだけの古い重みを使います。追いかける的を、動かさないためです
 #
 # ### 手で計算する
@@ -782,35 +638,22 @@ for name, goes_on in (("打ち切りの先も見積もる", 1.0), ("終端と取
 network = deep.dense_network(2)
 some_states = np.random.default_rng(0).normal(size=(100, 4)).astype("float32")
 difference = network(some_states).numpy() - deep.forward(deep.weights_of(network), some_states)
-claim(
-    "ch01.dqn.numpy",
-    "Keras と NumPy の出力のずれの最大",
-    "この章",
-    float(np.abs(difference).max()),
-    band=(0, 1e-4),
-)
+claim("ch01.dqn.numpy", float(np.abs(difference).max()))
 print(f"パラメータ {network.count_params():,}、設定 {deep.DQN()}")
 
 # %% [markdown]
-# まず、ここで短く学習します (4,000 ステップ、種 1)。500 ステップごとに、いちばん良い行動だけを選ぶ方策で 20 エピソードを試し、平均を記録します。
+# まず、ここで短く学習します (4,000 ステップ、シード 1)。500 ステップごとに、いちばん良い行動だけを選ぶ方策で 20 エピソードを試し、平均を記録します。
 
 # %%
 live = deep.train_dqn(deep.DQN(steps=4_000, explore=2_000), seed=1)
 print("ステップ", live.steps)
 print("収益    ", [round(value) for value in live.returns])
-claim(
-    "ch01.dqn.live",
-    "4,000 ステップの DQN の最良の収益は、でたらめな方策の何倍か",
-    "この章",
-    float(max(live.returns) / random_lengths.mean()),
-    band=(3, 25),
-    unit="倍",
-)
+claim("ch01.dqn.live", float(max(live.returns) / random_lengths.mean()))
 
 # %% [markdown]
-# ### 5 つの種で、部品を外してみる
+# ### 5 つのシードで、部品を外してみる
 #
-# 20,000 ステップの学習を、5 つの種で `experiment.py` が済ませてあります。記録を読んで描きます。線は中央値、帯は最小から最大です。
+# 20,000 ステップの学習を、5 つのシードで `experiment.py` が済ませてあります。記録を読んで描きます。線は中央値、帯は最小から最大です。
 #
 # **475 の測り方** Gymnasium は、100 エピソードの平均が 475 以上なら「解けた」とします。ここでは、学習中に試したうちで最良の重みを、**別の出発点からの
 # 100 エピソード**で試し、その平均を使います (表の「試験の収益」)。試すために使ったステップは、どの方法でも横軸に数えません。
@@ -824,91 +667,60 @@ def stored(*keys):
 dqn_runs = stored("dqn", "dqn_no_replay", "dqn_no_target")
 figures.plot_bands(
     {name: tables.band(runs) for name, runs in dqn_runs.items()},
-    heading="DQN から部品を外す (5 つの種)",
-    baseline=("でたらめ", float(random_lengths.mean())),
+    heading="DQN から部品を外す (5 つのシード)",
+    baseline=("無作為", float(random_lengths.mean())),
     alt="横軸は環境のステップ数、縦軸は 20 エピソードの平均の収益。DQN の 3 つの版の中央値と範囲。"
     "経験再生なしの中央値はほかの 2 つより低く、どの版も上下に大きく揺れる。",
 )
 
 # %%
-result_table(tables.summary(dqn_runs), caption="5 つの種の最小 / 中央値 / 最大")
+result_table(tables.summary(dqn_runs), caption="5 つのシードの最小 / 中央値 / 最大")
 
 # %%
 late = {name: float(np.median([tables.late(run) for run in runs])) for name, runs in dqn_runs.items()}
-claim(
-    "ch01.dqn.replay",
-    "経験再生を外すと、最後の 2 割の収益は何倍になるか (5 つの種の中央値)",
-    "Mnih et al. 2015、拡張データ表 3",
-    late["経験再生なし"] / late["DQN"],
-    band=(0.2, 0.8),
-    unit="倍",
-)
+claim("ch01.dqn.replay", late["経験再生なし"] / late["DQN"])
 
 # %% [markdown]
-# ### 目標ネットワークは、約束を守らせる
+# ### 目標ネットワークは、見積もりのふくらみを抑える
 #
-# 収益だけを見ると、目標ネットワークの効果は分かりません。ネットワークが**約束した値**を見ましょう。エピソードのはじめの $\max_a Q$ の平均です。
+# 収益だけを見ると、目標ネットワークの効果は分かりません。ネットワークが**見積もった値**を見ましょう。エピソードのはじめの $\max_a Q$ の平均です。
 # 割引率は 0.99 なので、本当の値は 100 を超えません (1 節)。
 
 # %%
 figures.plot_bands(
     {name: tables.band(runs, column="values") for name, runs in dqn_runs.items()},
-    heading="はじめの状態で約束する収益 (5 つの種)",
+    heading="はじめの状態で見積もる収益 (5 つのシード)",
     ylabel="max Q の平均",
     threshold=None,
     baseline=("真の上限 100", 100.0),
-    alt="横軸は環境のステップ数、縦軸はネットワークが約束する収益。DQN と経験再生なしは 100 の破線の下をゆっくり上がる。"
+    alt="横軸は環境のステップ数、縦軸はネットワークが見積もる収益。DQN と経験再生なしは 100 の破線の下をゆっくり上がる。"
     "目標ネットワークなしは破線を大きく超え、200 から 400 に達してから下がる。",
 )
 
 # %%
 promised = {name: float(np.median([max(run.values) for run in runs])) for name, runs in dqn_runs.items()}
-claim(
-    "ch01.dqn.promise",
-    "DQN が約束する最大の値は、真の上限 100 を大きくは超えない (5 つの種の中央値)",
-    "この章",
-    promised["DQN"],
-    band=(50, 130),
-)
-claim(
-    "ch01.dqn.overestimate",
-    "目標ネットワークを外すと、約束する最大の値は上限の 1.5 倍を超える (5 つの種の中央値)",
-    "この章",
-    promised["目標ネットワークなし"],
-    band=(150, 1000),
-)
+claim("ch01.dqn.promise", promised["DQN"])
+claim("ch01.dqn.overestimate", promised["目標ネットワークなし"])
 
 # %% [markdown]
-# 目標ネットワークを外した版は、約束が何倍にもふくらみます。それでも CartPole では、左右の価値の**大小**さえ合っていれば棒は倒れません。
+# 目標ネットワークを外した版は、見積もりが何倍にもふくらみます。それでも CartPole では、左右の価値の**大小**さえ合っていれば棒は倒れません。
 #
 # 工夫には、代償もあります。目標の値は、写すたびに 1 ステップ分しか先へ伝わりません。$n$ 回写したときに届くのは、およそ
-# $1 + \gamma + \cdots + \gamma^{n-1} = (1 - \gamma^n)/(1 - \gamma)$ までです。
+# $1 + \gamma + \cdots + \gamma^{n-1} = (1 - \gamma^n)/(1 - \gamma)$ までです (ネットワークの当てはめの誤差で、少し超えることもあります)。
 
 # %%
 settings = deep.DQN()
 copies = settings.steps // settings.target_every
 reachable = (1 - settings.gamma**copies) / (1 - settings.gamma)
 print(f"{copies} 回写すと、届くのは {reachable:.1f} まで。真の上限は {1 / (1 - settings.gamma):.0f}")
+claim("ch01.dqn.slow", promised["DQN"] / reachable)
 claim(
-    "ch01.dqn.slow",
-    "DQN が約束する最大の値は、写した回数で届く値の何倍か (5 つの種の中央値)",
-    "この章",
-    promised["DQN"] / reachable,
-    band=(0.8, 1.4),
-    unit="倍",
-)
-claim(
-    "ch01.dqn.target",
-    "目標ネットワークを外すと、解ける種の数は減る (減った数、5 つの種)",
-    "Mnih et al. 2015、拡張データ表 3",
-    float(tables.solved(dqn_runs["DQN"]) - tables.solved(dqn_runs["目標ネットワークなし"])),
-    band=(-5, 0),
-    verdict="成り立たない",
+    "ch01.dqn.target", float(tables.solved(dqn_runs["DQN"]) - tables.solved(dqn_runs["目標ネットワークなし"]))
 )
 
 # %% [markdown]
-# この短い学習では、目標ネットワークを外した版のほうが多くの種で解けました。値が速く伝わるからです。論文の Atari では、外すと点が大きく下がります。
-# 同じ部品でも、課題と学習の長さによって、得にも損にもなります。
+# この短い学習では、目標ネットワークを外した版のほうが多くのシードで解けました。ただし、5 つのうちの数の差は偶然でも起こる大きさで、どちらが
+# 良いかは、ここからは分かりません。論文の Atari では、外すと点が大きく下がります。値が速く伝わるのが理由かどうかは、写す間隔を変えて測らなければ言えません。
 
 # %% [markdown]
 # ### 問題 7 DQN の目標 (2 点)
@@ -933,6 +745,7 @@ check("ch01.dqn_targets")
 #
 # $$\nabla J(\theta) = \mathbb{E}\Bigl[ \sum_t \nabla \log \pi_\theta(a_t \mid s_t)\, \bigl(G_t - b(s_t)\bigr) \Bigr]$$
 #
+# $G_t$ は $t$ から先だけを割り引いた収益です。正確な勾配には $\gamma^t$ も掛かりますが、実用のプログラムにならって、ここでも省きます ($\gamma = 1$ なら同じです)。
 # $b$ は**ベースライン (baseline)** で、状態だけで決まる数です。引いても勾配の平均は変わらず、ばらつきが小さくなります。
 #
 # ### 手で計算する
@@ -963,30 +776,17 @@ exact_gradient = tape.gradient(expected_return, logits).numpy()
 chances = tf.nn.softmax(logits).numpy()
 scores = np.eye(5) - chances  # 行動ごとの ∇ log π
 reinforce_gradient = chances @ (scores * (arm_rewards - 7)[:, None])  # ベースライン 7
-claim(
-    "ch01.policy_gradient.exact",
-    "REINFORCE の平均と、期待収益の微分とのずれの最大 (ベースライン 7)",
-    "Williams 1992",
-    float(np.abs(reinforce_gradient - exact_gradient).max()),
-    band=(0, 1e-8),
-)
+claim("ch01.policy_gradient.exact", float(np.abs(reinforce_gradient - exact_gradient).max()))
 
 # %% [markdown]
 # ### 学習する
 #
 # 8 エピソードを並べて動かし、終わったら 1 回更新します。ベースラインには、収益を予測するもう 1 つのネットワークを使います。
-# これは種 1 の 1 回です (60,000 ステップ)。
+# これはシード 1 の 1 回です (60,000 ステップ)。
 
 # %%
 live = deep.train_reinforce(deep.Reinforce(steps=60_000), seed=1)
-claim(
-    "ch01.reinforce.live",
-    "60,000 ステップの REINFORCE の最良の収益は、でたらめな方策の何倍か",
-    "レポート「ポリシーを直接最適化する」",
-    float(max(live.returns) / random_lengths.mean()),
-    band=(8, 25),
-    unit="倍",
-)
+claim("ch01.reinforce.live", float(max(live.returns) / random_lengths.mean()))
 
 # %%
 learnt_policy = deep.greedy(live.best, "tanh")
@@ -1003,34 +803,24 @@ figures.draw_carts(
 reinforce_runs = stored("reinforce", "reinforce_no_baseline")
 figures.plot_bands(
     {name: tables.band(runs) for name, runs in reinforce_runs.items()},
-    heading="REINFORCE (5 つの種)",
-    baseline=("でたらめ", float(random_lengths.mean())),
+    heading="REINFORCE (5 つのシード)",
+    baseline=("無作為", float(random_lengths.mean())),
     alt="横軸は環境のステップ数、縦軸は 20 エピソードの平均の収益。REINFORCE も、ベースラインなしも、数万ステップで 475 の点線を超える。2 つの帯は大きく重なる。",
 )
 
 # %%
-result_table(tables.summary(reinforce_runs), caption="5 つの種の最小 / 中央値 / 最大")
+result_table(tables.summary(reinforce_runs), caption="5 つのシードの最小 / 中央値 / 最大")
 
 # %%
-claim(
-    "ch01.reinforce.solved",
-    "REINFORCE が CartPole-v1 を解いた種の数 (試験の収益が 475 以上、5 つのうち)",
-    "Gymnasium の基準 475",
-    tables.solved(reinforce_runs["REINFORCE"]),
-    expected=5,
-)
+claim("ch01.reinforce.solved", tables.solved(reinforce_runs["REINFORCE"]))
 claim(
     "ch01.reinforce.baseline",
-    "ベースラインを外すと、CartPole を解いた種の数は減る (減った数)",
-    "Sutton & Barto、13.4 節",
     tables.solved(reinforce_runs["REINFORCE"]) - tables.solved(reinforce_runs["ベースラインなし"]),
-    expected=0,
-    verdict="成り立たない",
 )
 
 # %% [markdown]
-# ベースラインは、この課題では差をつけませんでした。手計算の例では、標準偏差が 50 から 0 になったのに、です。
-# CartPole では、長く続いたエピソードの行動ほど良い、という手がかりが強いからです。ベースラインがなくても、勾配は正しい向きを指します。
+# どちらの版も 5 つのシードのすべてで解けたので、解けた数では差を測れません。ベースラインの効き目は、**この課題では分からない**というのが正直な答えです。
+# 手計算の例では、標準偏差が 50 から 0 になりました。差を見るには、もっと難しい課題か、もっと多くのシードが要ります。
 
 # %% [markdown]
 # ### 問題 8 REINFORCE の損失 (2 点)
@@ -1073,7 +863,7 @@ print(
 )
 
 # %%
-live = evolution.evolve(evolution.Genetic(steps=100_000), seed=3)
+live = evolution.evolve(evolution.Genetic(steps=100_000), seed=1)
 result_table(
     [
         {"世代": generation, "累計のステップ": step, "世代の平均": mean, "最良の個体": best}
@@ -1086,14 +876,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch01.genetic.live",
-    "最後の世代の適応度の平均は、最初の世代の何倍か",
-    "この章",
-    float(live.values[-1] / live.values[0]),
-    band=(3, 40),
-    unit="倍",
-)
+claim("ch01.genetic.live", float(live.values[-1] / live.values[0]))
 
 # %% [markdown]
 # ### 選択がなければ、ただの当てずっぽう
@@ -1119,28 +902,9 @@ figure
 
 # %%
 last_mean = {name: float(np.median([run.values[-1] for run in runs])) for name, runs in search_runs.items()}
-claim(
-    "ch01.genetic.population",
-    "最後の世代の適応度の平均: 遺伝的アルゴリズムはランダム探索の何倍か (5 つの種の中央値)",
-    "この章",
-    last_mean["遺伝的アルゴリズム"] / last_mean["ランダム探索"],
-    band=(4, 30),
-    unit="倍",
-)
-claim(
-    "ch01.genetic.solved",
-    "遺伝的アルゴリズムが CartPole-v1 を解いた種の数 (5 つのうち)",
-    "Gymnasium の基準 475",
-    tables.solved(search_runs["遺伝的アルゴリズム"]),
-    expected=5,
-)
-claim(
-    "ch01.random_search.solved",
-    "ランダム探索でさえ、CartPole-v1 を解く種がある (5 つのうち)",
-    "この章",
-    float(tables.solved(search_runs["ランダム探索"])),
-    band=(1, 5),
-)
+claim("ch01.genetic.population", last_mean["遺伝的アルゴリズム"] / last_mean["ランダム探索"])
+claim("ch01.genetic.solved", tables.solved(search_runs["遺伝的アルゴリズム"]))
+claim("ch01.random_search.solved", float(tables.solved(search_runs["ランダム探索"])))
 
 # %% [markdown]
 # 世代は確かに進化します。ただし CartPole は、当てずっぽうでも解けるほどやさしい課題です。**やさしい課題で解けたことは、方法の良さの証拠になりません**。
@@ -1149,15 +913,12 @@ claim(
 
 # %%
 every = stored("dqn", "reinforce", "genetic", "random_search")
-result_table(tables.summary(every), caption="CartPole-v1、5 つの種の最小 / 中央値 / 最大")
+result_table(tables.summary(every), caption="CartPole-v1、5 つのシードの最小 / 中央値 / 最大")
 
 # %%
 claim(
     "ch01.solved.any",
-    "475 に届いた方法の数 (3 つ以上の種で解けたもの、DQN・REINFORCE・遺伝的アルゴリズムのうち)",
-    "Gymnasium の基準 475",
     float(sum(tables.solved(every[name]) >= 3 for name in ("DQN", "REINFORCE", "遺伝的アルゴリズム"))),
-    band=(1, 3),
 )
 
 # %% [markdown]
@@ -1170,20 +931,8 @@ claim(
 rewards = np.array([0.0, 0, 5, -1, 2])
 shuffled = rewards[[2, 0, 4, 3, 1]]
 to_go = [deep.returns_to_go(r[:, None], 0.99)[:, 0] for r in (rewards, shuffled)]
-claim(
-    "ch01.genetic.order",
-    "報酬の順番を入れ替えると、適応度 (合計) が変わる",
-    "レポートの考察「強化学習とは異なる」",
-    bool(rewards.sum() != shuffled.sum()),
-    expected=False,
-)
-claim(
-    "ch01.reinforce.order",
-    "報酬の順番を入れ替えると、各時刻の収益 (REINFORCE の重み) が変わる",
-    "レポートの考察「強化学習とは異なる」",
-    bool(np.abs(to_go[0] - to_go[1]).max() > 1),
-    expected=True,
-)
+claim("ch01.genetic.order", bool(rewards.sum() == shuffled.sum()))
+claim("ch01.reinforce.order", bool(np.abs(to_go[0] - to_go[1]).max() > 1))
 
 # %% [markdown]
 # ### 問題 9 遺伝的アルゴリズムの次の世代 (2 点)
@@ -1192,7 +941,7 @@ claim(
 # `(個体の数,)` で大きいほど良い適応度、`rng` は `np.random.Generator` です。次の順で、同じ形の次の世代を作ります。
 #
 # 1. 適応度が高いほうから `elites` 個体を、良い順に、そのまま先頭に並べる。
-# 2. 残りの子は 1 つずつ、エリートからでたらめに選んだ 2 個体を親にする (同じ個体が 2 回選ばれてもかまいません)。遺伝子ごとに、確率 1/2 で
+# 2. 残りの子は 1 つずつ、エリートから無作為に選んだ 2 個体を親にする (同じ個体が 2 回選ばれてもかまいません)。遺伝子ごとに、確率 1/2 で
 #    どちらかの親から受け継ぐ (一様交叉)。
 # 3. 子のすべての遺伝子に、平均 0、標準偏差 `mutation_scale` の正規乱数を足す (突然変異)。
 #
@@ -1220,7 +969,7 @@ check("ch01.next_generation")
 # 乱数は `seed` から作ります。
 #
 # 採点では、毎回ちがう小さな迷路を用意します (`steps` は 20000、迷路は 10 マスほど、すべりやすい床)。**判定する側が、その方策のスタートでの価値を連立方程式で
-# 正確に求め**、でたらめな方策を 0、最適な方策を 1 とする尺度で、どの迷路でも 0.9 以上なら合格です。近くには小さな報酬、遠くには大きな報酬があり、
+# 正確に求め**、無作為な方策を 0、最適な方策を 1 とする尺度で、どの迷路でも 0.9 以上なら合格です。近くには小さな報酬、遠くには大きな報酬があり、
 # どちらもエピソードを終わらせます。
 #
 # 手もとの環境でも試せます。たとえば `learn(gym.make("FrozenLake-v1"), 20000, 0.99, seed=0)` は、16 マスの行動 (0〜3) を並べた配列を返します。
@@ -1239,7 +988,7 @@ score()
 #
 # - **価値関数は、方策ごとに違います** レポートは「ある状態における累積報酬の期待値」といいますが、どの方策に従うかを決めないと、期待値は決まりません。
 #   崖の S の価値は、同じ道でも、探索を続けるかどうかで変わります。次のセルで確かめます。
-# - **「この関数を学習することで最適な行動を決定する」とは限りません** REINFORCE と遺伝的アルゴリズムは、価値関数を学ばずに棒を立てました (7、8 節)。
+# - **「この関数を学習することで最適な行動を決定する」とは限りません** ベースラインなしの REINFORCE と遺伝的アルゴリズムは、価値関数を学ばずに棒を支えました (7、8 節)。
 #   遺伝的アルゴリズムには、価値を出力する場所さえありません。
 # - **「似たもの」と「異なる」は、どちらも正しいのです** 強化学習は**課題**の名前でも、**方法**の名前でもあります。遺伝的アルゴリズムは、強化学習の課題を解く、
 #   強化学習ではない方法です。エピソードの途中で何が起きたかを使わない点が違います (8 節)。
@@ -1249,13 +998,7 @@ score()
 # - **用字** 「自立走行車」は、ふつう「自律走行車」と書きます。自分で判断して走る、という意味です。
 
 # %%
-claim(
-    "ch01.note.policy",
-    "崖の S の価値は方策で変わる: 同じふちの道で、探索を続けるときと、やめたときの差",
-    "レポート「ある状態における累積報酬の期待値」への補足",
-    exact_return(edge, epsilon=0.0) - exact_return(edge, epsilon=0.1),
-    band=(32.79, 32.81),
-)
+claim("ch01.note.policy", exact_return(edge, epsilon=0.0) - exact_return(edge, epsilon=0.1))
 
 # %% [markdown]
 # ## 11. まとめ

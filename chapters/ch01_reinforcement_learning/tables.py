@@ -77,7 +77,7 @@ def summary(runs_by_method: Mapping[str, Sequence[Run]]) -> Rows:
             {
                 "方法": name,
                 "試験の収益": min_median_max([run.test for run in runs], 0),
-                "475 以上の種": f"{solved(runs)} / {len(runs)}",
+                "475 以上のシード": f"{solved(runs)} / {len(runs)}",
                 "最後の 2 割の平均": min_median_max([late(run) for run in runs], 0),
                 "初めて 475 になったステップ": f"{np.median(firsts):,.0f}"
                 if len(firsts) == len(runs)

@@ -80,7 +80,8 @@ print(f"通常 {normal} 回、分けると {depthwise} + {pointwise} = {depthwis
 print(f"比 {(depthwise + pointwise) / normal:.3f} = 1/3 + 1/9 = {1 / 3 + 1 / 9:.3f}")
 
 # %% [markdown]
-# レポートの式は、出力の縦横 $H \times W$、カーネル $K \times K$、入力のチャネル $C$、出力のチャネル $M$ を使って、
+# この章でいう**レポート**とは、この講座のもとになった深層学習のレポートの「応用技術」の節です。レポートの式は、
+# 出力の縦横 $H \times W$、カーネル $K \times K$、入力のチャネル $C$、出力のチャネル $M$ を使って、次のように書けます。
 #
 # $$\underbrace{H W K^2 C M}_{\text{通常}}, \qquad \underbrace{H W K^2 C}_{\text{depthwise}} + \underbrace{H W C M}_{\text{pointwise}},
 # \qquad \text{比} = \frac{1}{M} + \frac{1}{K^2}$$
@@ -98,34 +99,10 @@ counted = {
     "depthwise": costs.products_in(layers.DepthwiseConv2D(K), (10, 9, C)),
     "pointwise": costs.products_in(layers.Conv2D(M, 1), (H, W, C)),
 }
-claim(
-    "ch04.cost.normal",
-    "通常の畳み込みの掛け算 (層のヤコビ行列で数えた値) は H×W×K×K×C×M",
-    "レポート「通常の畳込み計算量」",
-    counted["通常"],
-    expected=H * W * K * K * C * M,
-)
-claim(
-    "ch04.cost.depthwise",
-    "Depthwise Conv の掛け算は H×W×K×K×C",
-    "レポート「Depthwise Conv」",
-    counted["depthwise"],
-    expected=H * W * K * K * C,
-)
-claim(
-    "ch04.cost.pointwise",
-    "Pointwise Conv の掛け算は H×W×C×M",
-    "レポート「Pointwise Conv」",
-    counted["pointwise"],
-    expected=H * W * C * M,
-)
-claim(
-    "ch04.cost.ratio",
-    "2 つに分けた積和は、通常の 1/M + 1/K² 倍 (比のずれ)",
-    "Howard et al. 2017、3.1 節",
-    (counted["depthwise"] + counted["pointwise"]) / counted["通常"] - (1 / M + 1 / K**2),
-    band=(-1e-12, 1e-12),
-)
+claim("ch04.cost.normal", counted["通常"])
+claim("ch04.cost.depthwise", counted["depthwise"])
+claim("ch04.cost.pointwise", counted["pointwise"])
+claim("ch04.cost.ratio", (counted["depthwise"] + counted["pointwise"]) / counted["通常"] - (1 / M + 1 / K**2))
 
 # %% [markdown]
 # チャネルが多いほど $1/M$ は 0 に近づき、3×3 なら比は $1/9$ に近づきます。「8 分の 1 から 9 分の 1」といわれるのはこのためです。
@@ -159,13 +136,7 @@ x = rng.normal(size=(2, 10, 9, C)).astype("float32")
 y = separable(x).numpy()
 per_channel, mixing = separable.get_weights()
 by_hand = np.einsum("nhwcij,ijc->nhwc", windows_of(x, K), per_channel[..., 0]) @ mixing[0, 0]
-claim(
-    "ch04.separable.numpy",
-    "SeparableConv2D は「チャネルごとの 3×3」と「1×1」を続けたもの (NumPy とのずれの最大)",
-    "Howard et al. 2017",
-    float(np.abs(y - by_hand).max()),
-    band=(0, 1e-5),
-)
+claim("ch04.separable.numpy", float(np.abs(y - by_hand).max()))
 
 # %% [markdown]
 # 2 段に分けた畳み込みは、通常の畳み込みの**特別な場合**です。カーネルを $k_{ij} = d_{ij} \cdot p$ という積の形に限れば、1 つの通常の畳み込みに戻せます。
@@ -173,13 +144,7 @@ claim(
 
 # %%
 product = per_channel[..., 0][..., None] * mixing  # (3, 3, C, 1) × (1, 1, C, M)
-claim(
-    "ch04.separable.special",
-    "カーネルを積の形にした通常の畳み込みは、2 段の畳み込みと同じ (ずれの最大)",
-    "この章",
-    float(np.abs(ops.conv(x, product) - y).max()),
-    band=(0, 1e-5),
-)
+claim("ch04.separable.special", float(np.abs(ops.conv(x, product) - y).max()))
 
 # %% [markdown]
 # ### Keras の MobileNet
@@ -190,27 +155,9 @@ claim(
 mobilenet = keras.applications.MobileNet(weights=None)
 counts = costs.by_kind(mobilenet)
 total = costs.total_multiply_adds(mobilenet)
-claim(
-    "ch04.mobilenet.parameters",
-    "MobileNet の全パラメータ数",
-    "Keras Applications の表 (4.3M)",
-    mobilenet.count_params(),
-    expected=4_253_864,
-)
-claim(
-    "ch04.mobilenet.multiply_adds",
-    "MobileNet の積和 (224×224 の画像 1 枚)",
-    "Howard et al. 2017、表 8 (569M)",
-    total,
-    expected=568_740_352,
-)
-claim(
-    "ch04.mobilenet.profiler",
-    "層の形から数えた積和と、TensorFlow の計測器の値の差",
-    "この章",
-    costs.profiled_multiply_adds(mobilenet) - total,
-    expected=0,
-)
+claim("ch04.mobilenet.parameters", mobilenet.count_params())
+claim("ch04.mobilenet.multiply_adds", total)
+claim("ch04.mobilenet.profiler", costs.profiled_multiply_adds(mobilenet) - total)
 
 # %%
 result_table(
@@ -229,37 +176,22 @@ result_table(
 )
 
 # %% [markdown]
+# 表の 3×3 は、論文の 1.19 % に対して 1.91 % です。論文の行を足すと 99.29 % にしかならず、1.91 % なら 100.01 % になります。
+# **論文の表が 1.91 の 2 つの数字を入れ替えて印刷した**のでしょう。1×1 の差 0.18 は、分類の層を 1×1 に数えたためです。
+# 数え直すと、こういう小さな発見があります。
+#
 # depthwise と 1×1 の組を、すべて通常の 3×3 に戻したらどうなるでしょうか。1×1 の積和は $HWCM$ なので、3×3 に戻すとその 9 倍です。
 # 分類の 1×1 (最後の層) は、もともと 1×1 なので戻しません。
 
 # %%
 last = costs.multiply_adds(mobilenet.get_layer("conv_preds"))
 full = 9 * (counts["1×1"][0] - last) + counts["3×3"][0] + last
-claim(
-    "ch04.mobilenet.full",
-    "すべて通常の 3×3 に戻したときの積和",
-    "Howard et al. 2017、表 4 (4,866M)",
-    full / 1e6,
-    band=(4_860, 4_872),
-    unit="M",
-)
-claim(
-    "ch04.mobilenet.saving",
-    "レポート「計算量を削減した」: 通常の畳み込みの何分の 1 か",
-    "レポート「MobileNet」",
-    full / total,
-    band=(8, 9),
-)
+claim("ch04.mobilenet.full", full / 1e6)
+claim("ch04.mobilenet.saving", full / total)
 del mobilenet
 
 # %% tags=["nbval-check-output"]
-claim(
-    "ch04.mobilenet_v2.parameters",
-    "MobileNetV2 の全パラメータ数",
-    "Keras Applications の表 (3.5M)",
-    keras.applications.MobileNetV2(weights=None).count_params(),
-    expected=3_538_984,
-)
+claim("ch04.mobilenet_v2.parameters", keras.applications.MobileNetV2(weights=None).count_params())
 keras.backend.clear_session()
 
 # %% [markdown]
@@ -294,45 +226,15 @@ def merging_layers(model):
 
 
 # %% tags=["nbval-check-output"]
-claim(
-    "ch04.densenet.parameters",
-    "DenseNet121 の全パラメータ数",
-    "Keras Applications の表 (8.1M)",
-    densenet.count_params(),
-    expected=8_062_504,
-)
-claim(
-    "ch04.densenet.merging",
-    "DenseNet121 にある、足す層と連結する層",
-    "レポート「前の層の入力を足し合わせる」への訂正",
-    merging_layers(densenet),
-    expected="Add 0、Concatenate 58",
-)
+claim("ch04.densenet.parameters", densenet.count_params())
+claim("ch04.densenet.merging", merging_layers(densenet))
 first_block = [densenet.get_layer(f"conv2_block{n}_1_conv").kernel.shape[2] for n in range(1, 7)]
-claim(
-    "ch04.densenet.channels",
-    "最初の DenseBlock の 6 つの層が読むチャネルは 64 + 32 l",
-    "Huang et al. 2017、3 節",
-    str(first_block),
-    expected=str([64 + 32 * layer for layer in range(6)]),
-)
+claim("ch04.densenet.channels", str(first_block))
 
 # %% tags=["nbval-check-output"]
 resnet = keras.applications.ResNet50(weights=None)
-claim(
-    "ch04.resnet50.parameters",
-    "ResNet50 の全パラメータ数",
-    "Keras Applications の表 (25.6M)",
-    resnet.count_params(),
-    expected=25_636_712,
-)
-claim(
-    "ch04.resnet50.merging",
-    "ResNet50 にある、足す層と連結する層",
-    "He et al. 2016",
-    merging_layers(resnet),
-    expected="Add 16、Concatenate 0",
-)
+claim("ch04.resnet50.parameters", resnet.count_params())
+claim("ch04.resnet50.merging", merging_layers(resnet))
 del densenet, resnet
 keras.backend.clear_session()
 
@@ -351,29 +253,31 @@ for _ in range(4):
 block = keras.Model(inputs, maps)
 x = rng.normal(size=(1, 8, 8, 16)).astype("float32")
 *_, exit_maps = block(x)
-claim(
-    "ch04.dense.kept",
-    "DenseBlock の出口の最初の 16 チャネルは、入口の特徴マップそのもの (ずれの最大)",
-    "Huang et al. 2017",
-    float(np.abs(exit_maps[..., :16] - x).max()),
-    band=(0, 0),
-)
+claim("ch04.dense.kept", float(np.abs(exit_maps[..., :16] - x).max()))
 
 # %% [markdown]
 # 次に、層から層へのつながりを数えます。$L$ 個の層があると、$l$ 番目の層は入口と前の層の $l$ 個を直接読むので、つながりは $L(L+1)/2$ 本です。
-# 畳み込みの重みを、読む相手ごとに切り分けて数えましょう。
+# 層の出力を 1 つずつ 0 にして、どの畳み込みの入力が変わるかを調べれば、つながりを数えられます。
 
 # %%
-origins = np.repeat(np.arange(5), [16, 12, 12, 12, 12])  # 出口の各チャネルを作った層
 convolutions = [layer for layer in block.layers if isinstance(layer, layers.Conv2D)]
-connections = sum(len(set(origins[: convolution.kernel.shape[2]])) for convolution in convolutions)
-claim(
-    "ch04.dense.connections",
-    "4 層の DenseBlock の、直接のつながりの数は L(L + 1) / 2",
-    "レポート「出力すべてが後方の層への入力となる」",
-    connections,
-    expected=4 * 5 // 2,
-)
+readers = keras.Model(block.input, [layer.input for layer in convolutions])
+before = readers(x)
+
+
+def changed_inputs(source):
+    """Counts the convolutions that read something else once one more source is silenced."""
+    silenced = convolutions[source - 1] if source else None
+    kernel = silenced.kernel.numpy() if source else None
+    if source:
+        silenced.kernel.assign(0 * kernel)
+    after = readers(x if source else 0 * x)
+    if source:
+        silenced.kernel.assign(kernel)
+    return sum(float(np.abs(a - b).max()) > 0 for a, b in zip(before, after, strict=True))
+
+
+claim("ch04.dense.connections", sum(changed_inputs(source) for source in range(4)))
 
 # %% [markdown]
 # ### 「層を深くしても学習が進むようにした」
@@ -406,20 +310,8 @@ def reached(dense):
 
 
 # %%
-claim(
-    "ch04.dense.gradient",
-    "DenseBlock では、入口に届く勾配は出口の 0.1 倍以上 (30 層、ノルムの比)",
-    "レポート「層を深くしても学習が進むようにした」",
-    reached(dense=True),
-    band=(0.1, 10),
-)
-claim(
-    "ch04.dense.gradient_plain",
-    "連結のない 30 層では、0.01 倍に満たない (同じ測り方)",
-    "この章",
-    reached(dense=False),
-    band=(0, 0.01),
-)
+claim("ch04.dense.gradient", reached(dense=True))
+claim("ch04.dense.gradient_plain", reached(dense=False))
 
 # %% [markdown]
 # ### 増えすぎを抑える: ボトルネックと遷移層
@@ -453,13 +345,7 @@ def densenet_bc(growth=12, layers_per_block=16):
 
 
 # %%
-claim(
-    "ch04.densenet_bc.parameters",
-    "DenseNet-BC (100, k = 12) の学習できるパラメータ数",
-    "Huang et al. 2017、表 2 (0.8M)",
-    tables.trainable_parameters(densenet_bc()),
-    expected=769_162,
-)
+claim("ch04.densenet_bc.parameters", tables.trainable_parameters(densenet_bc()))
 keras.backend.clear_session()
 
 # %% [markdown]
@@ -477,28 +363,9 @@ result_table(sizes, caption="32×32 の画像 1 枚を 5 種類に分けるネ�
 # %%
 parameters = np.array([row["学習できるパラメータ"] for row in sizes])
 products = np.array([row["積和 (1 枚)"] for row in sizes])
-claim(
-    "ch04.blocks.equal",
-    "3 つのパラメータ数の、最大と最小の比",
-    "この章",
-    float(parameters[:3].max() / parameters[:3].min()),
-    band=(1, 1.03),
-)
-claim(
-    "ch04.blocks.same_width",
-    "幅が同じなら、MobileNet の積和は ResNet の何分の 1 か",
-    "レポート「計算量を削減した」",
-    float(products[0] / products[3]),
-    band=(4, 8),
-)
-claim(
-    "ch04.blocks.same_parameters",
-    "パラメータ数が同じなら、MobileNet の積和は ResNet の何分の 1 か",
-    "レポート「計算量を削減した」",
-    float(products[0] / products[1]),
-    band=(0.8, 1.5),
-    verdict="条件つき",
-)
+claim("ch04.blocks.equal", float(parameters[:3].max() / parameters[:3].min()))
+claim("ch04.blocks.same_width", float(products[0] / products[3]))
+claim("ch04.blocks.same_parameters", float(products[0] / products[1]))
 
 # %% [markdown]
 # ここは間違えやすいところです。畳み込みでは、**重み 1 個が「出力の縦 × 横」回ずつ使われます**。だから、パラメータの数が同じなら積和もほぼ同じです。
@@ -506,13 +373,16 @@ claim(
 #
 # ### いま学習する
 #
-# 5 種類の花の絵、訓練 300 枚で学習し、別の 300 枚で測ります。種 1 の 1 回です。
+# 5 種類の花の絵、訓練 300 枚で学習し、別の 300 枚で測ります。**乱数の種 (シード)** が 1 の、1 回だけです。
 
 # %%
 flowers = experiment.flowers(seed=1)
 show_images(
     flowers.train.images[:5],
-    [flowers.class_names[label] for label in flowers.train.labels[:5]],
+    [
+        ["たんぽぽ", "ひなぎく", "チューリップ", "ひまわり", "ばら"][label]
+        for label in flowers.train.labels[:5]
+    ],
     heading="32 画素の花の絵",
 )
 
@@ -529,33 +399,27 @@ result_table(
         }
         for result in live
     ],
-    caption="種 1、いまの実行 (時間はこの機械のもので、判定には使いません)",
+    caption="シード 1、いまの実行 (時間はこの機械のもので、判定には使いません)",
 )
 
 # %%
-claim(
-    "ch04.blocks.learn",
-    "3 つのうち、テスト精度がいちばん低いもの (でたらめなら 0.2)",
-    "この章",
-    min(result.test for result in live),
-    band=(0.3, 1),
-)
+claim("ch04.blocks.learn", min(result.test for result in live))
 
 # %% [markdown]
-# ### 5 つの種で比べる
+# ### 5 つのシードで比べる
 #
-# 絵も重みも変えた 5 つの種の結果が保存してあります (`python -m chapters.ch04_mobilenet_densenet_wavenet.experiment blocks`)。
+# 絵も重みも変えた 5 つのシードの結果が保存してあります (`python -m chapters.ch04_mobilenet_densenet_wavenet.experiment blocks`)。
 
 # %%
 stored = experiment.stored_results("blocks")
-result_table(tables.summary(stored), caption="花の絵、5 つの種: 最小 / 中央値 / 最大")
+result_table(tables.summary(stored), caption="花の絵、5 つのシード: 最小 / 中央値 / 最大")
 
 # %%
 plot_runs(
     {name: [result.test for result in tables.by_network(stored, name)] for name in blocks.NETWORKS},
     metric="テスト精度",
     baseline=0.2,
-    heading="花の絵 (点は種ごと、横棒は中央値)",
+    heading="花の絵 (点はシードごと、横棒は中央値)",
 )
 
 # %% [markdown]
@@ -563,14 +427,14 @@ plot_runs(
 
 # %%
 photos = experiment.stored_results("photos")
-result_table(tables.summary(photos), caption="CIFAR-10 の一部、5 つの種: 最小 / 中央値 / 最大")
+result_table(tables.summary(photos), caption="CIFAR-10 の一部、5 つのシード: 最小 / 中央値 / 最大")
 
 # %%
 plot_runs(
     {name: [result.test for result in tables.by_network(photos, name)] for name in blocks.NETWORKS},
     metric="テスト精度",
     baseline=0.1,
-    heading="CIFAR-10 の一部 (点は種ごと、横棒は中央値)",
+    heading="CIFAR-10 の一部 (点はシードごと、横棒は中央値)",
 )
 
 
@@ -586,21 +450,8 @@ def wins(network, other):
     return float(np.mean([ours > theirs for ours, theirs in pairs]))
 
 
-claim(
-    "ch04.blocks.dense",
-    "パラメータ数が同じなら、DenseNet のテスト精度が ResNet を上回る割合 (2 つのデータ、5 つの種)",
-    "Huang et al. 2017、図 3",
-    wins("DenseNet", "ResNet"),
-    band=(0.8, 1),
-)
-claim(
-    "ch04.blocks.separable",
-    "パラメータ数が同じなら、MobileNet のテスト精度が ResNet を上回る割合 (同じ測り方)",
-    "この章",
-    wins("MobileNet", "ResNet"),
-    band=(0, 0.2),
-    verdict="成り立たない",
-)
+claim("ch04.blocks.dense", wins("DenseNet", "ResNet"))
+claim("ch04.blocks.separable", wins("MobileNet", "ResNet"))
 
 # %% [markdown]
 # パラメータの数をそろえると、DenseNet がいちばん高く、MobileNet は ResNet に届きませんでした。DenseNet は積和がいちばん多いことも忘れないでください。
@@ -625,11 +476,11 @@ result_table(
         }
         for row in sizes
     ],
-    caption="積和の比と、推論時間の比 (1 枚、CPU、5 つの種の中央値)",
+    caption="積和の比と、推論時間の比 (1 枚、CPU、5 つのシードの中央値)",
 )
 
 # %% [markdown]
-# 時間は、積和ほどには減りません。小さな層では、計算そのものより層を呼び出す手間のほうが大きく、MobileNet は層の数が多いからです。
+# 積和は減ったのに、**時間は減るどころか増えました**。小さな層では、計算そのものより層を呼び出す手間のほうが大きく、MobileNet は層の数が多いからです。
 # depthwise 畳み込みは、読んだ値 1 つあたりの計算が少ないので、メモリを待つ時間も目立ちます。
 # **積和は「減らせる上限」を教えてくれますが、速さは測らなければ分かりません。** 第 3 章の道具 (TFLite、量子化) は、この差を詰めるためにあります。
 
@@ -695,39 +546,15 @@ def gradient_of_output(model, length, place):
 paper = [2**layer for layer in range(10)]
 one_stack = gradient_of_output(causal_stack(paper), 2000, 1999)
 three_stacks = gradient_of_output(causal_stack(3 * paper), 4000, 3999)
-claim(
-    "ch04.field.one",
-    "dilation 1〜512 の 10 層: 勾配が 0 でない入力の数",
-    "van den Oord et al. 2016、2.1 節 (1,024)",
-    int(np.count_nonzero(one_stack)),
-    expected=1024,
-)
-claim(
-    "ch04.field.three",
-    "その組を 3 回重ねた 30 層: 勾配が 0 でない入力の数",
-    "この章 (1 + 3 × 1,023)",
-    int(np.count_nonzero(three_stacks)),
-    expected=3070,
-)
-claim(
-    "ch04.field.undilated",
-    "dilation のない 10 層: 勾配が 0 でない入力の数",
-    "レポート「受容野を増やすため」",
-    int(np.count_nonzero(gradient_of_output(causal_stack([1] * 10), 2000, 1999))),
-    expected=11,
-)
+claim("ch04.field.one", int(np.count_nonzero(one_stack)))
+claim("ch04.field.three", int(np.count_nonzero(three_stacks)))
+claim("ch04.field.undilated", int(np.count_nonzero(gradient_of_output(causal_stack([1] * 10), 2000, 1999))))
 
 # %% [markdown]
 # 1 組の勾配は、どの入力でもちょうど 1 です。1,024 個の入力から出力へ行く道が、**1 本ずつ**あるということで、むだがありません。
 
 # %%
-claim(
-    "ch04.field.paths",
-    "1 組では、受容野の中の勾配がどれも 1 (道が 1 本ずつ)",
-    "この章",
-    bool((one_stack[-1024:] == 1).all()),
-    expected=True,
-)
+claim("ch04.field.paths", bool((one_stack[-1024:] == 1).all()))
 
 # %% [markdown]
 # ### 未来を見ていないことの証明
@@ -738,20 +565,8 @@ claim(
 LENGTH, NOW = 400, 200
 future = gradient_of_output(causal_stack(paper[:6]), LENGTH, NOW)[NOW + 1 :]
 leaking = gradient_of_output(causal_stack(paper[:6], "same"), LENGTH, NOW)[NOW + 1 :]
-claim(
-    "ch04.causal.future",
-    "因果的な畳み込み: 未来の入力への勾配の最大の大きさ",
-    "van den Oord et al. 2016、2.1 節",
-    float(np.abs(future).max()),
-    band=(0, 0),
-)
-claim(
-    "ch04.causal.same",
-    'padding="same" では、未来の入力がいくつ見えてしまうか',
-    "この章",
-    int(np.count_nonzero(leaking)),
-    expected=32,
-)
+claim("ch04.causal.future", float(np.abs(future).max()))
+claim("ch04.causal.same", int(np.count_nonzero(leaking)))
 
 # %% [markdown]
 # ## 5. 音を 256 段階の数にする
@@ -770,10 +585,7 @@ print("段階:", sounds.to_levels(np.array([-1, -0.1, -0.01, 0, 0.01, 0.1, 1])))
 # %%
 claim(
     "ch04.mu_law.round_trip",
-    "256 個の段階は、波形に戻してまた段階にすると、どれも元どおり (違った数)",
-    "van den Oord et al. 2016、2.2 節",
     int((sounds.to_levels(sounds.from_levels(np.arange(256))) != np.arange(256)).sum()),
-    expected=0,
 )
 
 # %% [markdown]
@@ -799,14 +611,7 @@ axis.legend()
 figure
 
 # %%
-claim(
-    "ch04.mu_law.quiet",
-    "振幅 0.01 の音で、μ-law の SNR は均等な分け方より何 dB 高いか",
-    "van den Oord et al. 2016、2.2 節",
-    ours[1] - uniform[1],
-    band=(10, 30),
-    unit="dB",
-)
+claim("ch04.mu_law.quiet", ours[1] - uniform[1])
 
 # %% [markdown]
 # ## 6. 歌うデータ
@@ -834,7 +639,8 @@ figures.plot_waves(
 )
 
 # %% [markdown]
-# 声の 1 周期は 20〜31 サンプルです。次のサンプルを当てるには、1 周期より長い過去が要ります。
+# 声の 1 周期は 20〜31 サンプルです。1 つの正弦波なら過去の 2 サンプルで次が決まりますが、声はたくさんの波の和です。
+# 長い過去が見えるほど、次のサンプルは当てやすくなります。
 #
 # ## 7. WaveNet を組み立てて学習する
 #
@@ -860,20 +666,8 @@ with tf.GradientTape() as tape:
     tape.watch(wave)
     score = tf.reduce_sum(network([wave, song_conditions])[0, place] * rng.normal(size=256))
 seen = tape.gradient(score, wave).numpy()[0, :, 0]
-claim(
-    "ch04.wavenet.field",
-    "この WaveNet の受容野 (乱数の重み、勾配が 0 でない入力の範囲)",
-    "この章 (1 + 1 + 2 + … + 128)",
-    int(np.ptp(np.flatnonzero(seen))) + 1,
-    expected=256,
-)
-claim(
-    "ch04.wavenet.causal",
-    "この WaveNet の、未来の入力への勾配の最大の大きさ",
-    "van den Oord et al. 2016、2.1 節",
-    float(np.abs(seen[place + 1 :]).max()),
-    band=(0, 0),
-)
+claim("ch04.wavenet.field", int(np.ptp(np.flatnonzero(seen))) + 1)
+claim("ch04.wavenet.causal", float(np.abs(seen[place + 1 :]).max()))
 
 # %% [markdown]
 # 手本とは別の歌を母音ごとに 16 秒ずつ聞かせ、次の段階を当てさせます。損失は、正解の段階の**負の対数尤度 (negative log-likelihood, NLL)** です。
@@ -897,21 +691,8 @@ result_table(
 )
 
 # %%
-claim(
-    "ch04.wavenet.uniform",
-    "どれも同じ確率で答えるときの NLL (ln 256)",
-    "この章",
-    scores["どれも同じ確率"],
-    band=(5.545, 5.546),
-)
-claim(
-    "ch04.wavenet.nats",
-    "はじめて聞く歌で、WaveNet の NLL はヒストグラムよりどれだけ小さいか",
-    "レポート「時系列のデータに対して畳込み処理を適用している」",
-    scores["段階のヒストグラム"] - scores["WaveNet"],
-    band=(1.5, 5),
-    unit="nat",
-)
+claim("ch04.wavenet.uniform", scores["どれも同じ確率"])
+claim("ch04.wavenet.nats", scores["段階のヒストグラム"] - scores["WaveNet"])
 
 # %% [markdown]
 # ## 8. 歌わせる
@@ -926,13 +707,7 @@ heard = np.stack([song.wave for song in taught])[:, :300, None]
 at_once = network.predict([heard, conditions[:, :300]], verbose=0)
 stepper = wavenet.Stepper(network, conditions)
 one_by_one = np.stack([stepper(heard[:, time]) for time in range(300)], axis=1)
-claim(
-    "ch04.wavenet.queue",
-    "1 つずつ計算した得点と、一度に計算した得点のずれの最大 (得点の大きさとの比)",
-    "Le Paine et al. 2016",
-    float(np.abs(one_by_one - at_once).max() / np.abs(at_once).max()),
-    band=(0, 1e-3),
-)
+claim("ch04.wavenet.queue", float(np.abs(one_by_one - at_once).max() / np.abs(at_once).max()))
 
 # %% [markdown]
 # 楽譜 (局所的な条件) と母音 (大域的な条件) を渡して、2 秒の歌を作ります。手本の波形は渡しません。初めのサンプルは 0 です。
@@ -990,30 +765,17 @@ result_table(
 )
 
 # %%
-claim(
-    "ch04.wavenet.pitch",
-    "作った 16 個の音の高さと楽譜のずれの中央値",
-    "レポート「音声波形を生成する」",
-    100 * float(np.median([experiment.pitch_errors(wave) for wave in sung])),
-    band=(0, 3),
-    unit="%",
-)
-claim(
-    "ch04.wavenet.vowel",
-    "作った「お」は「あ」より、600 Hz 以下のエネルギーの割合がどれだけ大きいか",
-    "van den Oord et al. 2016、2.5 節",
-    share_below(sung[1], 600) - share_below(sung[0], 600),
-    band=(0.2, 1),
-)
+claim("ch04.wavenet.pitch", 100 * float(np.median([experiment.pitch_errors(wave) for wave in sung])))
+claim("ch04.wavenet.vowel", share_below(sung[1], 600) - share_below(sung[0], 600))
 
 # %% [markdown]
-# ## 9. dilation は要るのか
+# ## 9. ダイレーションは要るのか
 #
-# 層の数もパラメータの数も同じで、dilation だけをどれも 1 にしたものを、5 つの種で比べました (`… experiment waves` と `… experiment undilated`)。受容野は 256 から 9 に減り、声の 1 周期 (20〜31 サンプル) に届きません。
+# 層の数もパラメータの数も同じで、dilation だけをどれも 1 にしたものを、5 つのシードで比べました (`… experiment waves` と `… experiment undilated`)。受容野は 256 から 9 に減り、声の 1 周期 (20〜31 サンプル) より短くなります。
 
 # %%
 waves = [*experiment.stored_results("waves"), *experiment.stored_results("undilated")]
-result_table(tables.wave_summary(waves), caption="はじめて聞く歌、5 つの種: 最小 / 中央値 / 最大")
+result_table(tables.wave_summary(waves), caption="はじめて聞く歌、5 つのシード: 最小 / 中央値 / 最大")
 
 # %%
 plot_runs(
@@ -1028,15 +790,13 @@ plot_runs(
 # %%
 dilated, undilated = (tables.by_network(waves, name) for name in experiment.DILATED)
 claim(
-    "ch04.waves.dilation",
-    "dilation のあるほうの NLL は、ないほうよりどれだけ小さいか (5 つの種の最小)",
-    "レポート「受容野を増やすため」",
-    min(other.nats - one.nats for one, other in zip(dilated, undilated, strict=True)),
-    band=(0.02, 2),
-    unit="nat",
+    "ch04.waves.dilation", min(other.nats - one.nats for one, other in zip(dilated, undilated, strict=True))
 )
 
-# WAVE_CLAIMS
+# %% [markdown]
+# dilation があると、どのシードでも NLL が小さくなりました。けれども、表の音の高さを見ると、**dilation のないほうも楽譜どおりに歌っています**。
+# 高さだけなら 9 サンプルの過去でも足り、広い受容野は、そのほかの波形の細かな形を当てるのに効いているようです。
+# 「受容野を増やすため」に dilation を使うのは正しく、「ないと歌えない」とまでは言えません。
 
 # %% [markdown]
 # ### 「時系列データだからといって必ず RNN を使うわけではなく」
@@ -1059,13 +819,7 @@ print(f"一度に {together:.2f} 秒、1 つずつ {8 * (time.perf_counter() - s
 
 # %%
 recurrent = [layer.name for layer in network.layers if isinstance(layer, layers.RNN)]
-claim(
-    "ch04.wavenet.no_rnn",
-    "歌った WaveNet にある、再帰する層の数",
-    "レポートの考察",
-    len(recurrent),
-    expected=0,
-)
+claim("ch04.wavenet.no_rnn", len(recurrent))
 
 # %% [markdown]
 # ## 10. 演習
@@ -1252,20 +1006,8 @@ score()
 
 # %%
 strided = layers.Conv2D(M, K, strides=2)
-claim(
-    "ch04.note.stride",
-    "stride 2 の通常の畳み込みの掛け算は、出力の縦横 (4×4) で数えた値と同じ",
-    "レポートの式の H×W への補足",
-    costs.products_in(strided, (9, 9, C)),
-    expected=4 * 4 * K * K * C * M,
-)
-claim(
-    "ch04.note.stacks",
-    "WaveNet の 3 組 30 層で、dilation が 1 に戻る回数",
-    "レポート「層が深くなるにつれて離す」への補足",
-    (3 * paper)[1:].count(1),
-    expected=2,
-)
+claim("ch04.note.stride", costs.products_in(strided, (9, 9, C)))
+claim("ch04.note.stacks", (3 * paper)[1:].count(1))
 
 # %% [markdown]
 # ## 12. まとめ

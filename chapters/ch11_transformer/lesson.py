@@ -84,7 +84,8 @@ print("スコア", scores, " 重み", weights.round(3), " 出力", (weights @ v)
 #
 # $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\Bigl(\frac{QK^\top}{\sqrt{d_k}}\Bigr) V$$
 #
-# レポートの式には、**最後の $V$ がありません**。本文は「このスコアに Value を掛け合わせて重み付けされた出力を得る」と
+# この章でいう**レポート**とは、この講座のもとになった深層学習のレポートの「Transformer」の節です。
+# その式には、**最後の $V$ がありません**。本文は「このスコアに Value を掛け合わせて重み付けされた出力を得る」と
 # 正しく述べているので、式の書き落としでしょう。クエリ 7 個、キー 5 個で、両方の形を比べます。
 
 
@@ -99,14 +100,7 @@ Q, K, V = rng.normal(size=(7, 8)), rng.normal(size=(5, 8)), rng.normal(size=(5, 
 report_formula = softmax(Q @ K.T / np.sqrt(8))
 paper_formula = report_formula @ V
 print("レポートの式:", report_formula.shape, "  論文の式:", paper_formula.shape)
-claim(
-    "ch11.formula.v",
-    "V を掛けない式が返すのは重みで、どの行も和が 1 (ずれの最大)。入力の情報は、まだ入っていない",
-    "レポート「Scaled Dot-Product Attention」の式",
-    float(np.abs(report_formula.sum(axis=1) - 1).max()),
-    band=(0, 1e-9),
-    verdict="成り立たない",
-)
+claim("ch11.formula.v", float(np.abs(report_formula.sum(axis=1) - 1).max()))
 
 # %% [markdown]
 # Keras にも同じ計算があります。私たちの `MultiHeadAttention` (`transformer.py`、1 ヘッド) とも突き合わせましょう。
@@ -117,13 +111,7 @@ theirs = ops.dot_product_attention(
     *(ops.cast(m[None, :, None], "float32") for m in (Q, K, V @ np.ones((3, 8))))
 )
 ours = report_formula @ (V @ np.ones((3, 8)))
-claim(
-    "ch11.attention.keras",
-    "NumPy で書いた式と keras.ops.dot_product_attention のずれの最大",
-    "Vaswani et al. 2017、式 (1)",
-    float(np.abs(ops.convert_to_numpy(theirs)[0, :, 0] - ours).max()),
-    band=(0, 1e-5),
-)
+claim("ch11.attention.keras", float(np.abs(ops.convert_to_numpy(theirs)[0, :, 0] - ours).max()))
 
 # %%
 layer = MultiHeadAttention(width=8, heads=1)
@@ -137,13 +125,7 @@ def dense(part, x):
 
 
 by_hand = softmax(dense(layer.query, x[0]) @ dense(layer.key, x[0]).T / np.sqrt(8)) @ dense(layer.value, x[0])
-claim(
-    "ch11.attention.layer",
-    "この章の層と、その重みを取り出して NumPy で計算した結果のずれの最大",
-    "この章",
-    float(np.abs(dense(layer.merge, by_hand) - output[0].numpy()).max()),
-    band=(0, 1e-5),
-)
+claim("ch11.attention.layer", float(np.abs(dense(layer.merge, by_hand) - output[0].numpy()).max()))
 
 # %% [markdown]
 # 同じ入力から Q、K、V を作るのが**自己注意 (self-attention)** です。6 節では、Q をデコーダから、K と V をエンコーダから作る注意も出てきます。
@@ -196,13 +178,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch11.scale.variance",
-    "内積の分散は d_k (分散 ÷ d_k の、1 からのずれの最大)",
-    "Vaswani et al. 2017、3.2.1 節の注 4",
-    max(abs(float(p.var()) / d - 1) for d, p in products.items()),
-    band=(0, 0.15),
-)
+claim("ch11.scale.variance", max(abs(float(p.var()) / d - 1) for d, p in products.items()))
 
 # %% [markdown]
 # 分散が大きいと何が困るのでしょうか。16 個のキーのスコアに softmax をかけ、いちばん大きい重みと、
@@ -235,20 +211,8 @@ axes[0].legend()
 figure
 
 # %%
-claim(
-    "ch11.scale.saturates",
-    "割らないと、d_k = 1024 では最大の重みが 1 に近い (16 個のキー、200 回の平均)",
-    "Vaswani et al. 2017、3.2.1 節",
-    float(measured[False][-1, 0]),
-    band=(0.9, 1),
-)
-claim(
-    "ch11.scale.gradient",
-    "そのとき、softmax の微分の大きさは、√d_k で割った場合の何分の 1 か (比)",
-    "Vaswani et al. 2017「極端に小さな勾配」",
-    float(measured[False][-1, 1] / measured[True][-1, 1]),
-    band=(0, 0.5),
-)
+claim("ch11.scale.saturates", float(measured[False][-1, 0]))
+claim("ch11.scale.gradient", float(measured[False][-1, 1] / measured[True][-1, 1]))
 
 # %% [markdown]
 # softmax が 1 つの場所に固まると、微分はほとんど 0 になり、どこを見るかを学び直せません。割り算は、学習を始めるときのスコアを
@@ -310,27 +274,9 @@ figures.show_weights(
 
 # %%
 above = np.triu_indices(6, 1)
-claim(
-    "ch11.mask.none",
-    "マスクなしでは、36 組のすべてで情報が届く (勾配が正の組の数)",
-    "レポート「他のすべての要素から情報を取得できる」",
-    int((reached["マスクなし"] > 0).sum()),
-    expected=36,
-)
-claim(
-    "ch11.mask.causal",
-    "因果マスクでは、後ろの位置への勾配がちょうど 0 (最大)",
-    "Vaswani et al. 2017、3.2.3 節",
-    float(reached["因果マスク"][above].max()),
-    band=(0, 0),
-)
-claim(
-    "ch11.mask.padding",
-    "本物の位置から詰め物への勾配がちょうど 0 (最大)",
-    "この章",
-    float(reached["パディングのマスク"][:4, 4:].max()),
-    band=(0, 0),
-)
+claim("ch11.mask.none", int((reached["マスクなし"] > 0).sum()))
+claim("ch11.mask.causal", float(reached["因果マスク"][above].max()))
+claim("ch11.mask.padding", float(reached["パディングのマスク"][:4, 4:].max()))
 
 # %% [markdown]
 # 「すべての要素から」は、エンコーダの自己注意について正しい文です。デコーダの自己注意は、自分と、それより前だけを見ます。
@@ -370,13 +316,7 @@ four = MultiHeadAttention(width=32, heads=4)
 wide = rng.normal(size=(1, 6, 32)).astype("float32")
 together, _ = four(wide, wide, everything)
 apart = np.concatenate([one_head(four, wide[0], head) for head in range(4)], axis=1)
-claim(
-    "ch11.heads.apart",
-    "4 つのヘッドを別々に計算してつないだ結果とのずれの最大",
-    "Vaswani et al. 2017、3.2.2 節",
-    float(np.abs(dense(four.merge, apart) - together[0].numpy()).max()),
-    band=(0, 1e-5),
-)
+claim("ch11.heads.apart", float(np.abs(dense(four.merge, apart) - together[0].numpy()).max()))
 
 # %%
 counts = {}
@@ -385,13 +325,7 @@ for heads in (1, 2, 4, 8):
     counted.build((None, None, 32))
     counts[heads] = counted.count_params()
 print("ヘッドの数 → パラメータの数:", counts)
-claim(
-    "ch11.heads.parameters",
-    "ヘッドを増やしても、パラメータの数 4 (d² + d) は変わらない",
-    "Vaswani et al. 2017、3.2.2 節",
-    " ".join(map(str, sorted(set(counts.values())))),
-    expected=str(4 * (32**2 + 32)),
-)
+claim("ch11.heads.parameters", " ".join(map(str, sorted(set(counts.values())))))
 
 # %% [markdown]
 # ### 問題 4 ヘッドに分けて、つなぐ (2 点)
@@ -417,13 +351,7 @@ check("ch11.heads")
 order = np.array([3, 0, 5, 1, 4, 2])
 straight, _ = encoder_layer(x, everything)
 shuffled, _ = encoder_layer(x[:, order], everything)
-claim(
-    "ch11.order.equivariant",
-    "並べ替えた入力の出力は、出力を並べ替えたもの (ずれの最大)",
-    "レポート「順序情報を持たない」",
-    float(np.abs(shuffled.numpy() - straight.numpy()[:, order]).max()),
-    band=(0, 1e-5),
-)
+claim("ch11.order.equivariant", float(np.abs(shuffled.numpy() - straight.numpy()[:, order]).max()))
 
 # %% [markdown]
 # すると、位置を足さないエンコーダとデコーダには、**5 月 7 日と 7 月 5 日の区別が付きません**。使われている文字が同じだからです。
@@ -438,20 +366,8 @@ for name, model in (("足さない", without), ("足す", with_positions)):
     logits = model((two_days, begin)).numpy()
     difference[name] = float(np.abs(logits[0] - logits[1]).max())
 print({name: f"{value:.1e}" for name, value in difference.items()})
-claim(
-    "ch11.order.dates",
-    "位置を足さないと、2021年5月7日と 2021年7月5日への出力は同じ (得点の差の最大)",
-    "この章",
-    difference["足さない"],
-    band=(0, 1e-4),
-)
-claim(
-    "ch11.order.with_positions",
-    "位置を足すと、出力は変わる (得点の差の最大)",
-    "この章",
-    difference["足す"],
-    band=(1e-2, 100),
-)
+claim("ch11.order.dates", difference["足さない"])
+claim("ch11.order.with_positions", difference["足す"])
 
 # %% [markdown]
 # ### 三角関数の位置符号
@@ -492,23 +408,11 @@ hands = sinusoids(60, 64).astype("float64")
 hands = hands[:, 1::2] + 1j * hands[:, 0::2]
 turns = hands[7:] / hands[:-7]
 rates = 10000.0 ** (-np.arange(32) / 32)
-claim(
-    "ch11.position.rotation",
-    "7 だけ先の位置符号は、どの位置から見ても、組ごとに角度 7ω の回転 (ずれの最大)",
-    "Vaswani et al. 2017、3.5 節",
-    float(np.abs(turns - np.exp(7j * rates)).max()),
-    band=(0, 1e-5),
-)
+claim("ch11.position.rotation", float(np.abs(turns - np.exp(7j * rates)).max()))
 near = table @ table.T
 gaps = {k: np.diagonal(near, k) for k in (0, 1, 5, 20)}
 print("位置の差 → 内積:", {k: round(float(value.mean()), 2) for k, value in gaps.items()})
-claim(
-    "ch11.position.relative",
-    "位置符号どうしの内積は、位置の差だけで決まる (同じ差の中でのばらつきの最大)",
-    "この章",
-    max(float(np.ptp(value)) for value in gaps.values()),
-    band=(0, 1e-3),
-)
+claim("ch11.position.relative", max(float(np.ptp(value)) for value in gaps.values()))
 
 # %% [markdown]
 # ### 問題 5 位置符号 (1 点)
@@ -573,14 +477,8 @@ result_table(
 # %% tags=["nbval-check-output"]
 base = Transformer(Sizes(vocabulary=37_000))
 base.build()
-claim(
-    "ch11.base.parameters",
-    "組み立てた base モデルのパラメータ数 (論文の表は 65M)",
-    "Vaswani et al. 2017、表 3",
-    base.count_params(),
-    expected=63_082_496,
-)
-claim("ch11.base.formula", "式で数えた値", "この章", total, expected=63_082_496)
+claim("ch11.base.parameters", base.count_params())
+claim("ch11.base.formula", total)
 del base
 keras.backend.clear_session()
 
@@ -591,26 +489,13 @@ keras.backend.clear_session()
 # パラメータは注意よりも全結合の層のほうに多くあります。位置を混ぜるのが注意、混ぜたものを位置ごとに加工するのが全結合の層です。
 
 # %%
-claim(
-    "ch11.base.attention_only",
-    "base モデルの全パラメータのうち、注意の割合",
-    "レポート「完全に Attention 機構のみで構築されている」",
-    parts["注意 (6 × 1 + 6 × 2)"] / total,
-    band=(0.29, 0.31),
-    verdict="条件つき",
-)
-claim(
-    "ch11.base.feed_forward",
-    "全結合の層の割合",
-    "この章",
-    parts["全結合の層 (Feed Forward)"] / total,
-    band=(0.39, 0.41),
-)
+claim("ch11.base.attention_only", parts["注意 (6 × 1 + 6 × 2)"] / total)
+claim("ch11.base.feed_forward", parts["全結合の層 (Feed Forward)"] / total)
 
 # %% [markdown]
 # ### 学習率の上げ下げ
 #
-# 論文の学習率は、はじめの $w$ 歩 (warm-up) は歩数に比例して上がり、そのあとは歩数の平方根に反比例して下がります。
+# 論文の学習率は、はじめの $w$ ステップ (warm-up) はステップ数に比例して上がり、そのあとはステップ数の平方根に反比例して下がります。
 #
 # $$\mathrm{rate}(s) = d_{model}^{-1/2} \min(s^{-1/2},\; s\, w^{-3/2})$$
 #
@@ -624,29 +509,17 @@ def paper_rate(step, width=512, warm_up=4000):
 
 steps = np.arange(1.0, 20_001)
 figure, axis = new_figure(
-    "横軸は歩数 (2 万まで)、縦軸は学習率。4,000 歩まで直線で上がり、そのあとゆるやかに下がる。",
+    "横軸はステップ数 (2 万まで)、縦軸は学習率。4,000 ステップまで直線で上がり、そのあとゆるやかに下がる。",
     figsize=(6.5, 3),
 )
 axis.plot(steps, paper_rate(steps))
 axis.axvline(4000, color="0.4", linestyle=":")
-axis.set(xlabel="歩数", ylabel="学習率", title="論文の学習率 (d = 512、warm-up 4,000 歩)")
+axis.set(xlabel="ステップ数", ylabel="学習率", title="論文の学習率 (d = 512、warm-up 4,000 ステップ)")
 figure
 
 # %%
-claim(
-    "ch11.rate.peak",
-    "学習率が頂点になる歩数",
-    "Vaswani et al. 2017、式 (3)",
-    int(steps[paper_rate(steps).argmax()]),
-    expected=4000,
-)
-claim(
-    "ch11.rate.height",
-    "頂点の高さは 1/√(d w) (比)",
-    "この章",
-    float(paper_rate(steps).max() * np.sqrt(512 * 4000)),
-    band=(0.999999, 1.000001),
-)
+claim("ch11.rate.peak", int(steps[paper_rate(steps).argmax()]))
+claim("ch11.rate.height", float(paper_rate(steps).max() * np.sqrt(512 * 4000)))
 
 # %% [markdown]
 # ### ラベル平滑化 (label smoothing)
@@ -669,20 +542,8 @@ result_table(
 )
 
 # %%
-claim(
-    "ch11.smoothing.floor",
-    "平滑化した損失の最小値と、目標のエントロピーの差",
-    "Vaswani et al. 2017、5.4 節",
-    min(losses.values()) - floor,
-    band=(-1e-5, 1e-5),
-)
-claim(
-    "ch11.smoothing.confident",
-    "自信を持ちすぎた答え (0.9999) の損失は、最小値よりどれだけ大きいか",
-    "この章",
-    losses[0.9999] - floor,
-    band=(0.1, 2),
-)
+claim("ch11.smoothing.floor", min(losses.values()) - floor)
+claim("ch11.smoothing.confident", losses[0.9999] - floor)
 
 # %% [markdown]
 # ## 7. 日本の日付をそろえる
@@ -708,24 +569,12 @@ result_table(
 # %% tags=["nbval-check-output"]
 print(f"訓練 {len(data.train):,} 組、検証 {len(data.validation):,} 組、テスト {len(data.test):,} 組")
 print("文字の種類", len(dates.VOCABULARY), "、入力は", dates.SOURCE_LENGTH, "字まで")
-claim(
-    "ch11.dates.unseen",
-    "テスト用の日のうち、訓練用にも現れる日の数",
-    "この章",
-    len(set(data.test.days) & set(data.train.days)),
-    expected=0,
-)
+claim("ch11.dates.unseen", len(set(data.test.days) & set(data.train.days)))
 
 # %%
 copied = [dates.copy_rule(text) for text in data.test.texts]
 copy_score = dates.exact_match(copied, data.test.wanted)
-claim(
-    "ch11.dates.copy_rule",
-    "元号も漢数字も知らず、数字を順に並べるだけの規則の完全一致 (比べる基準)",
-    "この章",
-    copy_score,
-    band=(0.3, 0.55),
-)
+claim("ch11.dates.copy_rule", copy_score)
 
 # %% [markdown]
 # ### 教師強制
@@ -742,16 +591,16 @@ print("目標          ", " ".join(letters[1:]))
 # %% [markdown]
 # ### 学習する
 #
-# 幅 64、4 ヘッド、2 層ずつの小さな Transformer です。歩数が少ないので、学習率は warm-up のあと、論文の式の代わりに余弦で 0 まで下げます。
+# 幅 64、4 ヘッド、2 層ずつの小さな Transformer です。ステップ数が少ないので、学習率は warm-up のあと、論文の式の代わりに余弦で 0 まで下げます。
 
 # %%
 keras.utils.set_random_seed(1)
 model, halfway = experiment.build_transformer(), experiment.KeepHalfway()
 history = experiment.train(model, data, callbacks=[halfway])
-print(f"パラメータ {model.count_params():,}、{experiment.EPOCHS * experiment.STEPS} 歩")
+print(f"パラメータ {model.count_params():,}、{experiment.EPOCHS * experiment.STEPS} ステップ")
 
 # %%
-figures.plot_learning(history["loss"], history["val_exact"], heading="日付の学習 (種 1)")
+figures.plot_learning(history["loss"], history["val_exact"], heading="日付の学習 (シード 1)")
 
 # %% [markdown]
 # ### はじめて見る日付で試す
@@ -779,19 +628,10 @@ for text in ("令和元年5月1日", "昭和六十四年一月七日", "S64.1.7"
 # %%
 greedy = experiment.make_search(model, width=1)
 answers, _ = greedy(data.test.texts)
-claim(
-    "ch11.dates.exact",
-    "はじめて見る 2,000 の日付の完全一致 (貪欲法)",
-    "この章",
-    dates.exact_match(answers, data.test.wanted),
-    band=(0.99, 1),
-)
+claim("ch11.dates.exact", dates.exact_match(answers, data.test.wanted))
 claim(
     "ch11.dates.greedy",
-    "1 字ずつ書いた上の関数と、まとめて計算した貪欲法の答えが違う数 (4 つのうち)",
-    "この章",
     sum(normalise(model, text) != answer for text, answer in zip(data.test.texts[:4], answers, strict=False)),
-    expected=0,
 )
 
 # %% [markdown]
@@ -816,28 +656,22 @@ result_table(
 # 最初の字が当たれば、次の字は正解を渡されたときと同じ条件で書かれ、以下同様だからです。
 
 # %%
-claim(
-    "ch11.dates.teacher_forced",
-    "教師強制の完全一致と貪欲法の完全一致が食い違う割合 (3 エポック目)",
-    "この章",
-    float((teacher_forced != early_right).mean()),
-    band=(0, 0.002),
-)
+claim("ch11.dates.teacher_forced", float((teacher_forced != early_right).mean()))
 
 # %% [markdown]
-# ### 5 つの種で、ほかのモデルと比べる
+# ### 5 つのシードで、ほかのモデルと比べる
 #
-# 日付も重みも変えた 5 つの種での結果が保存してあります (`python -m chapters.ch11_transformer.experiment dates` と `ablations`)。
+# 日付も重みも変えた 5 つの**乱数の種 (シード)** での結果が保存してあります (`python -m chapters.ch11_transformer.experiment dates` と `ablations`)。
 # 比べる相手は、位置を足さない Transformer と、注意のない LSTM のエンコーダとデコーダ (Seq2seq) です。大きさ、データ、歩数はそろえました。
 
 # %%
 runs = experiment.stored_results("dates") + experiment.stored_results("ablations")
 result_table(
     [
-        {"モデル": "数字を並べる規則", "完全一致": f"{copy_score:.3f} (種 1)"},
+        {"モデル": "数字を並べる規則", "完全一致": f"{copy_score:.3f} (シード 1)"},
         *tables.date_summary(runs),
     ],
-    caption="はじめて見る 2,000 の日付、5 つの種: 最小 / 中央値 / 最大",
+    caption="はじめて見る 2,000 の日付、5 つのシード: 最小 / 中央値 / 最大",
 )
 
 # %%
@@ -846,34 +680,16 @@ plot_runs(
     {name.replace(" ", "\n"): scores for name, scores in scores_of.items()},
     metric="完全一致の割合",
     baseline=copy_score,
-    heading="はじめて見る日付の完全一致 (点は種ごと、横棒は中央値)",
+    heading="はじめて見る日付の完全一致 (点はシードごと、横棒は中央値)",
 )
 
 # %%
-claim(
-    "ch11.dates.seeds",
-    "5 つの種のうち、いちばん低い完全一致",
-    "この章",
-    min(scores_of[experiment.TRANSFORMER]),
-    band=(0.99, 1),
-)
-claim(
-    "ch11.dates.no_positions",
-    "位置を足さない Transformer の完全一致 (5 つの種の最大)",
-    "レポート「位置情報を追加する必要がある」",
-    max(scores_of[experiment.NO_POSITIONS]),
-    band=(0, 0.25),
-)
-claim(
-    "ch11.dates.lstm",
-    "注意のない LSTM の完全一致 (5 つの種の最大)。同じ歩数では、Transformer に届かない",
-    "レポート「RNN や CNN の限界を克服し」",
-    max(scores_of[experiment.LSTM]),
-    band=(0, 0.8),
-)
+claim("ch11.dates.seeds", min(scores_of[experiment.TRANSFORMER]))
+claim("ch11.dates.no_positions", max(scores_of[experiment.NO_POSITIONS]))
+claim("ch11.dates.lstm", max(scores_of[experiment.LSTM]))
 
 # %% [markdown]
-# LSTM の学習率は Transformer と同じにしました。時間をかければ、LSTM ももっと当てます。ここで言えるのは「同じ歩数では」ということだけです。
+# LSTM の学習率は Transformer と同じにしました。時間をかければ、LSTM ももっと当てます。ここで言えるのは「同じステップ数では」ということだけです。
 #
 # ### 問題 7 教師強制の入力と目標 (2 点)
 #
@@ -890,7 +706,7 @@ claim(
 check("ch11.shift")
 
 # %% [markdown]
-# ## 8. 注意の地図
+# ## 8. 注意の重みを図にする
 #
 # 答えの 1 字を書くとき、デコーダは入力のどの字を見ているのでしょうか。最後の層の、エンコーダへの注意をヘッドごとに描きます。点は行の最大です。
 
@@ -921,18 +737,12 @@ _, _, cross = model.decode(sample[1][:200], memory, sample[0][:200])
 last = cross[-1].numpy()
 pairs = [(a, b) for a in range(4) for b in range(a)]
 apart = float(np.mean([np.abs(last[:, a] - last[:, b]).sum(axis=-1).mean() / 2 for a, b in pairs]))
-claim(
-    "ch11.map.heads_differ",
-    "ヘッドどうしの、重みの全変動距離の平均 (200 の日付)",
-    "レポート「異なる部分空間での Attention を同時に学習できる」",
-    apart,
-    band=(0.1, 1),
-)
+claim("ch11.map.heads_differ", apart)
 
 # %% [markdown]
-# ### 地図は、理由か
+# ### 重く見た字が、答えの理由か
 #
-# 重く見ることと、答えがそれで決まることは、同じではありません。そこで入力の字を 1 つずつ隠し、**正解の字の対数確率がどれだけ下がるか**を測って、地図と並べます。
+# 重く見ることと、答えがそれで決まることは、同じではありません。そこで入力の字を 1 つずつ隠し、**正解の字の対数確率がどれだけ下がるか**を測って、注意の重みと並べます。
 
 # %%
 hidden = np.repeat(source, len(text) + 1, axis=0)
@@ -973,21 +783,13 @@ def right_log_probabilities(source):
 memory, _ = model.encode(shown)
 _, _, cross = model.decode(start_rows[:, :-1], memory, shown)
 seen = cross[-1].numpy().mean(axis=1)[:, 9]  # 日の 2 字目を書くときの、ヘッドの平均
-claim(
-    "ch11.map.day_seen",
-    "日の 2 字目を書くとき、最後の層が最も重く見る字が、入力の日の数字である割合 (1 桁の月日の西暦)",
-    "レポート「重要な情報に焦点を当てる」",
-    float((seen.argmax(axis=1) == 7).mean()),
-    band=(0.6, 1),
-)
+claim("ch11.map.day_seen", float((seen.argmax(axis=1) == 7).mean()))
 lost = np.maximum(right_log_probabilities(shown) - right_log_probabilities(masked), 0)
-claim(
-    "ch11.map.day",
-    "日の数字を隠して失われた対数確率のうち、出力の日の 2 字に集まる割合 (1 桁の月日の西暦)",
-    "この章",
-    float(lost[:, 8:10].sum() / lost.sum()),
-    band=(0.5, 1),
-)
+claim("ch11.map.day", float(lost[:, 8:10].sum() / lost.sum()))
+
+# %% [markdown]
+# この課題では、重く見た字と、隠すと答えが変わる字が一致しました。答えの 1 字が入力の 1 字で決まる、やさしい課題だからです。
+# 一般には、一致するとは限りません。注意の図だけで理由を語らず、隠したときの変化も測るのが安全です。
 
 # %% [markdown]
 # ## 9. 貪欲法とビームサーチ
@@ -996,7 +798,7 @@ claim(
 #
 # 最初の字は A が 0.6、B が 0.4。A の次は C と D が 0.5 ずつ、B の次は E が 0.9、F が 0.1 だとします。
 # 貪欲法は A を選ぶので、答えの確率は $0.6 \times 0.5 = 0.30$ です。ところが B から始まる BE は $0.4 \times 0.9 = 0.36$ です。
-# 1 歩ずつの最善は、全体の最善とは限りません。候補を 2 本残しておけば、BE が見つかります。これが**ビームサーチ (beam search)** です。
+# 1 字ずつの最善は、全体の最善とは限りません。候補を 2 本残しておけば、BE が見つかります。これが**ビームサーチ (beam search)** です。
 
 # %% tags=["nbval-check-output"]
 first = {"A": 0.6, "B": 0.4}
@@ -1037,7 +839,7 @@ result_table(
 )
 
 # %% [markdown]
-# 5 つの種で、2,000 個ずつ比べた結果です。
+# 5 つのシードで、2,000 個ずつ比べた結果です。
 
 # %%
 result_table(
@@ -1047,27 +849,9 @@ result_table(
 
 # %%
 stored_dates = experiment.stored_results("dates")
-claim(
-    "ch11.beam.probable",
-    "ビームサーチの答えの確率が貪欲法より低かった割合 (途中のモデル、5 つの種の最大)",
-    "この章",
-    max(r.halfway_worse for r in stored_dates),
-    band=(0, 0.01),
-)
-claim(
-    "ch11.beam.gain",
-    "途中のモデルで、ビームサーチが完全一致を増やした量 (5 つの種の中央値)",
-    "この章",
-    float(np.median([r.halfway_beam - r.halfway_greedy for r in stored_dates])),
-    band=(-0.005, 0.03),
-)
-claim(
-    "ch11.beam.final",
-    "学習を終えたモデルの、ビームサーチの完全一致 (5 つの種の最小)",
-    "この章",
-    min(r.beam for r in stored_dates),
-    band=(0.99, 1),
-)
+claim("ch11.beam.probable", max(r.halfway_worse for r in stored_dates))
+claim("ch11.beam.gain", float(np.median([r.halfway_beam - r.halfway_greedy for r in stored_dates])))
+claim("ch11.beam.final", min(r.beam for r in stored_dates))
 
 # %% [markdown]
 # ビームサーチが探すのは「モデルにとって確率の高い答え」です。モデルが間違って覚えていれば、よく探すほど正しくなるわけではありません。
@@ -1078,7 +862,7 @@ claim(
 # `beam_search(next_log_probabilities, start_id, end_id, width, max_length)` を書きましょう。`next_log_probabilities(ids)` は、
 # `start_id` から始まる id のリスト全体を受け取り、次の id の対数確率の配列を返します。
 #
-# 候補の得点は、`start_id` のあとの id の対数確率の和です (長さでは割りません)。1 歩ごとに、`end_id` で終わっていない候補を、すべての id で 1 つずつ伸ばします。
+# 候補の得点は、`start_id` のあとの id の対数確率の和です (長さでは割りません)。1 字ごとに、`end_id` で終わっていない候補を、すべての id で 1 つずつ伸ばします。
 # 終わった候補は、そのまま残して競わせます。その全体から得点の高い `width` 個を残します (同点なら、id の列が辞書順で小さいほう)。
 # 残った候補がすべて終わるか、`start_id` のあとが `max_length` 個になったら止め、いちばん得点の高い候補の `(ids, 得点)` を返します。
 # `ids` は `start_id` を除いたリストで、`end_id` は付いていれば残します。`width` が 1 なら貪欲法です。
@@ -1098,7 +882,7 @@ check("ch11.beam_search")
 # 「特に長いシーケンスの依存関係を効果的に扱うことができる」。レポートのこの文を、距離を変えながら確かめます。
 #
 # 課題は単純です。8 種類の記号が並び、最後に「?」が来ます。答えは**いちばん最初の記号**です。間にはさまる記号は、
-# 同じ 8 種類から引いた無関係なものです。だから、手がかりは位置だけです。読み手は次の 3 つで、大きさはほぼ同じ、学習は同じ 400 歩、学習率も同じです。
+# 同じ 8 種類から引いた無関係なものです。だから、手がかりは位置だけです。比べるモデルは次の 3 つで、大きさはほぼ同じ、学習は同じ 400 ステップ、学習率も同じです。
 #
 # - **注意 1 層**: 位置符号と、エンコーダの層が 1 つ
 # - **LSTM**: Keras の既定値 (忘却ゲートのバイアスは 1)
@@ -1106,8 +890,8 @@ check("ch11.beam_search")
 #
 # ### 手で計算する
 #
-# LSTM は 1 歩ごとに記憶へ忘却ゲートの値を掛けます。バイアスが 1 なら、はじめのゲートは $\sigma(1) = 0.73$ ほどです。
-# 200 歩では $0.73^{200}$ 倍になります。注意は、はじめはどこも同じ重さで見るので、重みは 200 分の 1 です。小さくはなりますが、桁が違います。
+# LSTM は 1 文字進むごとに、記憶へ忘却ゲートの値を掛けます。バイアスが 1 なら、はじめのゲートは $\sigma(1) = 0.73$ ほどです。
+# 200 文字では $0.73^{200}$ 倍になります。注意は、はじめはどこも同じ重さで見るので、重みは 200 分の 1 です。小さくはなりますが、桁が違います。
 
 # %% tags=["nbval-check-output"]
 gate = 1 / (1 + np.exp(-1))
@@ -1119,7 +903,7 @@ figures.plot_distances(
     far,
     "gradient",
     ylabel="勾配のノルム (対数)",
-    heading="学習前: 最初の記号まで届く勾配 (5 つの種)",
+    heading="学習前: 最初の記号まで届く勾配 (5 つのシード)",
     alt="横軸は距離、縦軸は対数で示した勾配のノルム。注意 1 層は距離とともにゆるやかに下がる。LSTM は距離とともに何桁も下がる。忘れにくい初期値の LSTM は、その間にある。",
 )
 
@@ -1129,13 +913,13 @@ figures.plot_distances(
     "accuracy",
     ylabel="精度",
     chance=1 / 8,
-    heading=f"{experiment.UPDATES} 歩の学習のあとの精度 (5 つの種の中央値、棒は最小から最大)",
-    alt="横軸は距離、縦軸は精度。注意 1 層、LSTM、忘れにくい初期値の LSTM の 3 本の線と、でたらめの 0.125 を示す点線。",
+    heading=f"{experiment.UPDATES} ステップの学習のあとの精度 (5 つのシードの中央値、棒は最小から最大)",
+    alt="横軸は距離、縦軸は精度。注意 1 層、LSTM、忘れにくい初期値の LSTM の 3 本の線と、当てずっぽうの 0.125 を示す点線。",
 )
 
 # %%
 result_table(
-    tables.distance_summary(far), caption="精度、5 つの種: 最小 / 中央値 / 最大 (でたらめなら 0.125)"
+    tables.distance_summary(far), caption="精度、5 つのシード: 最小 / 中央値 / 最大 (当てずっぽうなら 0.125)"
 )
 
 # %%
@@ -1146,47 +930,21 @@ def middle(reader, distance, field="accuracy"):
     return float(np.median(tables.recalled(far, reader, distance, field)))
 
 
-claim(
-    "ch11.far.attention",
-    "注意 1 層の精度 (距離 200、5 つの種の中央値)",
-    "レポート「長いシーケンスの依存関係」",
-    middle(ATTENTION, 200),
-    band=(0.9, 1),
-)
-claim(
-    "ch11.far.lstm",
-    "既定値の LSTM の精度 (距離 50、5 つの種の中央値。でたらめなら 0.125)",
-    "レポート「RNN の限界を克服し」",
-    middle(LSTM, 50),
-    band=(0.05, 0.3),
-)
-claim(
-    "ch11.far.patient",
-    "忘れにくい初期値の LSTM の精度 (距離 50、5 つの種の中央値)",
-    "Tallec & Ollivier 2018",
-    middle(PATIENT, 50),
-    band=(0.6, 1),
-    verdict="条件つき",
-)
-claim(
-    "ch11.far.gradient",
-    "学習前に最初の記号まで届く勾配は、注意のほうが LSTM より何桁大きいか (距離 200、中央値)",
-    "この章",
-    middle(ATTENTION, 200, "log_gradient") - middle(LSTM, 200, "log_gradient"),
-    band=(5, 60),
-    unit="桁",
-)
+claim("ch11.far.attention", middle(ATTENTION, 200))
+claim("ch11.far.lstm", middle(LSTM, 50))
+claim("ch11.far.patient", middle(PATIENT, 50))
+claim("ch11.far.gradient", middle(ATTENTION, 200, "log_gradient") - middle(LSTM, 200, "log_gradient"))
 
 # %% [markdown]
-# レポートのとおり、注意 1 層は距離 200 でも最初の記号を思い出しました。既定値の LSTM は、勾配が消えて、同じ歩数では学べません。
+# レポートのとおり、注意 1 層は距離 200 でも最初の記号を思い出しました。既定値の LSTM は、勾配が消えて、同じステップ数では学べません。
 # ただし、LSTM にできないわけではありません。初期値を変えるだけで、ずっと遠くまで届きます。もっと長く学習すれば、さらに伸びるでしょう。
-# ここで言えるのは、「同じ大きさ、同じ歩数なら、注意のほうが遠くの関係を覚えやすい」ということです。
+# ここで言えるのは、「同じ大きさ、同じステップ数なら、注意のほうが遠くの関係を覚えやすい」ということです。
 
 # %% [markdown]
 # ### 1 層あたりの計算
 #
 # 短い道には、代わりの費用があります。長さ $n$、幅 $d$ のとき、注意は $n^2 d$、RNN は $n d^2$ に比例する計算をします (論文の表 1)。
-# $n$ が $d$ より長くなると、注意のほうが重くなります。一方、RNN は $n$ 歩を順に待たなければなりませんが、注意は 1 歩です。
+# $n$ が $d$ より長くなると、注意のほうが重くなります。一方、RNN は $n$ ステップを順に待たなければなりませんが、注意は 1 歩です。
 
 # %%
 result_table(
@@ -1196,8 +954,8 @@ result_table(
             "注意 n²d": n * n * 512,
             "RNN nd²": n * 512 * 512,
             "比": n / 512,
-            "順に待つ歩数 (注意)": 1,
-            "順に待つ歩数 (RNN)": n,
+            "順に待つステップ数 (注意)": 1,
+            "順に待つステップ数 (RNN)": n,
         }
         for n in (32, 128, 512, 2048, 8192)
     ],
@@ -1245,14 +1003,7 @@ score()
 d = 8
 columns = {"組の番号 (0 … d/2 − 1)": 2 * (d // 2 - 1) + 1, "次元の番号 (0 … d − 1)": 2 * (d - 1) + 1}
 print(f"d = {d} のとき、2i + 1 の最大:", columns, " 列の番号の最大:", d - 1)
-claim(
-    "ch11.position.index",
-    "i を次元の番号と読むと、列の番号 2i + 1 は d 列からいくつはみ出すか (d = 8)",
-    "レポート「i は埋め込み次元のインデックス」",
-    columns["次元の番号 (0 … d − 1)"] - (d - 1),
-    expected=8,
-    verdict="成り立たない",
-)
+claim("ch11.position.index", columns["次元の番号 (0 … d − 1)"] - (d - 1))
 
 # %% [markdown]
 # もう 1 つ、**学習した範囲の外**を見ておきましょう。2050 年代 (令和 32〜41 年) は、訓練の日付に 1 日もありません。
@@ -1276,13 +1027,7 @@ result_table(
 )
 
 # %%
-claim(
-    "ch11.dates.beyond",
-    "訓練にない 2050 年代を和暦で書いたときの完全一致",
-    "この章",
-    beyond["和暦", 2050],
-    band=(0, 0.5),
-)
+claim("ch11.dates.beyond", beyond["和暦", 2050])
 
 # %% [markdown]
 # 「令和 32 年は 2050 年」という足し算の規則は、身に付いていません。「はじめて見る日付」で当たったのは、**同じ年の、ほかの日付をたくさん見た**からです。

@@ -63,7 +63,7 @@ def search_summary(results: Sequence[Normalised]) -> Rows:
     """
     return [
         {
-            "種": r.seed,
+            "シード": r.seed,
             "途中: 貪欲法": r.halfway_greedy,
             "途中: ビームサーチ": r.halfway_beam,
             "途中: 答えが変わった割合": r.halfway_changed,

@@ -18,8 +18,10 @@ from grader.course.chapters import Chapter
 
 FILE_NAME = "report.toml"
 WHOSE = {"report": "レポート", "record": "別の学習者の記録"}
+OPENING = "この章のはじめ"
+"""Name of what stands before a lesson's first section."""
 # Sections that every chapter has, whatever the report says.
-STANDING = frozenset({"レポート", "準備", "演習", "まとめ", "もっと調べる", "参考文献"})
+STANDING = frozenset({OPENING, "レポート", "準備", "演習", "まとめ", "もっと調べる", "参考文献"})
 _HEADING = re.compile(r"# ## (?:(\d+)\. )?(.+)")
 _CLAIM = re.compile(r"""\bclaim\(\s*["'](ch\d\d\.[\w.]+)["']""")
 _EXERCISE = re.compile(r"# EXERCISE (ch\d\d\.\w+)")
@@ -141,6 +143,7 @@ def read_report(chapter: Chapter) -> Report:
 def places_in(chapter: Chapter) -> Places:
     """Finds the sections, claims and exercises of a chapter's lesson, without running it."""
     places, current = Places(), ""
+    places.sections[OPENING] = OPENING
     text = chapter.lesson.read_text("utf-8")
     pattern = re.compile(rf"^{_HEADING.pattern}$|{_CLAIM.pattern}|^{_EXERCISE.pattern}$", re.MULTILINE)
     for found in pattern.finditer(text):

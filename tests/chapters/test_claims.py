@@ -31,8 +31,9 @@ def shown(folder: Path) -> list[dict[str, str]]:
 def test_every_claim_is_checked_and_shown_as_it_is_declared(folder: Path) -> None:
     declared = read(folder / "claims.toml")
     claims = {claim["id"]: claim for claim in shown(folder)}
-    assert [*claims] == [*declared]
-    for id, each in declared.items():
+    in_quick = {id: each for id, each in declared.items() if each.profile == "quick"}
+    assert [*claims] == [*in_quick]
+    for id, each in in_quick.items():
         stated = (each.statement, each.source, each.stated, each.verdict)
         assert tuple(claims[id][key] for key in ("statement", "source", "stated", "verdict")) == stated
 

@@ -123,6 +123,7 @@ def test_what_was_stated_is_said_in_words(chapters: Path, stated: dict[str, obje
         ({"band": [0.05, 10]}, "hardly any value"),
         ({"band": ["-inf", "inf"]}, "hardly any value"),
         ({"verdict": "たぶん"}, "verdict"),
+        ({"profile": "slow"}, "profile"),
         ({"source": None}, "a source"),
         ({"expected": 1}, "its keys"),
     ],

@@ -47,7 +47,7 @@ def test_summary_has_a_row_for_each_method() -> None:
 
     rows = tables.summary({"DQN": runs, "別": runs[:1]})
 
-    assert rows[0]["475 以上の種"] == "1 / 2"
+    assert rows[0]["475 以上のシード"] == "1 / 2"
     assert rows[0]["試験の収益"] == "30 / 260 / 490"
     assert rows[0]["初めて 475 になったステップ"] is None
     assert rows[1]["初めて 475 になったステップ"] == "10"
