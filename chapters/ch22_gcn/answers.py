@@ -1067,7 +1067,7 @@ def smoothness(adjacency, features):
     ),
     "ch22.link_auc": Key(
         reference=LINK_AUC,
-        explanation="AUC は、辺のあるペアとないペアを 1 つずつ無作為に選んだとき、辺のあるペアの得点のほうが大きい確率です。得点がでたらめなら 0.5 になるように、同点は半分と数えます。",
+        explanation="AUC は、辺のあるペアとないペアを 1 つずつ無作為に選んだとき、辺のあるペアの得点のほうが大きい確率です。得点が無作為なら 0.5 になるように、同点は半分と数えます。",
         alternatives={
             "順位の和": """import numpy as np
 from scipy.stats import rankdata
