@@ -8,7 +8,7 @@ import pytest
 
 from grader.course import notebooks
 from grader.course.chapters import Chapter
-from grader.course.report import ReportError, Statement, faults, places_in, read_report, report_box
+from grader.course.report import OPENING, ReportError, Statement, faults, places_in, read_report, report_box
 from tests.grader.toy_course import write_course
 
 LESSON = """\
@@ -126,7 +126,8 @@ def test_no_statement_and_no_file_are_named(tmp_path: Path) -> None:
 
 def test_places_are_those_of_the_lesson(tmp_path: Path) -> None:
     places = places_in(with_report(tmp_path))
-    assert places.sections == {"和": "1. 和", "倍": "2. 倍", "演習": "3. 演習", "まとめ": "まとめ"}
+    sections = {OPENING: OPENING, "和": "1. 和", "倍": "2. 倍", "演習": "3. 演習", "まとめ": "まとめ"}
+    assert places.sections == sections
     assert places.claims == {"ch01.sum": "和", "ch01.twice": "倍"}
     assert places.exercises == {"ch01.double": "倍", "ch01.area_and_name": "演習"}
 
