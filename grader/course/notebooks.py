@@ -57,6 +57,20 @@ def repository_url(chapter: Chapter) -> str:
         ) from error
 
 
+def read_lesson(chapter: Chapter) -> NotebookNode:
+    """Reads a chapter's lesson as cells.
+
+    Raises:
+        NotebookError: If it is missing.
+    """
+    import jupytext
+
+    if not chapter.lesson.is_file():
+        raise NotebookError(_("{path} is missing.").format(path=chapter.lesson))
+    lesson: NotebookNode = jupytext.reads(chapter.lesson.read_text("utf-8"), fmt="py:percent")
+    return lesson
+
+
 def build(chapter: Chapter, repository: str) -> NotebookNode:
     """Builds a chapter's notebook, without outputs, from its lesson.
 
@@ -73,11 +87,7 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
     Raises:
         NotebookError: If the lesson is missing, or it and ``exercises.py`` do not fit together.
     """
-    import jupytext
-
-    if not chapter.lesson.is_file():
-        raise NotebookError(_("{path} is missing.").format(path=chapter.lesson))
-    lesson = jupytext.reads(chapter.lesson.read_text("utf-8"), fmt="py:percent")
+    lesson = read_lesson(chapter)
     placeholders = {
         "{{colab_badge}}": _colab_badge(repository, chapter.notebook_name),
         "{{repository}}": repository,
