@@ -180,10 +180,12 @@ def test_exercises_and_answers_import_only_the_exercise_model(chapter: Path) -> 
 def test_public_part_defines_nothing_that_an_answer_must_define(chapter: Path) -> None:
     exercises = load_chapter(chapter.name).exercises.values()
     asked_for = {symbol for exercise in exercises for symbol in exercise.symbols}
-    for name in ("exercises.py", "probes.py"):
-        tree = ast.parse((chapter / name).read_text("utf-8"))
+    for path in (chapter / "exercises.py", chapter / "probes.py"):
+        if not path.is_file():  # a chapter without Keras in its answers needs no probes
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
         defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-        assert not defined & asked_for, name
+        assert not defined & asked_for, path.name
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)

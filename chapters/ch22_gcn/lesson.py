@@ -385,6 +385,25 @@ claim("ch22.spectral.polynomial", float(errors["λ の 2 次式 (3 個)"][1]))
 # $x$ に行列を入れることもできます。固有値 0〜2 を −1〜1 に移した $\tilde{\mathcal L} = \mathcal L - I$ を使い、
 # $y = \sum_k \theta_k T_k(\tilde{\mathcal L})\, x$ とします。要るのは「行列 × ベクトル」だけで、固有値分解は出てきません。
 
+# %% [markdown]
+# プログラムは、この漸化式のままです。憶えておくのは、直前の 2 つのベクトルだけです。固有値の上限が 2 でないラプラシアンには、`largest` で上限を渡します。
+
+
+# %% tags=["export"]
+def filter_by_chebyshev(signal, laplacian, coefficients, largest=2.0):
+    """Σ θ_k T_k(2 L / largest − I) x を、固有値分解なしで計算します。"""
+
+    def shifted(x):  # 固有値 0〜largest を −1〜1 に移した行列を掛ける
+        return 2 / largest * (laplacian @ x) - x
+
+    before, now = signal, shifted(signal)  # T_0 x と T_1 x
+    result = coefficients[0] * before
+    for coefficient in coefficients[1:]:
+        result = result + coefficient * now
+        before, now = now, 2 * shifted(now) - before
+    return result
+
+
 # %%
 karate = graphs.karate_club()
 karate_A = graphs.adjacency_matrix(karate.graph)

@@ -17,19 +17,21 @@ from grader.cli.common import (
     progress_bar,
     said_plainly,
 )
-from grader.course import notebooks
+from grader.course import notebooks, taught
 from grader.course.chapters import Chapter
 from grader.messages import _
 
 
-@app.command(help=_("Generate the notebooks from the chapters' lesson.py, and run them."))
+@app.command(
+    help=_("Generate the notebooks and taught.py from the chapters' lesson.py, and run the notebooks.")
+)
 def build(
     chapters: ChaptersArgument = None,
     execute: Annotated[bool, typer.Option(help=_("Run the notebook and keep its outputs."))] = True,
-    check: Annotated[bool, typer.Option("--check", help=_("Only say which notebooks are stale."))] = False,
+    check: Annotated[bool, typer.Option("--check", help=_("Only say what is stale."))] = False,
     cell_timeout: Annotated[float, typer.Option(help=_("Seconds that one cell may take."))] = 300.0,
 ) -> None:
-    """Generate the notebooks from the chapters' lesson.py, and run them."""
+    """Generate the notebooks and taught.py from the chapters' lesson.py, and run the notebooks."""
     with said_plainly():
         found = [_build(each, execute, check, cell_timeout) for each in chosen_chapters(chapters)]
         if any(found):
@@ -40,6 +42,7 @@ def _build(chapter: Chapter, execute: bool, check: bool, cell_timeout: float) ->
     path = notebooks.notebook_path(chapter)
     repository = notebooks.repository_url(chapter)
     if not check:
+        taught.write(chapter)  # first: what the notebook imports may import it
         notebook = notebooks.build(chapter, repository)
         if execute:
             execute_notebook(notebook, chapter, cell_timeout)
@@ -47,8 +50,9 @@ def _build(chapter: Chapter, execute: bool, check: bool, cell_timeout: float) ->
         if not execute:
             console.print(Text(_("{notebook}: built, not executed").format(notebook=path.name)))
             return []
-    faults = notebooks.faults(chapter, repository, path)
-    print_faults([f"{path.name}: {fault}" for fault in faults])
+    faults = [f"{path.name}: {fault}" for fault in notebooks.faults(chapter, repository, path)]
+    faults += taught.faults(chapter)
+    print_faults(faults)
     if not faults:
         console.print(Text(_("{notebook}: up to date").format(notebook=path.name)))
     return faults

@@ -59,6 +59,20 @@ def repository_url(chapter: Chapter) -> str:
         ) from error
 
 
+def read_lesson(chapter: Chapter) -> NotebookNode:
+    """Reads a chapter's lesson as cells.
+
+    Raises:
+        NotebookError: If it is missing.
+    """
+    import jupytext
+
+    if not chapter.lesson.is_file():
+        raise NotebookError(_("{path} is missing.").format(path=chapter.lesson))
+    lesson: NotebookNode = jupytext.reads(chapter.lesson.read_text("utf-8"), fmt="py:percent")
+    return lesson
+
+
 def build(chapter: Chapter, repository: str) -> NotebookNode:
     """Builds a chapter's notebook, without outputs, from its lesson.
 
@@ -76,17 +90,12 @@ def build(chapter: Chapter, repository: str) -> NotebookNode:
     Raises:
         NotebookError: If the lesson is missing, or does not fit ``exercises.py`` or ``report.toml``.
     """
-    import jupytext
-
-    if not chapter.lesson.is_file():
-        raise NotebookError(_("{path} is missing.").format(path=chapter.lesson))
-    text = chapter.lesson.read_text("utf-8")
-    lesson = jupytext.reads(text, fmt="py:percent")
+    lesson = read_lesson(chapter)
     placeholders = {
         "{{colab_badge}}": _colab_badge(repository, chapter.notebook_name),
         "{{repository}}": repository,
     }
-    if REPORT_PLACEHOLDER in text:
+    if any(REPORT_PLACEHOLDER in cell.source for cell in lesson.cells):
         try:
             placeholders[REPORT_PLACEHOLDER] = report_box(chapter)
         except ReportError as error:
