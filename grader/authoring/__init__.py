@@ -1,4 +1,4 @@
-"""Trusted: what the people who write the course use: proving exercises, claims, releases, the demonstration.
+"""Trusted: what the people who write the course use: new chapters, proofs, claims, releases, demonstration.
 
 Imported by ``cli`` alone.
 """

@@ -5,6 +5,18 @@ Imported by ``grader.__main__`` alone. The verbs are listed in the order in whic
 
 # ruff: noqa: F401, I001
 from grader.cli.common import app
-from grader.cli import build, claims, verify, mutate, release, grade, report, regrade, export, demo
+from grader.cli import (
+    new_chapter,
+    build,
+    claims,
+    verify,
+    mutate,
+    release,
+    grade,
+    report,
+    regrade,
+    export,
+    demo,
+)
 
 __all__ = ["app"]
