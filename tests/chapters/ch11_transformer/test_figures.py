@@ -49,7 +49,7 @@ def test_distance_shows_the_median_of_the_seeds() -> None:
     axis = figure.axes[0]
 
     np.testing.assert_allclose(axis.containers[0].lines[0].get_ydata(), [0.2, 0.2])
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["でたらめ", "注意", "LSTM"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["当てずっぽう", "注意", "LSTM"]
 
 
 def test_gradients_are_drawn_on_a_logarithmic_axis() -> None:
