@@ -48,9 +48,9 @@ def test_pole_leans_to_the_side_of_its_angle() -> None:
 def test_bands_show_threshold_and_baseline() -> None:
     band = Band(np.array([0, 1000]), np.array([1, 2]), np.array([2, 3]), np.array([3, 4]))
 
-    figure = figures.plot_bands({"方法": band}, heading="曲線", alt="曲線", baseline=("でたらめ", 22.0))
+    figure = figures.plot_bands({"方法": band}, heading="曲線", alt="曲線", baseline=("無作為", 22.0))
 
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels == ["方法", "基準 475", "でたらめ"]
+    assert labels == ["方法", "基準 475", "無作為"]
     assert list(figure.axes[0].lines[0].get_xdata()) == [0, 1]
     assert len(figure.axes[0].collections) == 1
