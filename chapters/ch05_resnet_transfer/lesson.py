@@ -109,19 +109,21 @@ print(f"Glorot の初期値で 30 層: (1/√2) の 30 乗 = {0.5**15:.0e} 倍")
 # %% [markdown]
 # 測る前に予想してください。足し算のない 30 層でも勾配が消えないのは、次のうちどれでしょうか。
 # 初期値を He に替えたもの、BatchNormalization を入れたもの、その両方、どれでもない。
+# (実験を短くするため、ここではバイアスと、BatchNormalization の $\gamma$、$\beta$ を省きます。)
 
 
 # %%
 def deep_network(depth, shortcut, normalise, initializer="glorot_uniform"):
     def conv(x, stride=1):
-        return layers.Conv2D(16, 3, stride, padding="same", kernel_initializer=initializer)(x)
+        options = {"padding": "same", "use_bias": False, "kernel_initializer": initializer}
+        return layers.Conv2D(16, 3, stride, **options)(x)
 
     inputs = keras.Input((16, 16, 3))
     maps = [conv(inputs, stride=2)]
     for _ in range(depth):
         branch = conv(layers.ReLU()(maps[-1]))
         if normalise:
-            branch = layers.BatchNormalization()(branch)
+            branch = layers.BatchNormalization(center=False, scale=False)(branch)  # γ = 1、β = 0 のまま
         maps.append(layers.Add()([maps[-1], branch]) if shortcut else branch)
     logits = layers.Dense(5)(layers.GlobalAveragePooling2D()(maps[-1]))
     return keras.Model(inputs, [logits, *maps])
