@@ -246,7 +246,7 @@ for (name, values), marker in zip(curves.items(), "os^", strict=True):
     axis.plot(range(1, len(values) + 1), values, marker=marker, label=name)
 axis.axhline(0.2, color="0.4", linestyle=":", label="当てずっぽう")
 axis.set(xlabel="エポック", ylabel="訓練データの精度", title="BatchNormalization を入れた 3 つのネットワーク")
-axis.set(ylim=(0, 1))
+axis.set(ylim=(0, 1), xticks=range(1, 6))
 axis.legend()
 figure
 
@@ -836,7 +836,7 @@ def moved_by_fit(trainable, training):
     inputs = keras.Input((32, 32, 3))
     outputs = layers.Dense(5, activation="softmax")(body(inputs, training=training))
     model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
 
     norms = [layer for layer in body.layers if isinstance(layer, layers.BatchNormalization)]
     weights = [weight for layer in norms for weight in layer.weights]
