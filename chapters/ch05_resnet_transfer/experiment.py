@@ -1,4 +1,4 @@
-"""The report's seven runs: once in the notebook, over five seeds from the command line.
+"""The report's seven runs, over five seeds from the command line.
 
     python -m chapters.ch05_resnet_transfer.experiment quick      # drawn flowers, shipped backbones
     python -m chapters.ch05_resnet_transfer.experiment photos     # photographs in COURSE_DATA_DIR
@@ -63,6 +63,11 @@ class Run:
     pretrained: bool
     trainable: bool
     learning_rate: float
+
+    @property
+    def name(self) -> str:
+        """Its title with its key, as tables and figures show it."""
+        return f"{self.title} ({self.key})"
 
 
 KERAS_RESNET = "keras.applications.ResNet50"

@@ -19,7 +19,7 @@ REPORT_MINUTES = {"a": 4, "b": 4, "c": 4, "2": 32, "3": 40}
 """Elapsed minutes in the report's two tables; runs 0 and 1 have none."""
 
 OTHER_LEARNER = {"a": 0.393, "c": 0.956, "0": 0.906, "1": 0.768, "2": 0.928, "3": 0.956}
-"""Validation accuracy in another learner's report of the same exercise; run b was not found."""
+"""Validation accuracy in another learner's public record of the same exercise; run b was not found."""
 
 
 def comparison(results: Mapping[str, Result]) -> Rows:
@@ -33,16 +33,15 @@ def comparison(results: Mapping[str, Result]) -> Rows:
     """
     return [
         {
-            "": run.key,
-            "アルゴリズム": run.title,
-            "学習率": rate(run),
+            "アルゴリズム": run.name,
             "レポートの時間 (分)": REPORT_MINUTES.get(run.key),
-            "別の学習者の検証精度": OTHER_LEARNER.get(run.key),
+            "公開記録の検証精度": OTHER_LEARNER.get(run.key),
+            "学習率": rate(run),
             "時間 (秒)": f"{results[run.key].seconds:.1f}",
             "エポック": results[run.key].epochs,
             "検証精度": results[run.key].validation,
             "テスト精度": results[run.key].test,
-            "基準": 0.2,
+            "当てずっぽう": 0.2,
         }
         for run in RUNS
     ]
@@ -69,8 +68,7 @@ def summary(results: Sequence[Result]) -> Rows:
     """
     return [
         {
-            "": run.key,
-            "アルゴリズム": run.title,
+            "アルゴリズム": run.name,
             "時間 (秒)": min_median_max([r.seconds for r in chosen], 1),
             "エポック": min_median_max([r.epochs for r in chosen], 0),
             "検証精度": min_median_max([r.validation for r in chosen]),
@@ -81,8 +79,8 @@ def summary(results: Sequence[Result]) -> Rows:
     ]
 
 
-PAIRS = (("b", "c"), ("0", "1"), ("2", "3"))
-"""Runs that differ in whether the backbone is trained: transfer, fine-tuning."""
+PAIRS = {("b", "c"): "ResNet (b → c)", ("0", "1"): "ResNet (0 → 1)", ("2", "3"): "Wide ResNet (2 → 3)"}
+"""Runs that differ in whether the backbone is trained, transfer and fine-tuning, and what to call them."""
 
 
 class Pair(NamedTuple):
@@ -122,25 +120,25 @@ def pair_summary(results: Sequence[Result]) -> Rows:
     rates = {run.key: rate(run) for run in RUNS}
     return [
         {
-            "転移学習 → ファインチューニング": f"{pair.frozen} → {pair.tuned}",
+            "転移学習 → ファインチューニング": PAIRS[pair.frozen, pair.tuned],
             "学習率": f"{rates[pair.frozen]} → {rates[pair.tuned]}",
             "テスト精度の差 (中央値)": f"{np.median(pair.gains):+.3f}",
-            "精度が上回った種": f"{sum(gain > 0 for gain in pair.gains)} / {len(pair.gains)}",
+            "精度が上回ったシード": f"{sum(gain > 0 for gain in pair.gains)} / {len(pair.gains)}",
             "エポック数の差 (中央値)": f"{np.median(pair.longer):+.0f}",
-            "少なかった種": f"{sum(more < 0 for more in pair.longer)} / {len(pair.longer)}",
+            "先に止まったシード": f"{sum(more < 0 for more in pair.longer)} / {len(pair.longer)}",
         }
         for pair in pairs(results)
     ]
 
 
 def test_accuracies(results: Sequence[Result]) -> dict[str, list[float]]:
-    """Collects the test accuracies of each run, one for each seed."""
-    return {run.key: [r.test for r in by_key(results, run.key)] for run in RUNS}
+    """Collects the test accuracies of each run, one for each seed; names are broken into lines for an axis."""
+    return {run.name.replace(" ", "\n"): [r.test for r in by_key(results, run.key)] for run in RUNS}
 
 
 def source_summary(results: Sequence[Result]) -> Rows:
     """Summarises what to pretrain on: test accuracy frozen and fine-tuned, minimum / median / maximum."""
-    names = {"scratch": "なし (乱数)", "fractal": "フラクタル", "cifar10": "CIFAR-10"}
+    names = {"scratch": "なし (ランダムな初期値)", "fractal": "フラクタル", "cifar10": "CIFAR-10"}
     return [
         {
             "事前学習": name,

@@ -143,5 +143,7 @@ def test_tables_have_a_row_for_each_run() -> None:
 
     rows = tables.comparison(results)
 
-    assert [row[""] for row in rows] == [wanted.key for wanted in RUNS]
-    assert [row["アルゴリズム"] for row in tables.summary(list(results.values()))] == [r.title for r in RUNS]
+    names = [wanted.name for wanted in RUNS]
+    assert names[0] == "事前学習なし (a)"
+    assert [row["アルゴリズム"] for row in rows] == names
+    assert [row["アルゴリズム"] for row in tables.summary(list(results.values()))] == names
