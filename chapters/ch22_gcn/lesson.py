@@ -386,22 +386,23 @@ claim("ch22.spectral.polynomial", float(errors["λ の 2 次式 (3 個)"][1]))
 # $y = \sum_k \theta_k T_k(\tilde{\mathcal L})\, x$ とします。要るのは「行列 × ベクトル」だけで、固有値分解は出てきません。
 
 # %% [markdown]
-# プログラムは、この漸化式のままです。憶えておくのは、直前の 2 つのベクトルだけです。固有値の上限が 2 でないラプラシアンには、`largest` で上限を渡します。
-
+# 係数 $\theta_k$ は、作りたい倍率 $g(\lambda)$ と $K + 1$ 個の点で一致するように決めます (補間)。点に $x_j = \cos\varphi_j$ を選ぶと、
+# $T_k(x_j) = \cos k\varphi_j$ はコサインの波なので、フーリエ変換と同じ和で求まります ($k = 0$ だけは、この半分です)。
+#
+# $$\theta_k = \frac{2}{K + 1} \sum_{j=0}^{K} g(x_j + 1) \cos k\varphi_j, \qquad \varphi_j = \frac{(2j + 1)\,\pi}{2\,(K + 1)}$$
 
 # %% tags=["export"]
-def filter_by_chebyshev(signal, laplacian, coefficients, largest=2.0):
-    """Σ θ_k T_k(2 L / largest − I) x を、固有値分解なしで計算します。"""
+import numpy as np
 
-    def shifted(x):  # 固有値 0〜largest を −1〜1 に移した行列を掛ける
-        return 2 / largest * (laplacian @ x) - x
 
-    before, now = signal, shifted(signal)  # T_0 x と T_1 x
-    result = coefficients[0] * before
-    for coefficient in coefficients[1:]:
-        result = result + coefficient * now
-        before, now = now, 2 * shifted(now) - before
-    return result
+def chebyshev_coefficients(response, degree, largest=2.0):
+    """固有値 0〜largest での倍率 response を近似する、degree 次のチェビシェフ多項式の係数を返します。"""
+    orders = np.arange(degree + 1)
+    angles = (2 * orders + 1) * np.pi / (2 * (degree + 1))
+    values = response(largest * (np.cos(angles) + 1) / 2)  # 各点での倍率
+    coefficients = 2 / (degree + 1) * np.cos(np.outer(orders, angles)) @ values
+    coefficients[0] /= 2
+    return coefficients
 
 
 # %%

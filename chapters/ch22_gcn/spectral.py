@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chapters.ch22_gcn.taught import filter_by_chebyshev as filter_by_chebyshev
+from chapters.ch22_gcn.taught import chebyshev_coefficients as chebyshev_coefficients
 
 Array = npt.NDArray[Any]
 Response = Callable[[Array], Array]
@@ -50,20 +50,30 @@ def filter_by_eigenvectors(signal: Array, matrix: Array, response: Response) -> 
     return np.asarray((eigenvectors * response(eigenvalues)) @ (eigenvectors.T @ signal))
 
 
-def chebyshev_coefficients(response: Response, degree: int, largest: float = 2.0) -> Array:
-    """Interpolates a filter on ``[0, largest]`` by Chebyshev polynomials.
+def filter_by_chebyshev(
+    signal: Array, matrix: Array, coefficients: Sequence[float] | Array, largest: float = 2.0
+) -> Array:
+    """Filters a signal without eigenvectors: the sum of ``theta_k T_k(2 L / largest - I) x``.
 
     Args:
-        response: The filter ``g``.
-        degree: Degree of the polynomial.
+        signal: Shape ``(nodes,)`` or ``(nodes, channels)``.
+        matrix: Laplacian whose eigenvalues lie in ``[0, largest]``; anything with ``@``, sparse too.
+        coefficients: ``theta_0`` to ``theta_K``.
         largest: Upper end of the spectrum.
 
     Returns:
-        ``degree + 1`` coefficients, for :func:`filter_by_chebyshev`.
+        Same shape as the signal.
     """
-    points = np.polynomial.chebyshev.chebpts1(degree + 1)
-    values = response(largest * (points + 1) / 2)
-    return np.asarray(np.polynomial.chebyshev.chebfit(points, values, degree))
+
+    def shifted(x: Array) -> Array:
+        return np.asarray(2 / largest * (matrix @ x) - x)
+
+    before, now = signal, shifted(signal)
+    result = coefficients[0] * before
+    for coefficient in coefficients[1:]:
+        result = result + coefficient * now
+        before, now = now, 2 * shifted(now) - before
+    return np.asarray(result)
 
 
 def dirichlet_energy(features: Array, matrix: Array) -> float:

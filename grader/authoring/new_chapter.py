@@ -31,6 +31,9 @@ LESSON = """\
 #
 # **データと利用条件** この章のプログラムの中の数だけを使います (CC BY 4.0)。
 
+# %% [markdown]
+# {{report}}
+
 # %%
 # SETUP
 import importlib.util
@@ -95,6 +98,18 @@ CLAIMS = """\
 statement = "1、2、6 の平均からのずれの 2 乗の和は 14"
 source = "手計算"
 value = 14
+"""
+
+REPORT = """\
+title = "@TITLE@"
+about = "この講座の「レポート」が何で、この章がそのどの節を扱うかを、1 文で書きます。"
+beyond = []
+
+[[statement]]
+says = "値の散らばりは、平均からのずれの 2 乗で測れます。"
+section = "値は、平均からどれだけずれるか"
+claims = "ch@NN@.sum_of_squares"
+exercises = "ch@NN@.share_above_mean"
 """
 
 EXERCISES = '''\
@@ -176,6 +191,7 @@ FILES = {
     "chapters/@CHAPTER@/__init__.py": PACKAGE,
     "chapters/@CHAPTER@/lesson.py": LESSON,
     "chapters/@CHAPTER@/claims.toml": CLAIMS,
+    "chapters/@CHAPTER@/report.toml": REPORT,
     "chapters/@CHAPTER@/exercises.py": EXERCISES,
     "chapters/@CHAPTER@/answers.py": ANSWERS,
     "tests/chapters/@CHAPTER@/__init__.py": "",

@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from chapters.ch22_gcn import spectral
+from chapters.ch22_gcn import spectral, taught
 from chapters.ch22_gcn.graphs import Array, adjacency_matrix
 
 
@@ -78,6 +78,14 @@ def test_coefficients_of_a_polynomial_are_exact() -> None:
     found = spectral.chebyshev_coefficients(lambda values: values**2, 3, largest=2.0)
 
     np.testing.assert_allclose(found, [1.5, 2, 0.5, 0], atol=1e-12)  # (x + 1)^2 = 1.5 T0 + 2 T1 + 0.5 T2
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 9])
+def test_taught_coefficients_are_those_of_numpy(degree: int) -> None:
+    found = taught.chebyshev_coefficients(lambda values: np.exp(-values), degree, largest=17.0)
+
+    right = np.polynomial.chebyshev.chebinterpolate(lambda x: np.exp(-17 * (x + 1) / 2), degree)
+    np.testing.assert_allclose(found, right, atol=1e-12)
 
 
 def test_energy_is_the_sum_over_the_edges(adjacency: Array, rng: np.random.Generator) -> None:

@@ -5,6 +5,7 @@ import pytest
 from grader.authoring.new_chapter import lay_out
 from grader.course.chapters import Chapter, ChapterError, load_chapter
 from grader.course.notebooks import build
+from grader.course.report import faults
 
 
 def files(root: Path) -> set[Path]:
@@ -18,6 +19,7 @@ def test_it_keeps_to_the_grammar(chapter: Chapter) -> None:
     assert laid_out.folder == folder == root / "chapters/ch07_image_captions"
     assert [*laid_out.exercises] == ["ch07.share_above_mean"]
     assert laid_out.keys is not None
+    assert faults(laid_out) == []
     assert (root / "tests/chapters/ch07_image_captions/__init__.py").is_file()
     cells = [cell.source for cell in build(laid_out, "https://github.com/OWNER/REPO").cells]
     assert cells[0].startswith("# 第 7 章 表題 — Image captions\n")

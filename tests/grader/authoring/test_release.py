@@ -48,6 +48,12 @@ def test_copy_holds_everything_but_answers_and_build_products(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".release")] == []
 
 
+def test_what_the_lesson_teaches_is_released(course: Path, chapter: Chapter, tmp_path: Path) -> None:
+    (chapter.folder / "taught.py").write_text("SCALE = 2.0\n")
+    release(course, tmp_path / "released", [chapter])
+    assert released(tmp_path / "released") == PUBLIC | {"chapters/ch01_numbers/taught.py"}
+
+
 def test_checkout_releases_what_git_tracks(course: Path, chapter: Chapter, tmp_path: Path) -> None:
     (course / ".git/config").unlink()
     (course / "grades.csv").write_text("secret")
