@@ -199,6 +199,8 @@ claim("ch01.lake8.limit", float(planning.values_within(lake8, 200)[200, 0]))
 
 # %% [markdown]
 # 時間に限りがあると、最適な行動は**残り時間にもよります**。残り時間を見ない方策は、少しだけ損をします。
+# 次の図の左は、制限のない場合です。割引がないと、S から続くマスの価値はどれも同じになり、数からは行き先が決まりません。
+# そこで矢印には、割引率 0.99 のときの最適な行動を描きました。
 
 # %%
 best_actions = planning.action_values(lake, discounted, 0.99).argmax(axis=1)
@@ -432,7 +434,7 @@ for number, method in enumerate(tabular.METHODS):
     claim(f"ch01.cliff.online.{number}", online_median(method))
 
 # %% [markdown]
-# ### 学んだ値は、だれの価値か
+# ### 学んだ値は、どの方策の価値か
 #
 # 方策オフ型と方策オン型の違いは、学んだ**数**にも出ます。S での行動価値を比べましょう。
 

@@ -113,7 +113,7 @@ class Maze(gymnasium.Env[Any, Any]):
             )
         if self._budget <= 0:
             raise RuntimeError(
-                "env.step を steps 回より多く呼びました。学習は steps 回までの歩数で終えましょう / "
+                "env.step を steps 回より多く呼びました。学習は steps 回までで終えましょう / "
                 "env.step was called more than steps times"
             )
         number = self._number(action)

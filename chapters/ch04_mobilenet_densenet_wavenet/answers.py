@@ -468,6 +468,13 @@ def train_predictor(signals):
     return model
 """
 
+# Long enough for what a mistake is told, and traced once.
+BRIEF_WAVENET = changed(
+    changed(WAVENET, "epochs=20", "epochs=6"),
+    "    x, y =",
+    "    model.optimizer.build(model.trainable_variables)\n    x, y =",
+)
+
 ANSWERS: dict[str, Key] = {
     "ch04.multiply_adds": Key(
         reference=MULTIPLY_ADDS,
@@ -1501,31 +1508,32 @@ def train_predictor(signals):
         },
         mistakes={
             "same で未来を見る": Mistake(
-                changed(WAVENET, 'padding="causal"', 'padding="same"'), "未来の入力を変えると"
+                changed(BRIEF_WAVENET, 'padding="causal"', 'padding="same"'), "未来の入力を変えると"
             ),
             "目標をずらさない": Mistake(
-                changed(WAVENET, "signals[:, 1:, np.newaxis]", "signals[:, :-1, np.newaxis]"),
+                changed(BRIEF_WAVENET, "signals[:, 1:, np.newaxis]", "signals[:, :-1, np.newaxis]"),
                 "いまの値を当てて",
             ),
             "2 つ先を当てる": Mistake(
                 changed(
-                    changed(WAVENET, "signals[:, :-1, np.newaxis]", "signals[:, :-2, np.newaxis]"),
+                    changed(BRIEF_WAVENET, "signals[:, :-1, np.newaxis]", "signals[:, :-2, np.newaxis]"),
                     "signals[:, 1:, np.newaxis]",
                     "signals[:, 2:, np.newaxis]",
                 ),
                 "2 つ先の値を当てて",
             ),
             "dilation がない": Mistake(
-                changed(WAVENET, "dilation_rate=dilation", "dilation_rate=1"), "32 サンプル前の入力まで届いて"
+                changed(BRIEF_WAVENET, "dilation_rate=dilation", "dilation_rate=1"),
+                "32 サンプル前の入力まで届いて",
             ),
-            "活性化関数がない": Mistake(changed(WAVENET, ', activation="relu"', ""), "モデルが線形"),
+            "活性化関数がない": Mistake(changed(BRIEF_WAVENET, ', activation="relu"', ""), "モデルが線形"),
             "学習しない": Mistake(
                 changed(WAVENET, "    model.fit(x, y, batch_size=8, epochs=20, verbose=0)\n", ""),
                 "0 と答え続けるのと変わりません",
             ),
             "最後の軸を落とす": Mistake(
                 changed(
-                    WAVENET,
+                    BRIEF_WAVENET,
                     "layers.Conv1D(1, 1)(x))",
                     "layers.Reshape((-1,))(layers.Conv1D(1, 1)(x)))",
                 ).replace("signals[:, 1:, np.newaxis]", "signals[:, 1:]"),
@@ -1533,14 +1541,14 @@ def train_predictor(signals):
             ),
             "最後の時刻だけを当てる": Mistake(
                 changed(
-                    WAVENET,
+                    BRIEF_WAVENET,
                     "layers.Conv1D(1, 1)(x))",
                     "layers.Dense(1)(layers.GlobalAveragePooling1D()(x)))",
                 ).replace("signals[:, 1:, np.newaxis]", "signals[:, -1:]"),
                 "最後の時刻の予測だけ",
             ),
             "学習が足りない": Mistake(
-                changed(changed(WAVENET, '"relu"', '"tanh"'), "epochs=20", "epochs=2"),
+                changed(changed(BRIEF_WAVENET, '"relu"', '"tanh"'), "epochs=6", "epochs=2"),
                 "まだ誤差が大きすぎます",
             ),
         },

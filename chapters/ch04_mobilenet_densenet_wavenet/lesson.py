@@ -288,20 +288,21 @@ claim("ch04.dense.connections", sum(changed_inputs(source) for source in range(4
 DEPTH = 30
 
 
-def deep_maps(dense):
+def deep_maps(dense, initializer):
+    options = {"padding": "same", "kernel_initializer": initializer}
     inputs = keras.Input((8, 8, 3))
-    maps = [layers.Conv2D(16, 3, padding="same")(inputs)]
+    maps = [layers.Conv2D(16, 3, **options)(inputs)]
     for _ in range(DEPTH):
-        new = layers.Conv2D(8 if dense else 16, 3, padding="same")(layers.ReLU()(maps[-1]))
+        new = layers.Conv2D(8 if dense else 16, 3, **options)(layers.ReLU()(maps[-1]))
         maps.append(layers.Concatenate()([maps[-1], new]) if dense else new)
     logits = layers.Dense(5)(layers.GlobalAveragePooling2D()(maps[-1]))
     return keras.Model(inputs, [logits, maps[0], maps[-1]])
 
 
-def reached(dense):
+def reached(dense, initializer="glorot_uniform"):
     keras.utils.set_random_seed(course.seed)
     images = np.random.default_rng(course.seed).normal(size=(16, 8, 8, 3)).astype("float32")
-    model = deep_maps(dense)
+    model = deep_maps(dense, initializer)
     with tf.GradientTape() as tape:
         logits, first, last = model(images)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(np.arange(16) % 5, logits)
@@ -312,6 +313,11 @@ def reached(dense):
 # %%
 claim("ch04.dense.gradient", reached(dense=True))
 claim("ch04.dense.gradient_plain", reached(dense=False))
+claim("ch04.dense.gradient_he", reached(dense=False, initializer="he_normal"))
+
+# %% [markdown]
+# 連結のあるほうは、勾配が入口まで届きます。ただし、連結のないほうで勾配が消えたのは、Keras の既定の初期値 (Glorot) が ReLU に
+# 合わないからです。初期値を He に替えるだけで、連結がなくても勾配は届きます。「学習が進む」理由を勾配だけで説明することはできません (第 5 章 1 節)。
 
 # %% [markdown]
 # ### 増えすぎを抑える: ボトルネックと遷移層
@@ -354,7 +360,7 @@ keras.backend.clear_session()
 # 入口 (3×3 の畳み込み) と出口 (全体平均プーリングと Dense) を同じにして、間のブロックだけを替えた小さなネットワークを 3 つ作りました。
 # 学習できるパラメータの数を、3 つでそろえてあります。4 つ目は、MobileNet のブロックを **ResNet と同じ幅**で使ったものです。
 #
-# 「同時に要る値」は、推論の途中で同時に覚えておく特徴マップの値の数です。連結する DenseNet は、古い特徴マップを捨てられません。
+# 「同時に保持する値の数」は、推論の途中で同時に覚えておく特徴マップの値の数です。連結する DenseNet は、古い特徴マップを捨てられません。
 
 # %% tags=["nbval-check-output"]
 sizes = tables.sizes()
@@ -480,8 +486,9 @@ result_table(
 )
 
 # %% [markdown]
-# 積和は減ったのに、**時間は減るどころか増えました**。小さな層では、計算そのものより層を呼び出す手間のほうが大きく、MobileNet は層の数が多いからです。
-# depthwise 畳み込みは、読んだ値 1 つあたりの計算が少ないので、メモリを待つ時間も目立ちます。
+# 積和は減ったのに、**時間は減るどころか増えました**。理由として考えられるのは 2 つです。
+# 小さな層では、計算そのものより層を呼び出す手間のほうが大きく、MobileNet は層の数が多いこと。depthwise 畳み込みは、読んだ値 1 つあたりの計算が
+# 少ないので、メモリを待つ時間が目立つこと。どちらがどれだけ効いたかは、ここでは測っていません。
 # **積和は「減らせる上限」を教えてくれますが、速さは測らなければ分かりません。** 第 3 章の道具 (TFLite、量子化) は、この差を詰めるためにあります。
 
 # %% [markdown]

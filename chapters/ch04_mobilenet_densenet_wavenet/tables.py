@@ -34,7 +34,7 @@ def sizes(classes: int = 5) -> Rows:
             "学習できるパラメータ": trainable_parameters(model),
             "重みの大きさ (KB, float32)": f"{4 * model.count_params() / 1000:.0f}",
             "積和 (1 枚)": costs.total_multiply_adds(model),
-            "同時に要る値の最大": costs.peak_activations(model),
+            "同時に保持する値の数": costs.peak_activations(model),
         }
         for name, model in models.items()
     ]

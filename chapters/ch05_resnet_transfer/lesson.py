@@ -32,15 +32,7 @@
 # 並外れた深さで、その年の画像認識の競技会 ILSVRC に優勝しました。いまも、画像を扱うネットワークの土台として広く使われています。
 #
 # この章は、ある日本の受講者が深層学習の講座のあとに書いた報告の「ResNet(転移学習)」の節を再現し、確かめます。
-# 以下、この報告を**レポート**と呼びます。レポートが述べていることは、次のとおりです。
-#
-# | レポートが述べていること | この章で扱うところ |
-# |:--|:--|
-# | 残差ブロックを使うと、深くしても勾配消失が起きにくく、高い性能が出る | 1 節、10 節 |
-# | 残差ブロックは、入力を出力に直接足すショートカットを持つ | 1 節、2 節 |
-# | 事前学習なし、転移学習、ファインチューニングの 3 つのプログラム | 4 節 |
-# | Wide ResNet は、残差ブロックのチャネルを増やしたもの | 2 節、4 節 |
-# | ファインチューニングはスコアが良く、少ないエポックで止まる。Wide ResNet は最高点だが、時間がかかる | 6 節 |
+# 以下、この報告を**レポート**と呼びます。述べていることの一覧は、準備のセルの下にあります。
 #
 # レポートには、データや分け方、前処理、バッチサイズが書かれていません。
 # それらは、同じ演習をした**別の受講者の公開記録**で補いました。以下、「公開記録」と書いたところは、レポートではなく、そちらによります。
@@ -404,9 +396,8 @@ inputs = {name: scale.prepare(getattr(flowers, name).images) for name in ("train
 
 # %%
 keras.utils.set_random_seed(SEED)
-backbone = scale.backbone(
-    transfer
-)  # quick: load_backbone("resnet_small_cifar10")、full: ImageNet の ResNet50
+# quick では load_backbone("resnet_small_cifar10")、full では ImageNet の ResNet50
+backbone = scale.backbone(transfer)
 backbone.trainable = False
 features = layers.Rescaling(2048 / backbone.output.shape[-1])(backbone.output)
 outputs = layers.Dense(5, activation="softmax", kernel_initializer="zeros")(features)

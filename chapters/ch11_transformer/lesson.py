@@ -372,7 +372,7 @@ claim("ch11.order.with_positions", difference["足す"])
 # %% [markdown]
 # ### 三角関数の位置符号
 #
-# **位置符号 (positional encoding)** は、速さの違う針をたくさん持つ時計です。$d = 4$ なら針は 2 本で、
+# **位置符号 (positional encoding、位置エンコーディング)** は、速さの違う針をたくさん持つ時計です。$d = 4$ なら針は 2 本で、
 # 1 本目は位置が 1 つ進むごとに 1 ラジアン、2 本目は $1/10000^{2/4} = 0.01$ ラジアン進みます。位置 2 の 1 本目の針は、
 # $(\sin 2, \cos 2) = (0.91, -0.42)$ を指します。
 #
@@ -662,7 +662,7 @@ claim("ch11.dates.teacher_forced", float((teacher_forced != early_right).mean())
 # ### 5 つのシードで、ほかのモデルと比べる
 #
 # 日付も重みも変えた 5 つの**乱数の種 (シード)** での結果が保存してあります (`python -m chapters.ch11_transformer.experiment dates` と `ablations`)。
-# 比べる相手は、位置を足さない Transformer と、注意のない LSTM のエンコーダとデコーダ (Seq2seq) です。大きさ、データ、歩数はそろえました。
+# 比べる相手は、位置を足さない Transformer と、注意のない LSTM のエンコーダとデコーダ (Seq2seq) です。大きさ、データ、ステップ数はそろえました。
 
 # %%
 runs = experiment.stored_results("dates") + experiment.stored_results("ablations")
@@ -944,7 +944,7 @@ claim("ch11.far.gradient", middle(ATTENTION, 200, "log_gradient") - middle(LSTM,
 # ### 1 層あたりの計算
 #
 # 短い道には、代わりの費用があります。長さ $n$、幅 $d$ のとき、注意は $n^2 d$、RNN は $n d^2$ に比例する計算をします (論文の表 1)。
-# $n$ が $d$ より長くなると、注意のほうが重くなります。一方、RNN は $n$ ステップを順に待たなければなりませんが、注意は 1 歩です。
+# $n$ が $d$ より長くなると、注意のほうが重くなります。一方、RNN は $n$ ステップを順に待たなければなりませんが、注意は 1 ステップです。
 
 # %%
 result_table(

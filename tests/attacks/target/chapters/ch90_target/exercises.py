@@ -59,7 +59,7 @@ EXERCISES = [
     raise NotImplementedError
 ''',
         check=check_collatz_steps,
-        time_limit=5.0,
+        time_limit=3.0,
     ),
     Exercise(
         id="ch90.build_head",
