@@ -15,10 +15,13 @@ import numpy as np
 from grader.compare import kind_of
 from grader.exercise import Handle
 from grader.protocol.exchange import ProtocolAnswer
-from grader.protocol.wire import MAX_ELEMENTS
+from grader.protocol.wire import MAX_ELEMENTS, MAX_NODES, MAX_STRING
 
 FAR_TOO_LARGE = np.broadcast_to(np.uint8(1), (MAX_ELEMENTS, MAX_ELEMENTS))
 """Takes no memory as long as nobody copies or converts it, and more than there is then."""
+
+LARGEST = np.broadcast_to(np.uint8(1), (MAX_ELEMENTS,))
+"""As many elements as one reply may hold."""
 
 Replies = Mapping[tuple[str, str], list[Any]]
 """By operation and name, the results of an honest worker in order."""
@@ -36,6 +39,9 @@ def crooked(honest: Any) -> Iterator[tuple[str, Any]]:
     yield "a number of 300 digits", 10**299
     yield "a far too large array", FAR_TOO_LARGE
     yield "many far too large arrays", [FAR_TOO_LARGE] * 15
+    yield "the largest array", LARGEST
+    yield "the longest list", [0.5] * (MAX_NODES - 2)
+    yield "the longest text", "9" * MAX_STRING
     yield "an object", Handle(99, ("Thing", "object"))
     yield "a model", Handle(99, ("Functional", "Model", "Layer", "object"))
     yield "an array of two numbers", np.array([1.0, -1.68])

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -275,8 +274,7 @@ class Verifier:
                 label: _fails(judge_exercise(ProtocolAnswer(liar.exchange, _GUESSED_WITH), exercise, key))
                 for label, liar in liars
             }
-            crooks = crooked.crooked_answers(transcript.results, _GUESSED_WITH)
-            for label, answer in islice(crooks, 0, None, 1 if exercise.time_limit <= SLOW else 3):
+            for label, answer in crooked.crooked_answers(transcript.results, _GUESSED_WITH):
                 problems[label] = _is_judged(judge_exercise(answer, exercise, key))
         return problems
 

@@ -17,11 +17,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from grader.exercise import Exercise
 
 FOLDER = Path(__file__).parent
 CORPUS = FOLDER / "corpus"
@@ -115,6 +118,60 @@ def _read(path: Path) -> Attack:
     expect = {exercise: tuple(statuses) for exercise, statuses in said["expect"].items()}
     applies_to, runs = tuple(said["applies_to"]), said.get("runs", 1)
     return Attack(path.stem, said["kind"], said["what"], expect, applies_to, runs)
+
+
+def load_portable() -> dict[str, str]:
+    """Reads the attacks of the corpus that may be turned on any exercise, by name.
+
+    Left out are those of several cells or exercises, and those that only wait: each would cost an exercise's
+    whole time.
+
+    Returns:
+        The code of each, as it answers its exercise of the target.
+    """
+    found = {}
+    for attack in load_corpus():
+        if len(attack.expect) == 1 and not any(
+            "time limit" in statuses for statuses in attack.expect.values()
+        ):
+            cells = json.loads((CORPUS / f"{attack.name}.ipynb").read_text("utf-8"))["cells"]
+            if isinstance(cells, list) and len(cells) == 1 and cells[0]["cell_type"] == "code":
+                found[attack.name] = "".join(cells[0]["source"])
+    return found
+
+
+def turned_on(exercise: Exercise, code: str) -> str:
+    """Returns an attack on the target as an answer to another exercise.
+
+    What it gives or does when it is called, it gives or does whatever it is called with: it gets as many of
+    the arguments as it takes, arrays first where it takes an array.
+
+    Args:
+        exercise: The exercise to attack.
+        code: The code of the attack, as :func:`load_portable` returns it.
+    """
+    attacked = re.search(r"^# EXERCISE ch90\.(\w+)", code, re.MULTILINE)
+    assert attacked is not None
+    return f"{code}\n{_TURNED[attacked[1]]}\n" + "\n".join(f"{name} = _turned" for name in exercise.symbols)
+
+
+_TURNED = {
+    "standardise": """
+def _turned(*args, **kwargs):
+    import numpy
+    arrays = [each for each in [*args, *kwargs.values()] if isinstance(each, numpy.ndarray)]
+    return standardise(arrays[0] if arrays else numpy.ones((3, 2)))
+""",
+    "collatz_steps": """
+def _turned(*args, **kwargs):
+    return collatz_steps(next(iter([*args, *kwargs.values()]), 27))
+""",
+    "build_head": """
+def _turned(*args, **kwargs):
+    numbers = [each for each in [*args, *kwargs.values()] if isinstance(each, int)]
+    return build_head(*([*numbers, 4, 2][:2]))
+""",
+}
 
 
 def notebook(*sources: str) -> str:

@@ -23,12 +23,13 @@ import numpy as np
 import pytest
 
 from grader import messages
-from grader.course.chapters import Chapter, load_chapter
+from grader.course.chapters import Chapter, load_chapter, load_chapters
 from grader.exercise import Handle, Status
 from grader.judging.checks import judge_exercise
+from grader.judging.judge import Judge
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.protocol.exchange import MAX_REASON, ProtocolAnswer
-from grader.reading.submission import answers_of
+from grader.reading.submission import answer_for, answers_of
 from grader.records.batch import Grading, Slot
 from grader.sandbox.limits import Isolation, Limits
 from grader.sandbox.staging import bubblewrap_available, require
@@ -40,7 +41,9 @@ from tests.attacks.attacks import (
     TARGET,
     Attack,
     load_corpus,
+    load_portable,
     notebook,
+    turned_on,
     write,
 )
 from tests.attacks.traces import EVIDENCE, Colleague, Watch, adopting_orphans, descendants
@@ -348,6 +351,16 @@ def test_attack_wins_where_tests_run_beside_the_answer(name: str) -> None:
         [sys.executable, "-c", kernel], cwd=TARGET, capture_output=True, text=True, check=False
     )
     assert ran.stdout.endswith("all tests passed\n"), ran.stderr
+
+
+def test_attacks_gain_nothing_on_the_real_exercises(sandbox: None) -> None:
+    attacks = iter([*load_portable().items()][::2])  # benchmarks/attacks_on_exercises.py turns each on each
+    for chapter in load_chapters():
+        with Judge(chapter, isolation=ISOLATION, seed=SEED, limits=LIMITS) as judge:
+            for exercise, (name, attack) in zip(chapter.exercises.values(), attacks, strict=False):
+                code = answer_for(chapter, exercise, turned_on(exercise, attack), {})
+                (result,) = judge.grade({exercise.id: code}, [exercise.id])
+                assert result.status not in (Status.PASSED, Status.GRADER_FAULT), (name, exercise.id)
 
 
 def test_every_kind_of_attack_is_there() -> None:
