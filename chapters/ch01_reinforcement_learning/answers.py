@@ -882,6 +882,7 @@ def q_learning_update(q, state, action, reward, next_state, terminated, alpha, g
             "返し忘れる": Mistake(changed(Q_LEARNING, "    return q\n", ""), "何も返っていません"),
         },
         hidden=hidden_q_learning,
+        equivalent={"table = q": "the text allows a change in place"},
     ),
     "ch01.sarsa": Key(
         reference=SARSA,
@@ -944,7 +945,10 @@ def sarsa_update(q, state, action, reward, next_state, next_action, terminated, 
             ),
         },
         hidden=hidden_sarsa,
-        equivalent={"(1 - terminated) *": "a truth value is a number"},
+        equivalent={
+            "(1 - terminated) *": "a truth value is a number",
+            "table = q": "the text allows a change in place",
+        },
     ),
     "ch01.evaluate": Key(
         reference=POLICY_VALUES,

@@ -291,6 +291,8 @@ def check_q_learning(answer: Answer) -> None:
     expect_table(given, TABLE, 0, 1, 1.75, {BOOTSTRAPS: 2.75, SKIPS_LAST: 2})
     given = answer.call("q_learning_update", TABLE - 7, 0, 1, 1.0, 2, False, 0.25, 0.8)
     expect_table(given, TABLE - 7, 0, 1, -3.9, {AT_LEAST_ZERO: -3.5})
+    given = answer.call("q_learning_update", TABLE, 2, 0, -2.0, 1, False, 0.5, 0.25)
+    expect_table(given, TABLE, 2, 0, 2.25, {})
 
 
 def check_sarsa(answer: Answer) -> None:
@@ -315,6 +317,8 @@ def check_sarsa(answer: Answer) -> None:
     )
     given = answer.call("sarsa_update", TABLE, 0, 1, 1.0, 2, 0, True, 0.25, 0.8)
     expect_table(given, TABLE, 0, 1, 1.75, {BOOTSTRAPS: 2.75, SKIPS_LAST: 2})
+    given = answer.call("sarsa_update", TABLE, 2, 0, -2.0, 1, 0, False, 0.5, 0.25)
+    expect_table(given, TABLE, 2, 0, 2.0, {})
 
 
 # ch01.evaluate

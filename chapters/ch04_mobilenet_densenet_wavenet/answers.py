@@ -113,6 +113,7 @@ def hidden_depthwise(answer: Answer) -> None:
         ((3, 9, 6, 2), 5, 2),
         ((2, 4, 5, 3), 1, 1),
         ((1, 10, 7, 5), 3, 3),
+        ((1, 8, 9, 2), 7, 1),
     ]:
         images = answer.rng.normal(0, 1, shape).astype("float32")
         kernels = answer.rng.normal(0, 1, (taps, taps, shape[-1])).astype("float32")
@@ -564,6 +565,10 @@ def multiply_adds(height, width, channels_in, channels_out, kernel_size, stride,
             ),
         },
         hidden=hidden_multiply_adds,
+        equivalent={
+            "return (-n // stride)": "two signs more in a product",
+            "shape = (0, height": "what is counted leaves the batch out",
+        },
     ),
     "ch04.depthwise": Key(
         reference=DEPTHWISE,
@@ -667,9 +672,10 @@ def depthwise_convolution(images, kernels, stride):
         },
         hidden=hidden_depthwise,
         equivalent={
-            "width + 2 + p": "zeros to the right that no window reaches",
+            "width + 3 * p": "zeros to the right that no window reaches",
             "k = kernels.shape[1]": "kernels are square",
             "height + 3 * p": "zeros below that no window reaches",
+            "correlate(image[..., c], ": "images are floats",
         },
     ),
     "ch04.separable_block": Key(
@@ -798,6 +804,7 @@ def build_separable_block(channels_in, channels_out, stride):
         equivalent={
             "layers.BatchNormalization()(x)": "layers may have any name",
             "layers.ReLU()(x)": "layers may have any name",
+            "self.depthwise(inputs)))": "Keras hands the flag on to what a layer calls",
         },
     ),
     "ch04.dense_block": Key(
@@ -952,6 +959,7 @@ def build_dense_block(channels_in, growth_rate, depth):
         },
         hidden=hidden_dense_block,
         equivalent={
+            "ops.relu(norm(maps)))": "Keras hands the flag on to what a layer calls",
             "range(depth + 1)]": "a layer that is never called has no weights",
             "epsilon=2.002e-05": "what keeps a divisor from zero may be any tiny number",
         },
@@ -1117,9 +1125,7 @@ def convolution_weights(channels, growth_rate, depths, compression):
 def receptive_field(kernel_size, dilations, stacks):
     reached = np.ones(1)
     for dilation in list(dilations) * stacks:
-        kernel = np.zeros((kernel_size - 1) * dilation + 1)
-        kernel[::dilation] = 1
-        reached = np.minimum(np.convolve(reached, kernel), 1)
+        reached = np.convolve(reached, np.ones((kernel_size - 1) * dilation + 1))
     return reached.size
 """,
         },
@@ -1155,11 +1161,7 @@ def receptive_field(kernel_size, dilations, stacks):
         hidden=hidden_receptive_field,
         equivalent={
             "reached = 1": "a number is an array of length 1",
-            "kernel[::dilation] = 2": "only the length is read",
-            "reached, kernel), 2)": "only the length is read",
-            "np.convolve(kernel, reached)": "a convolution is symmetric",
-            "kernel[::dilation] = 0": "only the length is read",
-            "reached, kernel), 0)": "only the length is read",
+            "np.convolve(np.ones((kernel_size - 1) * dilation + 1), reached)": "a convolution is symmetric",
         },
     ),
     "ch04.causal_convolution": Key(
@@ -1330,6 +1332,8 @@ def mu_law_decode(codes, mu):
         hidden=hidden_mu_law,
         equivalent={
             "np.asarray(codes, 'int32')": "codes are whole numbers",
+            "/ np.log((1 + mu))": "NumPy makes the same number of it",
+            "np.log((1 + mu))) / mu": "NumPy makes the same number of it",
             "(mu + 1) + 1)": "a level beyond the last is never the nearest",
             "np.arange(mu + 2)": "a level beyond the last is never the nearest",
             "clip_by_value(waveform,": "TensorFlow converts it",
