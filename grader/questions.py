@@ -168,7 +168,9 @@ class Number:
         """
         given = number = _scalar(given)
         if isinstance(given, str) and len(given) <= _MAX_TEXT:
-            text = _bare(given.translate(_MINUS), _QUOTES).removesuffix(_bare(self.unit, ""))
+            text = (
+                _folded(given.translate(_MINUS)).strip(_QUOTES + " ").removesuffix(_folded(self.unit)).strip()
+            )
             if not text:
                 raise Finding(Status.NOT_ATTEMPTED, self.how())
             number = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
@@ -466,13 +468,16 @@ def _beyond(edge: float, room: float, question: Number) -> float:
 
 
 def _scalar(given: Any) -> Any:
-    return given.item() if isinstance(given, np.ndarray) and given.shape == () else given
+    return given.item() if isinstance(given, (np.ndarray, np.generic)) and given.shape == () else given
 
 
-def _bare(text: str, around: str = _AROUND) -> str:
+def _bare(text: str) -> str:
     """Returns a text in one width, case and kana, without blanks and the signs that stand around it."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA)
-    return "".join(folded.split()).strip(around)
+    return "".join(_folded(text).split()).strip(_AROUND)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().translate(_KATAKANA).strip()
 
 
 def _in_one_line(text: str) -> str:
