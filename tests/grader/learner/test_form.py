@@ -5,7 +5,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import jupyter_client
 import pytest
 
 from grader.course import notebooks
@@ -213,7 +212,8 @@ class Kernel:
         environment |= {"JPY_SESSION_NAME": "01.ipynb"} if server else {}
         root = chapter.folder.parent.parent
         environment["PYTHONPATH"] = os.pathsep.join([str(root), str(ROOT)])
-        self._manager, self.client = jupyter_client.manager.start_new_kernel(env=environment)
+        start = pytest.importorskip("jupyter_client.manager").start_new_kernel
+        self._manager, self.client = start(env=environment)
         self.run("from grader import check")
 
     def stop(self) -> None:
@@ -242,6 +242,7 @@ class Kernel:
 
 @pytest.fixture(params=[True, False], ids=["server", "program"])
 def kernel(asking: Chapter, request: pytest.FixtureRequest) -> Iterator[tuple[Kernel, bool]]:
+    pytest.importorskip("ipywidgets")
     kernel = Kernel(asking, server=request.param)
     yield kernel, request.param
     kernel.stop()
@@ -249,7 +250,6 @@ def kernel(asking: Chapter, request: pytest.FixtureRequest) -> Iterator[tuple[Ke
 
 def test_kernel_tells_the_page_to_replace_the_cell(asking: Chapter, kernel: tuple[Kernel, bool]) -> None:
     running, server = kernel
-    pytest.importorskip("ipywidgets")
     source = cell(asking)
     reply, published = running.run(source)
     assert reply["payload"] == []
