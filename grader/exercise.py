@@ -1,5 +1,8 @@
 """The exercise model: what a chapter's ``exercises.py`` and ``answers.py`` are written with.
 
+``question``, ``number_question``, ``chosen`` and ``estimated`` are here, too, for exercises that are answered
+without writing code; they are defined in :mod:`grader.questions`.
+
 A check is a plain function over an :class:`Answer`. It calls the learner's code, receives plain
 data, and compares it with the functions of :mod:`grader.compare`; the first comparison that does
 not hold ends it. In the notebook the answer is the learner's own function; in the grader the
@@ -8,12 +11,37 @@ call crosses to another process. The check cannot tell the difference.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from grader.questions import Question, Right, chosen, estimated, number_question, question
+
+__all__ = [
+    "Answer",
+    "Check",
+    "Exercise",
+    "Handle",
+    "Key",
+    "Mistake",
+    "Status",
+    "changed",
+    "chosen",
+    "estimated",
+    "number_question",
+    "question",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("grader.questions"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Status(StrEnum):
@@ -103,6 +131,7 @@ class Exercise:
         hints: From a nudge to almost the answer, in Japanese.
         time_limit: Seconds for the answer and all its checks.
         may_change_arguments: Whether the answer may change what it is given in place, as its text says.
+        question: What is asked, where a choice or a number answers it; ``None`` where code does.
     """
 
     id: str
@@ -114,6 +143,7 @@ class Exercise:
     hints: tuple[str, ...] = ()
     time_limit: float = 30.0
     may_change_arguments: bool = False
+    question: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +176,8 @@ class Key:
         equivalent: Why a mutant that ``grader mutate`` makes of right answers is right too, by its changed
             lines, or by text that stands in these and not in those before. ``"*"`` is each that passes: where
             only what comes out counts, as how well a model learned.
+        right: The right answer of a question; the chapter's loader makes reference, alternatives, mistakes
+            and the hidden check of it.
     """
 
     reference: str
@@ -156,6 +188,7 @@ class Key:
     results_used_up: bool = False
     may_be_pasted: str = ""
     equivalent: Mapping[str, str] = field(default_factory=dict)
+    right: Right | None = None
 
 
 def changed(code: str, old: str, new: str) -> str:

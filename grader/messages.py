@@ -33,6 +33,7 @@ _STAND_INS = str.maketrans(
     {
         **{"✅": "o", "✓": "o", "❌": "x", "✗": "x", "■": "x", "⬜": "-", "⚠": "!", "💡": "i", "\ufe0f": ""},
         **{"–": "-", "—": "-", "…": "...", "·": ".", "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->"},
+        "📝": "i",
     }
 )
 """What a console or pipe gets for signs that its encoding lacks; "?" for anything else."""

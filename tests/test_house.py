@@ -26,6 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 OLDEST_PYTHON = "3.11.2"  # of Debian 12
 # Packages of the grader, and which others each may import: one way, and the judge nothing of the worker.
+FOR_ALL = {"compare", "exercise", "messages", "probes", "questions"}
 ROOMS = {
     "protocol": set[str](),
     "worker": {"protocol"},
@@ -131,9 +132,9 @@ def rooms_imported(paths: Iterable[Path]) -> set[str]:
 def test_every_module_of_the_grader_is_in_a_room_or_for_all() -> None:
     folders = {path.name for path in (ROOT / "grader").iterdir() if (path / "__init__.py").is_file()}
     assert folders == ROOMS.keys()
-    for_all = {"__init__", "__main__", "compare", "container", "exercise", "messages", "probes"}
+    for_all = {"__init__", "__main__", "container"} | FOR_ALL
     assert {path.stem for path in (ROOT / "grader").glob("*.py")} == for_all
-    for name in ("compare", "exercise", "messages", "probes"):
+    for name in FOR_ALL:
         assert not rooms_imported([ROOT / "grader" / f"{name}.py"]), name
 
 
@@ -200,7 +201,8 @@ def test_lesson_tells_of_each_exercise_what_its_card_holds(chapter: Path) -> Non
     assert [*asked] == [*exercises]
     for number, (exercise, text) in enumerate(zip(exercises.values(), asked.values(), strict=True), 1):
         assert text.split("\n")[0] == f"問題 {number} {exercise.title} ({exercise.points} 点)"
-        assert "たとえば" in text, f"{exercise.id} has no example"
+        for expected in exercise.question.words() if exercise.question else ["たとえば"]:
+            assert expected in text, f"{exercise.id} is told without {expected}"
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     totals = re.findall(r"(?:合計|全部で|満点は) *(\d+) *点|(\d+) *点満点", prose)
     assert {int("".join(total)) for total in totals} <= {sum(each.points for each in exercises.values())}

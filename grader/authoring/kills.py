@@ -69,6 +69,9 @@ class Tally:
 def survey(chapters: Sequence[Chapter], *, jobs: int = 1, most: int | None = None) -> Iterator[Tally]:
     """Judges the mutants of every exercise of some chapters, on a system that can fork.
 
+    Questions are left out: a mutant of an option or a number is another option or number, which
+    ``grader verify`` judges.
+
     Args:
         chapters: The chapters, with their answers.
         jobs: How many mutants at a time.
@@ -91,8 +94,13 @@ def survey(chapters: Sequence[Chapter], *, jobs: int = 1, most: int | None = Non
             importlib.import_module(module)
         probes_of(chapter)
         gc.freeze()
-        for exercise in chapter.exercises.values():
+        for exercise in mutable(chapter):
             yield _tally(chapter, exercise, jobs, most)
+
+
+def mutable(chapter: Chapter) -> list[Exercise]:
+    """Returns the exercises of a chapter that code answers."""
+    return [exercise for exercise in chapter.exercises.values() if exercise.question is None]
 
 
 def _tally(chapter: Chapter, exercise: Exercise, jobs: int, most: int | None) -> Tally:

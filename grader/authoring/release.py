@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grader.course.chapters import Chapter
+from grader.exercise import Key
 from grader.messages import _
 from grader.reading.files import SubmissionError, read_code_cells
 
@@ -70,7 +71,8 @@ def public_files(root: Path, out: Path) -> list[Path]:
 def find_answers(copy: Path, chapters: Sequence[Chapter]) -> list[str]:
     """Looks for the source of reference answers, other right answers and known mistakes.
 
-    Lines are compared without blanks and comments; code of a single line is not looked for.
+    Lines are compared without blanks and comments; code of a single line is not looked for. Of a question,
+    its variable set to the right answer is looked for, and the sentences that say what is right and wrong.
 
     Args:
         copy: A folder.
@@ -90,13 +92,29 @@ def find_answers(copy: Path, chapters: Sequence[Chapter]) -> list[str]:
         ]
         if (normalised := _normalised(code)).count("\n") > 2
     }
+    told = {
+        sentence: f"{exercise_id}, what is right or wrong"
+        for chapter in chapters
+        for exercise_id, key in (chapter.keys or {}).items()
+        if key.right is not None
+        for sentence in _told_by(key)
+    }
     return [
         f"{file.relative_to(copy)}: {what}"
         for file in sorted(path for path in copy.rglob("*") if path.is_file())
         for text in _texts(file)
-        for normalised, what in wanted.items()
-        if normalised in text
+        for what in [
+            *(what for normalised, what in wanted.items() if normalised in text),
+            *dict.fromkeys(what for sentence, what in told.items() if sentence in _unquoted(text)),
+        ]
     ]
+
+
+def _told_by(key: Key) -> list[str]:
+    """Returns what gives the answer to a question away, as :func:`_unquoted` writes it."""
+    answers = [key.reference.partition("#")[0], *key.alternatives.values()]
+    sentences = [key.explanation, *(mistake.reason for mistake in key.mistakes.values())]
+    return [_unquoted(text) for text in (*answers, *sentences) if text]
 
 
 def _texts(file: Path) -> Iterator[str]:
@@ -114,6 +132,10 @@ def _normalised(code: str) -> str:
     """Returns a text's lines without blanks, empty lines and comments, each between line ends."""
     lines = ("".join(line.split()) for line in code.splitlines())
     return "\n" + "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def _unquoted(text: str) -> str:
+    return "".join(text.split()).translate(str.maketrans("", "", "\"'\\"))
 
 
 def _tracked_files(root: Path) -> list[Path]:

@@ -2,6 +2,10 @@
 
 Every code is judged in the grader's sandbox and, under other seeds, as a notebook would; the visible check
 says the same in both.
+
+A question is proved its own way. Its right answers pass, and each wrong one is taken by the visible check and
+told its own reason by the hidden one. Guesses and replays are left out: anyone can guess one option of three,
+and the point is for having thought. So are functions that are pasted: a question asks for none.
 """
 
 from __future__ import annotations
@@ -49,6 +53,9 @@ class Outcome(Protocol):
 
     @property
     def detail(self) -> str: ...
+
+    @property
+    def check(self) -> str: ...
 
 
 Expectation = Callable[[Outcome], str]
@@ -180,9 +187,15 @@ class Verifier:
             case "mistakes":
                 mistake = key.mistakes[part.label]
                 seed = 1 + [*key.mistakes].index(part.label)
-                self._prove_code(proof, exercise, mistake.code, _fails_as(mistake, key), [seed])
+                expected = _fails_as(mistake, key, hidden=exercise.question is not None)
+                self._prove_code(proof, exercise, mistake.code, expected, [seed])
             case _guesses:
-                self._prove_guesses(proof, exercise, key)
+                problems = self._told_otherwise(exercise, key)
+                if exercise.question is None:
+                    problems = self._guessed(exercise, key) | problems
+                found = {label: problem for label, problem in problems.items() if problem}
+                proof.held = (len(problems) - len(found), len(problems))
+                proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
         proof.seconds = time.monotonic() - started
         return proof
 
@@ -207,7 +220,7 @@ class Verifier:
         proof.held = (int(not found), 1)
         proof.faults += [f"{proof.part}: {problem}" for problem in found]
 
-    def _prove_guesses(self, proof: Proof, exercise: Exercise, key: Key) -> None:
+    def _guessed(self, exercise: Exercise, key: Key) -> dict[str, str]:
         """Judges answers that know nothing; none may pass."""
         names, _failed = _names_after(self._code(exercise, key.reference))
         recorder = guesses.Recorder({symbol: names.get(symbol) for symbol in exercise.symbols})
@@ -225,10 +238,7 @@ class Verifier:
         for label, answer in guesses.constant_answers(exercise.symbols):
             verdict = self._judged_here(exercise, answer, _GUESSED_WITH, hidden=True)
             problems[label] = _fails_in("visible", verdict)
-        problems |= self._told_otherwise(exercise, key)
-        found = {label: problem for label, problem in problems.items() if problem}
-        proof.held = (len(problems) - len(found), len(problems))
-        proof.faults += [f"{proof.part}, {label}: {problem}" for label, problem in found.items()]
+        return problems
 
     def _pasted(
         self, exercise: Exercise, key: Key, recorder: guesses.Recorder, seconds: float
@@ -322,7 +332,7 @@ def _is_not_attempted(outcome: Outcome) -> str:
     return "" if right else f"must be not attempted, but is {outcome.status}: {outcome.reason}"
 
 
-def _fails_as(mistake: Mistake, key: Key) -> Expectation:
+def _fails_as(mistake: Mistake, key: Key, *, hidden: bool = False) -> Expectation:
     others = {other.reason for other in key.mistakes.values()} - {mistake.reason}
 
     def expected(outcome: Outcome) -> str:
@@ -330,6 +340,8 @@ def _fails_as(mistake: Mistake, key: Key) -> Expectation:
             return f"must fail, but is {outcome.status}: {outcome.detail or outcome.reason}"
         if mistake.reason not in outcome.detail:
             return f"must be told {mistake.reason!r}, but is told {outcome.detail!r}"
+        if hidden and outcome.check != "hidden":
+            return "is found wrong by the visible check, which must not know what is right"
         confused = [reason for reason in sorted(others) if reason in outcome.detail]
         return f"is told the reason of another mistake too: {confused[0]!r}" if confused else ""
 

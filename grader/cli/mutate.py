@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from grader.authoring.kills import Tally, survey
+from grader.authoring.kills import Tally, mutable, survey
 from grader.cli.common import (
     ChaptersArgument,
     JobsOption,
@@ -62,7 +62,7 @@ def mutate(
             raise typer.Exit(2)
         tallies: list[Tally] = []
         with progress_bar(auto_refresh=False) as progress:  # a thread that draws would be forked along
-            task = progress.add_task(_("Mutating"), total=sum(len(chapter.exercises) for chapter in chosen))
+            task = progress.add_task(_("Mutating"), total=sum(len(mutable(chapter)) for chapter in chosen))
             for tally in survey(chosen, jobs=jobs or os.cpu_count() or 1, most=most):
                 tallies.append(tally)
                 progress.update(task, advance=1, description=tally.id, refresh=True)
@@ -99,7 +99,9 @@ def _is_good(tallies: Sequence[Tally]) -> bool:
 def _table(tallies: Sequence[Tally]) -> Table:
     """Makes the table of all exercises, with the sum of each chapter."""
     table = Table(box=box.SIMPLE_HEAD, padding=0)
-    table.add_column(_("exercise"), overflow="fold", min_width=max(len(tally.id) for tally in tallies))
+    table.add_column(
+        _("exercise"), overflow="fold", min_width=max((len(tally.id) for tally in tallies), default=0)
+    )
     for heading in (
         _("made"),
         _("equal"),

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
+from grader import questions
 from grader.course.parsing import parse
 from grader.exercise import Exercise, Key
 from grader.messages import _
@@ -189,8 +190,14 @@ def _load_folder(folder: Path) -> Chapter:
         faults.append("two exercises share an id")
     if keys is not None and set(keys) != set(by_id):
         faults.append(f"exercises.py and answers.py differ in {sorted(set(keys) ^ set(by_id))}")
+    for exercise in exercises:
+        faults += questions.faults(exercise, (keys or {}).get(exercise.id))
     if faults:
         raise ChapterError(f"{folder.name}: {'; '.join(faults)}")
+    if keys is not None:
+        keys = {
+            exercise_id: questions.completed(by_id[exercise_id], key) for exercise_id, key in keys.items()
+        }
     return Chapter(number, folder.name, folder, by_id, keys)
 
 

@@ -68,6 +68,8 @@ def judge_exercise(
         verdict = replace(verdict, check=name)
         if verdict.status is not Status.PASSED:
             harmless = {*sentences, changed_reason(answer.changed)}
+            if exercise.question is not None and key is not None:
+                harmless |= {mistake.reason for mistake in key.mistakes.values()}
             return _hiding(verdict, harmless) if name == "hidden" else verdict
     return verdict
 

@@ -25,9 +25,18 @@ from grader.exercise import Exercise, Status
 from grader.judging.checks import Verdict, judge_exercise
 from grader.learner.local import LocalAnswer
 from grader.messages import _, shown
+from grader.questions import Choice, Number
 from grader.reading.unanswered import other_names_reason
 
-_COLOURS = {"✅": "#2e9e6b", "❌": "#d1495b", "⬜": "#8a8f98", "⚠️": "#d9902f", "💡": "#4a7fc1"}
+_COLOURS = {
+    "✅": "#2e9e6b",
+    "📝": "#4a7fc1",
+    "❌": "#d1495b",
+    "⬜": "#8a8f98",
+    "⚠️": "#d9902f",
+    "💡": "#4a7fc1",
+}
+_TAKEN = "📝"
 
 _verdicts: dict[str, Status] = {}
 _hints_shown = Counter[str]()
@@ -170,13 +179,21 @@ def score() -> None:
     if not exercises:
         _show(Card("⬜", _("Nothing has been checked yet.")))
         return
-    earned = sum(each.points for each in exercises if _verdicts.get(each.id) == Status.PASSED)
+    statuses = {each.id: _verdicts.get(each.id, Status.NOT_ATTEMPTED) for each in exercises}
+    passed = [each for each in exercises if statuses[each.id] == Status.PASSED]
+    earned = sum(each.points for each in passed if each.question is None)
+    predicted = sum(each.points for each in passed if each.question is not None)
     rows = [
-        f"{symbol_of(_verdicts.get(each.id, Status.NOT_ATTEMPTED))} {each.points:3d}  {each.id}  {each.title}"
-        for each in exercises
+        f"{_symbol(each, statuses[each.id])} {each.points:3d}  {each.id}  {each.title}" for each in exercises
     ]
     points = sum(each.points for each in exercises)
     heading = _("{earned} of {points} points").format(earned=earned, points=points)
+    if predicted:
+        rows.append(
+            _("{symbol} Whether a prediction is right is told when it is graded ({points} points).").format(
+                symbol=_TAKEN, points=predicted
+            )
+        )
     _show(Card("✅" if earned == points else "💡", heading, rows))
 
 
@@ -196,7 +213,14 @@ def symbol_of(status: Status) -> str:
     return "⚠️" if status == Status.GRADER_FAULT else "❌"
 
 
+def _symbol(exercise: Exercise, status: Status) -> str:
+    """Returns the symbol of what the visible check says; of a question it cannot say that it is right."""
+    return _TAKEN if exercise.question is not None and status == Status.PASSED else symbol_of(status)
+
+
 def _card(exercise: Exercise, verdict: Verdict, names: Mapping[str, Any]) -> Card:
+    if exercise.question is not None:
+        return _question_card(exercise, exercise.question, verdict, names)
     status, reason = verdict.status, verdict.reason
     if status is Status.NOT_ATTEMPTED and isinstance(history := names.get("In"), list):  # IPython's
         defined = [name for name, value in names.items() if value is not None]
@@ -212,6 +236,30 @@ def _card(exercise: Exercise, verdict: Verdict, names: Mapping[str, Any]) -> Car
     else:
         heading = _("Not yet right")
     return Card(symbol, f"{heading} — {exercise.title}", [reason] if reason else [])
+
+
+def _question_card(
+    exercise: Exercise, asked: Choice | Number, verdict: Verdict, names: Mapping[str, Any]
+) -> Card:
+    """Shows that an answer is taken; whether it is right, only where the hidden check was asked too."""
+    status, lines = verdict.status, [verdict.reason] if verdict.reason else []
+    symbol = _symbol(exercise, status)
+    if status == Status.PASSED:
+        heading = _("Taken")
+        answer = LocalAnswer(dict(names)).value(asked.symbol)
+        lines = [
+            _("Your prediction: {answer}").format(answer=asked.understood(answer)),
+            _("Whether it is right, the next cells show; it is not judged here."),
+        ]
+    elif status == Status.NOT_ATTEMPTED:
+        heading, lines = _("Not attempted yet"), [asked.how()]
+    elif status == Status.GRADER_FAULT:
+        heading = _("The check itself failed; this is not your fault")
+    elif verdict.check == "hidden":
+        heading = _("It turned out otherwise")
+    else:
+        heading = _("This answer cannot be taken")
+    return Card(symbol, f"{heading} — {exercise.title}", lines)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from grader.authoring.kills import Tally, survey
+from tests.grader.question_course import write_question_course
 from tests.grader.toy_course import ANSWERS, EXERCISES, write_course
 
 
@@ -83,3 +84,8 @@ def test_reference_that_fails_and_check_that_fails_in_itself_are_faults(tmp_path
     faults = tallies(tmp_path, exercises=exercises, answers=answers)["ch01.double"].faults
     assert faults[0] == "ch01.double: the reference itself is killed by the visible check"
     assert any("the check itself fails" in fault for fault in faults)
+
+
+def test_questions_are_left_out(tmp_path: Path) -> None:
+    found = [tally.id for tally in survey([write_question_course(tmp_path)], most=1)]
+    assert found == ["ch01.double", "ch01.area_and_name"]

@@ -5,6 +5,7 @@ import pytest
 
 from grader.authoring.release import ReleaseError, release
 from grader.course.chapters import Chapter
+from tests.grader.question_course import DEPTH, RIGHT, TOO_FEW, write_question_course
 from tests.grader.toy_course import write_notebook
 
 
@@ -105,3 +106,30 @@ def test_answered_notebook_stops_the_release(course: Path, chapter: Chapter, tmp
     write_notebook(course / "notebooks" / "01_numbers.ipynb", ["x = 1", AREA_REFERENCE])
     with pytest.raises(ReleaseError, match=r"01_numbers\.ipynb: ch01\.area_and_name, reference"):
         release(course, tmp_path / "released", [chapter])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("chapters/ch01_numbers/taught.py", "predict_depth = 'イ'"),
+        ("chapters/ch01_numbers/taught.py", 'predict_depth="10 層"  # as text'),
+        ("README.md", "predict_share = 12.5"),
+        ("chapters/ch01_numbers/probes.py", f'REASON = "{TOO_FEW}"'),
+        ("README.md", "深いほうが\nよいからです。"),
+    ],
+)
+def test_answer_to_a_question_stops_the_release(tmp_path: Path, path: str, text: str) -> None:
+    chapter = write_question_course(tmp_path / "course")
+    root = chapter.folder.parent.parent
+    release(root, tmp_path / "clean", [chapter])
+    (root / path).write_text(text, "utf-8")
+    with pytest.raises(ReleaseError, match=rf"{path}: ch01\.predict_\w+, what is right or wrong"):
+        release(root, tmp_path / "released", [chapter])
+
+
+def test_answered_question_in_a_notebook_stops_the_release(tmp_path: Path) -> None:
+    chapter = write_question_course(tmp_path / "course")
+    root = chapter.folder.parent.parent
+    write_notebook(root / "notebooks" / "01_numbers.ipynb", [f"# EXERCISE {DEPTH}\n{RIGHT[DEPTH]}"])
+    with pytest.raises(ReleaseError, match=rf"01_numbers\.ipynb: {DEPTH}"):
+        release(root, tmp_path / "released", [chapter])

@@ -5,6 +5,7 @@ import pytest
 from grader.authoring.verify import Proof, Verifier, parts_of
 from grader.course.chapters import Chapter, load_chapter
 from grader.messages import set_language
+from tests.grader.question_course import DEPTH, QUESTIONS, SHARE, TOO_FEW, write_question_course
 from tests.grader.toy_course import ANSWERS, EXERCISES, write_course
 
 
@@ -136,3 +137,43 @@ def test_released_copy_has_nothing_to_prove(tmp_path: Path) -> None:
     (released / "chapters/ch01_numbers/answers.py").unlink()
     chapter = load_chapter(1, released)
     assert [parts_of(chapter, exercise) for exercise in chapter.exercises.values()] == [[], []]
+
+
+def test_question_is_proved_by_its_options(tmp_path: Path) -> None:
+    proofs = proofs_of(write_question_course(tmp_path), DEPTH)
+    assert [fault for proof in proofs.values() for fault in proof.faults] == []
+    assert {name: (proof.held, proof.agreed) for name, proof in proofs.items() if name[0] != "guesses"} == {
+        ("reference", ""): ((1, 1), (1, 1)),
+        ("template", ""): ((1, 1), (1, 1)),
+        ("alternatives", "its text"): ((1, 1), (1, 1)),
+        ("alternatives", "letter and text"): ((1, 1), (1, 1)),
+        ("mistakes", "ア: 5 層"): ((1, 1), (1, 1)),
+        ("mistakes", "ウ: どちらも同じ"): ((1, 1), (1, 1)),
+    }
+    assert proofs["guesses", ""].held[1] > 10  # crooked replies, and nothing that was guessed
+
+
+def test_number_is_proved_at_the_bounds_of_what_is_right(tmp_path: Path) -> None:
+    proofs = proofs_of(write_question_course(tmp_path), SHARE)
+    assert [fault for proof in proofs.values() for fault in proof.faults] == []
+    assert [label for kind, label in proofs if kind == "mistakes"] == ["too small", "too large"]
+    assert [label for kind, label in proofs if kind == "alternatives"] == [
+        "a text with the unit",
+        "the least that is right",
+        "the most that is right",
+    ]
+
+
+def test_visible_check_that_knows_the_answer_to_a_question_is_a_fault(tmp_path: Path) -> None:
+    telling = f"""
+from dataclasses import replace
+from grader.compare import expect
+
+def check_depth(answer):
+    expect(answer.value("predict_depth") != "ア", "{TOO_FEW}")
+
+EXERCISES[2] = replace(EXERCISES[2], check=check_depth)
+"""
+    chapter = write_question_course(tmp_path, questions=QUESTIONS + telling)
+    (fault,) = proofs_of(chapter, DEPTH)["mistakes", "ア: 5 層"].faults
+    assert "found wrong by the visible check" in fault

@@ -5,6 +5,7 @@ import pytest
 
 from grader.course.chapters import Chapter
 from tests.grader.cli.commands import run
+from tests.grader.question_course import KEYS, QUESTIONS, write_question_course
 
 
 def test_mutate_prints_a_table_and_the_survivors(
@@ -21,3 +22,15 @@ def test_mutate_prints_a_table_and_the_survivors(
     monkeypatch.setattr("grader.cli.mutate.GOAL_VISIBLE", 101)
     assert code == 0
     assert run("mutate", "--most", "3", "--jobs", "2")[0] == 1
+
+
+def test_mutate_has_nothing_to_do_where_there_are_questions_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = write_question_course(
+        tmp_path,
+        questions="EXERCISES = []\n" + QUESTIONS,
+        keys="ANSWERS = {}\n" + KEYS,
+    )
+    monkeypatch.setattr("grader.course.chapters._importable_chapters", lambda: [chapter.folder.parent])
+    assert run("mutate", "1", "--jobs", "1")[0] == 0

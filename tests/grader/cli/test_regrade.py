@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from grader.course.chapters import load_chapter
+from grader.course.chapters import Chapter, load_chapter
 from grader.reading.submission import answers_of
 from grader.records.gradebook import FILE, Gradebook
 from tests.grader.cli.commands import BOTH, files, grade, grades, run
+from tests.grader.question_course import DEPTH, KEYS, RIGHT, SAME, TOO_FEW, write_question_course
 from tests.grader.toy_course import ANSWERS, EXERCISES, write_course, write_notebook
 
 
@@ -70,3 +71,26 @@ def regrade(out: Path, typed: str, *arguments: str) -> tuple[int, str]:
     return run(
         "regrade", "ch01.double", out, "--isolation", "process", "--jobs", "1", *arguments, typed=typed
     )
+
+
+def test_question_is_graded_reported_and_regraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(chapter: Chapter) -> None:
+        monkeypatch.setattr("grader.course.chapters._importable_chapters", lambda: [chapter.folder.parent])
+
+    chapter = write_question_course(tmp_path / "course")
+    install(chapter)
+    (submitted := tmp_path / "submitted").mkdir()
+    for name, code in {"right": RIGHT[DEPTH], "same": 'predict_depth = "ウ"'}.items():
+        write_notebook(submitted / f"{name}.ipynb", answers_of(chapter, BOTH | {DEPTH: code}))
+    out = tmp_path / "out"
+    assert grade(submitted, out)[0] == 0
+    assert grades(out) == {"right.ipynb": 8, "same.ipynb": 7}
+    pages = {path.stem: path.read_text("utf-8") for path in (out / "learners").rglob("*.html")}
+    assert [name.partition("-")[0] for name, page in pages.items() if SAME in page] == ["same"]
+    assert all(TOO_FEW not in page for page in pages.values())
+
+    keys = KEYS.replace('chosen("イ"', 'chosen("ウ"').replace("'ウ': ", "'イ': ")
+    install(write_question_course(tmp_path / "mended", keys=keys))
+    code, output = run("regrade", DEPTH, out, "--yes")
+    assert code == 0, output
+    assert grades(out) == {"right.ipynb": 7, "same.ipynb": 8}

@@ -18,6 +18,7 @@ from grader.exchange.roster import ExportError
 from grader.exercise import Status
 from grader.reading.submission import read_submission
 from grader.records.batch import Grading
+from tests.grader.question_course import DEPTH, RIGHT, SAME, write_question_course
 from tests.grader.toy_course import AREA, DOUBLE, write_course
 
 NBGRADER = str(Path(os.environ["NBGRADER"]).absolute()) if os.environ.get("NBGRADER") else ""
@@ -247,3 +248,19 @@ def test_nbgrader_generates_and_grades_it(chapter: Chapter, tmp_path: Path) -> N
     grading = Grading([chapter], "process", seed=1)
     ours = {path: grading.grade(path.name, path).score for path in (right, wrong, fitted, empty)}
     assert list(ours.values()) == [7, 4, 4, 0]
+
+
+def test_question_keeps_its_template_and_its_hidden_test_tells_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = write_question_course(tmp_path)
+    monkeypatch.setattr("grader.course.chapters._importable_chapters", lambda: [chapter.folder.parent])
+    marker, template = f"# EXERCISE {DEPTH}", chapter.exercises[DEPTH].template.strip()
+    assert graded_cells(released(chapter))["ch01-predict_depth"].source.strip() == f"{marker}\n{template}"
+    cells = graded_cells(nbgrader_notebook(chapter, ""))
+    assert RIGHT[DEPTH] in cells["ch01-predict_depth"].source
+    tests = cells["ch01-predict_depth-tests"]
+    assert tests.metadata.nbgrader.points == 1
+    exec(f"{cells['ch01-predict_depth'].source}\n{tests.source}", {})
+    with pytest.raises(AssertionError, match=SAME):
+        exec(f'predict_depth = "ウ"\n{tests.source}', {})

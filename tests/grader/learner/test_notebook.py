@@ -1,7 +1,9 @@
 import logging
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ import grader
 from grader.course.chapters import Chapter, ChapterError
 from grader.learner import notebook
 from grader.learner.notebook import Card, check, hint, require, score, solution
+from tests.grader.question_course import DEPTH, OPTIONS, SHARE, TOO_FEW, write_question_course
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +194,69 @@ def test_package_offers_no_other_name() -> None:
     assert grader.score is score
     with pytest.raises(AttributeError):
         _ = grader.nothing
+
+
+def checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
+    """Installs the chapter with questions and runs code in a notebook's place."""
+    chapter = write_question_course(tmp_path / "asking")
+    monkeypatch.setattr("grader.course.chapters._importable_chapters", lambda: [chapter.folder.parent])
+    exec(code, {"check": check, "require": require, "score": score, "solution": solution})
+
+
+@pytest.mark.parametrize("option", ["ア", "イ", "ウ"])
+def test_pass_of_a_question_says_that_it_is_taken_and_not_that_it_is_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    checked(monkeypatch, tmp_path, f"predict_depth = '{option}'\ncheck('{DEPTH}')\nscore()")
+    shown = said(capsys)
+    assert shown.startswith("📝 受け付けました — 深さ\n")
+    assert f"あなたの予想: {option}: {OPTIONS[option]}" in shown
+    assert "ここでは判定しません" in shown
+    assert "9 点中 0 点" in shown
+    assert f"📝   1  {DEPTH}" in shown
+    assert "採点のときに決まります" in shown
+    assert "✅" not in shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("''", "⬜ 未回答[^✅❌]*引用符の間に ア・イ・ウ"),
+        ("'エ'", "❌ この答えは受け付けられません[^✅]*'エ'"),
+    ],
+)
+def test_question_without_a_usable_answer_says_how_to_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    text: str,
+) -> None:
+    checked(monkeypatch, tmp_path, f"predict_depth = {answer}\ncheck('{DEPTH}')")
+    assert re.match(text, said(capsys))
+
+
+def test_number_that_is_not_there_says_how_to_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked(
+        monkeypatch, tmp_path, f"predict_share = None\ncheck('{SHARE}')\npredict_share = 3\ncheck('{SHARE}')"
+    )
+    unanswered, _mark, taken = said(capsys).partition("📝")
+    assert "None の代わりに 0 から 100 までの数 (単位は %)" in unanswered
+    assert "あなたの予想: 3 %" in taken
+
+
+def test_require_of_a_question_tells_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = f"predict_depth = 'ア'\nrequire('{DEPTH}')\nrequire('{DEPTH}', hidden=True)"
+    with pytest.raises(AssertionError, match=f"❌ 予想と違いました — 深さ\n   {TOO_FEW}"):
+        checked(monkeypatch, tmp_path, code)
+
+
+def test_solution_of_a_question_shows_the_answer_and_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked(monkeypatch, tmp_path, f"solution('{DEPTH}')")
+    shown = said(capsys)
+    assert 'predict_depth = "イ"  # 10 層' in shown
+    assert "深いほうがよいからです。" in shown

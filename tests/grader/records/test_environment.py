@@ -12,6 +12,7 @@ from grader.records.environment import checks_digest, environment_of
 from grader.sandbox.container import COURSE
 from grader.sandbox.limits import Isolation, Limits
 from tests.grader.engine_course import keras_chapter
+from tests.grader.question_course import DEPTH, KEYS, QUESTIONS, TOO_FEW, write_question_course
 
 HEAD = "from functools import partial\nfrom grader.compare import expect_equal\n"
 EXERCISES = (
@@ -303,3 +304,23 @@ def imported_from_grader(path: Path) -> set[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     files = {COURSE / f"{name.replace('.', '/')}.py" for name in names if name.startswith("grader.")}
     return {file for file in files if file.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("'10 層'", "'11 層'", True),
+        (TOO_FEW, "足りません。", True),
+        ('chosen("イ"', 'chosen("イ" ', False),
+        ("深いほうが", "浅いほうが", False),
+        ("within=3.0", "within=2.0", False),
+        ('title="割合"', 'title="比"', False),
+    ],
+)
+def test_digest_of_a_question_follows_what_judges_it_and_nothing_else(
+    tmp_path: Path, old: str, new: str, changes: bool
+) -> None:
+    before = write_question_course(tmp_path / "before")
+    assert old in QUESTIONS + KEYS
+    after = write_question_course(tmp_path / "after", QUESTIONS.replace(old, new), KEYS.replace(old, new))
+    assert (checks_digest(before, DEPTH) != checks_digest(after, DEPTH)) == changes
