@@ -9,6 +9,11 @@ What a chapter claims stands in its ``claims.toml``, a table for each claim::
 
 ``value`` is exact, for integers, booleans and text; a real number has a ``band = [low, high]`` instead, whose
 ends belong to it and may be ``inf``. ``unit`` is optional, and so is ``verdict``, by default 成り立つ.
+
+The same file holds the alternative texts of the chapter's figures, by the name that the lesson gives instead::
+
+    [figures]
+    "ch05.gradients" = "横軸は層の番号、縦軸は勾配の大きさ。…"
 """
 
 from __future__ import annotations
@@ -44,7 +49,11 @@ CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 WIDEST = 100.0
 """How many times its lower end a positive band's upper end may be; a wider one says next to nothing."""
 
+FIGURES = "figures"
+"""The table of ``claims.toml`` that holds alternative texts instead of a claim."""
+
 _KEYS = {"statement", "source", "value", "band", "unit", "verdict", "profile"}
+_FIGURE = re.compile(r"(ch\d\d)\.\w+")
 _QUESTION = re.compile(r"(か|どれだけ|何倍|いくつ)[。?？]?(\s*[(（].*[)）])?$")
 _HEADINGS = {
     "statement": "主張",
@@ -173,9 +182,7 @@ def claim(id: str, measured: Any) -> None:
         KeyError: If the chapter declares no such claim.
     """
     chapter = id.partition(".")[0]
-    known = {
-        name: each for path in CHAPTERS.glob(f"{chapter}_*/claims.toml") for name, each in read(path).items()
-    }
+    known = {name: each for path in _declarations(chapter) for name, each in read(path).items()}
     if id not in known:
         raise KeyError(
             f"{id} は chapters/{chapter}_…/claims.toml にありません。 / "
@@ -205,9 +212,53 @@ def read(path: Path) -> Mapping[str, Declared]:
     Raises:
         ValueError: If a claim is not one that can be checked, or that could fail.
     """
-    tables = tomllib.loads(path.read_text("utf-8"))
     chapter = path.parent.name.partition("_")[0]
-    return {id: _declared(id, table, chapter) for id, table in tables.items()}
+    return {id: _declared(id, table, chapter) for id, table in _tables(path).items() if id != FIGURES}
+
+
+def read_figures(path: Path) -> Mapping[str, str]:
+    """Reads the alternative texts of a chapter's figures.
+
+    Args:
+        path: Its ``claims.toml``.
+
+    Returns:
+        The texts by name.
+    """
+    return dict(_tables(path).get(FIGURES, {}))
+
+
+def alternative_text(text: str) -> str:
+    """Looks up a figure's alternative text where only its name is given.
+
+    Args:
+        text: The text itself, or its name ``chNN.name`` in the chapter's ``claims.toml``.
+
+    Returns:
+        The text.
+
+    Raises:
+        KeyError: If the chapter has no figure of that name.
+    """
+    named = _FIGURE.fullmatch(text)
+    if named is None:
+        return text
+    known = {name: each for path in _declarations(named[1]) for name, each in read_figures(path).items()}
+    if text not in known:
+        raise KeyError(
+            f"図の説明 {text} が chapters/{named[1]}_…/claims.toml の [figures] にありません。 / "
+            f"{text} is not among [figures] in chapters/{named[1]}_…/claims.toml."
+        )
+    return known[text]
+
+
+def _declarations(chapter: str) -> list[Path]:
+    return [*CHAPTERS.glob(f"{chapter}_*/claims.toml")]
+
+
+@functools.cache
+def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 def _declared(id: str, table: Mapping[str, Any], chapter: str) -> Declared:

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from course_utils.claims import alternative_text
+
 Array = npt.NDArray[Any]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -88,7 +90,8 @@ def new_figure(alt: str, rows: int = 1, columns: int = 1, **subplots: Any) -> tu
     """Creates a figure with alternative text.
 
     Args:
-        alt: Alternative text, in Japanese: what kind of figure, what its axes are, what one sees.
+        alt: Alternative text, in Japanese: what kind of figure, what its axes are, what one sees. Or the
+            name of one, ``chNN.name``, among ``[figures]`` in the chapter's ``claims.toml``.
         rows: Rows of axes.
         columns: Columns of axes.
         **subplots: More arguments of ``matplotlib.pyplot.subplots``.
@@ -99,7 +102,7 @@ def new_figure(alt: str, rows: int = 1, columns: int = 1, **subplots: Any) -> tu
     figure, axes = plt.subplots(
         rows, columns, FigureClass=DescribedFigure, **{"layout": "constrained", **subplots}
     )
-    figure.alt = alt
+    figure.alt = alternative_text(alt)
     return figure, axes
 
 

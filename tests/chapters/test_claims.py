@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.claims import CLAIMS_MIME, read
+from course_utils.claims import CLAIMS_MIME, read, read_figures
 
 COURSE = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((COURSE / "chapters").glob("ch*"))
@@ -42,3 +42,11 @@ def test_every_claim_is_checked_and_shown_as_it_is_declared(folder: Path) -> Non
 def test_no_claim_is_stated_twice(folder: Path) -> None:
     statements = [each.statement for each in read(folder / "claims.toml").values()]
     assert sorted(statements) == sorted(set(statements))
+
+
+@in_each_chapter
+def test_every_alternative_text_is_a_figure_s(folder: Path) -> None:
+    code = "\n".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    texts = read_figures(folder / "claims.toml")
+    assert all(texts.values())
+    assert [name for name in texts if f'"{name}"' not in code] == []

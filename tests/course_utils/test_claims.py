@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from course_utils import claims
-from course_utils.claims import VERDICTS, claim, claims_table, read, recorded_claims
+from course_utils.claims import (
+    VERDICTS,
+    alternative_text,
+    claim,
+    claims_table,
+    read,
+    read_figures,
+    recorded_claims,
+)
 
 GAP = {"statement": "差がある", "source": "レポート", "band": [0.1, 0.5]}
 COUNT = {
@@ -188,3 +196,15 @@ def test_table_is_folded_and_carries_the_claims_as_data(chapters: Path) -> None:
     assert bundle["text/html"].startswith("<details><summary>この章で確かめた主張 1 件")
     assert "差がある" in bundle["text/html"]
     assert bundle["text/plain"] == repr(claims_table())
+
+
+def test_alternative_texts_of_figures_stand_beside_the_claims(chapters: Path) -> None:
+    path = declare(chapters, count=COUNT)
+    path.write_text(path.read_text("utf-8") + '\n[figures]\n"ch05.curve" = "横軸はエポック。"\n', "utf-8")
+
+    assert [*read(path)] == ["ch05.count"]
+    assert read_figures(path) == {"ch05.curve": "横軸はエポック。"}
+    assert alternative_text("ch05.curve") == "横軸はエポック。"
+    assert alternative_text("横軸は ch05 の層。") == "横軸は ch05 の層。"
+    with pytest.raises(KeyError, match=r"ch05\.curves is not among"):
+        alternative_text("ch05.curves")

@@ -2,6 +2,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 
-from course_utils import plots
+from course_utils import claims, plots
 
 HISTORIES = {
     "転移学習": {"accuracy": [0.4, 0.6, 0.7], "val_accuracy": [0.4, 0.5, 0.55], "loss": [2.0, 1.0, 0.5]},
@@ -154,3 +155,15 @@ def picture(output: nbformat.NotebookNode) -> str:
     if "image/png" in output.data:
         return f"alt={output.metadata['image/png']['alt']}"
     return re.sub(r"<details><summary>(.*)</summary>(.*)</details>", r"\1: \2", output.data["text/html"])
+
+
+def test_a_figure_takes_its_alternative_text_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ch05_name").mkdir()
+    (tmp_path / "ch05_name" / "claims.toml").write_text(
+        '[figures]\n"ch05.curve" = "横軸はエポック。"\n', "utf-8"
+    )
+    monkeypatch.setattr(claims, "CHAPTERS", tmp_path)
+
+    figure, _axis = plots.new_figure("ch05.curve")
+
+    assert figure.alt == "横軸はエポック。"
