@@ -113,7 +113,7 @@ figures.draw_carts(
     fallen.observations[moments, 0],
     [f"{moment} ステップ" for moment in moments],
     heading="無作為に押すと、棒は倒れる",
-    alt="台車と棒を 5 つの時刻で描いた図。はじめは垂直の点線に重なっていた棒が、無作為に押すうちに一方へ傾いていく。",
+    alt="ch01.fallen",
 )
 
 # %% [markdown]
@@ -211,8 +211,7 @@ claim("ch01.lake.clock", float(within[100, 0] - without_clock))
 # %%
 marks = {0: "S", 15: "G"} | {hole: "×" for hole in np.flatnonzero(lake.terminal) if hole != 15}
 figure, axes = new_figure(
-    "FrozenLake の 4×4 のマスに価値を書いた図が 2 枚。S のほかのマスの数は、左の制限なしでは 0.53 から 0.94、"
-    "右の残り 20 ステップではそれより小さく、G から遠いほど差が開く。左の矢印は、穴に落ちない向きを選び、わざと壁へ向かうものもある。",
+    "ch01.lake_values",
     1,
     2,
     figsize=(8, 4),
@@ -282,10 +281,7 @@ check("ch01.value_iteration")
 
 # %%
 shares = {epsilon: tabular.pull_bandits(epsilon, seed=1)[0] for epsilon in (0.0, 0.01, 0.1)}
-figure, axis = new_figure(
-    "横軸は引いた回数、縦軸は最良の腕を引いた割合。ε=0.1 は 8 割ほどまで上がり、上限 0.91 の点線には届かない。"
-    "ε=0.01 はゆっくり上がり、ε=0 は 4 割に届かず止まる。"
-)
+figure, axis = new_figure("ch01.bandit")
 for epsilon, share in shares.items():
     axis.plot(np.convolve(share, np.ones(20) / 20, "valid"), label=f"ε = {epsilon:g}")
 axis.axhline(0.91, color="0.3", linestyle=":", label="ε = 0.1 の上限")
@@ -328,10 +324,7 @@ walk_errors = {
     (method, alpha): tabular.walk_errors(method, alpha, seed=1)
     for method, alpha in (("TD(0)", 0.05), ("TD(0)", 0.1), ("モンテカルロ", 0.02), ("モンテカルロ", 0.04))
 }
-figure, axis = new_figure(
-    "横軸は歩いた回数、縦軸は見積もりの誤差。4 本とも 0.24 ほどから始まる。TD(0) の 2 本は速く下がって 0.06 より小さくなり、"
-    "モンテカルロの 2 本は 0.08 から 0.1 ほどで止まる。"
-)
+figure, axis = new_figure("ch01.prediction_errors")
 for (method, alpha), errors in walk_errors.items():
     axis.plot(errors, label=f"{method}, α = {alpha:g}")
 axis.set(xlabel="歩いた回数", ylabel="二乗平均平方根誤差", title="5 マスのランダムウォーク (100 通りの平均)")
@@ -392,10 +385,7 @@ learnt = {
 }
 
 # %%
-figure, axis = new_figure(
-    "横軸はエピソード、縦軸は探索も含めた収益の移動平均 (5 つのシードの平均)。3 本とも急に上がる。"
-    "SARSA と期待 SARSA は −20 あたりまで上がり、Q 学習は −50 あたりにとどまる。"
-)
+figure, axis = new_figure("ch01.cliff_returns")
 for method, runs in learnt.items():
     online = np.mean([returns for _, returns in runs], axis=0)
     axis.plot(np.convolve(online, np.ones(50) / 50, "valid"), label=method)
@@ -410,7 +400,7 @@ greedy_actions = {method: [q.argmax(axis=1) for q, _ in runs] for method, runs i
 figures.draw_cliff(
     {method: planning.greedy_path(cliff, actions[0], START) for method, actions in greedy_actions.items()},
     heading="学習した行動をたどった道 (シード 1)",
-    alt="4×12 のマスに 3 本の道を重ねた図。下の行は斜線の崖。Q 学習は崖のすぐ上の行を通る 13 歩、SARSA と期待 SARSA は上のほうの行を通る、それより長い道。",
+    alt="ch01.cliff_roads",
 )
 
 # %% [markdown]
@@ -540,7 +530,7 @@ roads = {"崖のふち": edge, "いちばん上": top, "探索を続けるなら
 figures.draw_cliff(
     {name: planning.greedy_path(cliff, actions, START) for name, actions in roads.items()},
     heading="3 つの道",
-    alt="4×12 のマスに 3 本の道を重ねた図。崖のふちを通る 13 歩の道、上から 2 行目を通る 15 歩の道、いちばん上の行を通る 17 歩の道。",
+    alt="ch01.three_roads",
 )
 
 # %%
@@ -671,8 +661,7 @@ figures.plot_bands(
     {name: tables.band(runs) for name, runs in dqn_runs.items()},
     heading="DQN から部品を外す (5 つのシード)",
     baseline=("無作為", float(random_lengths.mean())),
-    alt="横軸は環境のステップ数、縦軸は 20 エピソードの平均の収益。DQN の 3 つの版の中央値と範囲。"
-    "経験再生なしの中央値はほかの 2 つより低く、どの版も上下に大きく揺れる。",
+    alt="ch01.dqn_returns",
 )
 
 # %%
@@ -695,8 +684,7 @@ figures.plot_bands(
     ylabel="max Q の平均",
     threshold=None,
     baseline=("真の上限 100", 100.0),
-    alt="横軸は環境のステップ数、縦軸はネットワークが見積もる収益。DQN と経験再生なしは 100 の破線の下をゆっくり上がる。"
-    "目標ネットワークなしは破線を大きく超え、200 から 400 に達してから下がる。",
+    alt="ch01.dqn_values",
 )
 
 # %%
@@ -798,7 +786,7 @@ figures.draw_carts(
     balanced.observations[moments, 0],
     [f"{moment} ステップ" for moment in moments],
     heading="REINFORCE が学んだ方策",
-    alt="台車と棒を 5 つの時刻で描いた図。学習した方策では、棒はどの時刻でも垂直の点線の近くにとどまっている。",
+    alt="ch01.balanced",
 )
 
 # %%
@@ -807,7 +795,7 @@ figures.plot_bands(
     {name: tables.band(runs) for name, runs in reinforce_runs.items()},
     heading="REINFORCE (5 つのシード)",
     baseline=("無作為", float(random_lengths.mean())),
-    alt="横軸は環境のステップ数、縦軸は 20 エピソードの平均の収益。REINFORCE も、ベースラインなしも、数万ステップで 475 の点線を超える。2 つの帯は大きく重なる。",
+    alt="ch01.reinforce_returns",
 )
 
 # %%
@@ -888,8 +876,7 @@ claim("ch01.genetic.live", float(live.values[-1] / live.values[0]))
 # %%
 search_runs = stored("genetic", "random_search")
 figure, axes = new_figure(
-    "横軸は環境のステップ数。左は世代の適応度の平均で、遺伝的アルゴリズムは 200 を超え、ランダム探索は 60 より下のまま。"
-    "右は最良の個体の収益で、どちらも早いうちに 475 を超える。",
+    "ch01.evolution",
     1,
     2,
     figsize=(10, 4.2),

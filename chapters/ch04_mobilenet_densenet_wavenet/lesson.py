@@ -109,9 +109,7 @@ claim("ch04.cost.ratio", (counted["depthwise"] + counted["pointwise"]) / counted
 
 # %%
 channels = np.array([8, 16, 32, 64, 128, 256, 512, 1024])
-figure, axis = new_figure(
-    "横軸は出力のチャネル数 (対数)、縦軸は積和の比。3×3 の線は 8 チャネルの 0.236 から下がって 1/9 に、5×5 の線は 0.165 から 1/25 に近づく。"
-)
+figure, axis = new_figure("ch04.cost_ratio")
 for kernel, marker in ((3, "o"), (5, "s")):
     axis.semilogx(channels, 1 / channels + 1 / kernel**2, marker=marker, base=2, label=f"{kernel}×{kernel}")
 axis.axhline(1 / 9, color="0.4", linestyle=":")
@@ -608,9 +606,7 @@ loudness = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 1])
 tone = np.sin(2 * np.pi * 440 * np.arange(4000) / sounds.RATE)
 ours = [snr(a * tone, sounds.from_levels(sounds.to_levels(a * tone))) for a in loudness]
 uniform = [snr(a * tone, np.rint(a * tone * 127.5) / 127.5) for a in loudness]
-figure, axis = new_figure(
-    "横軸は音の振幅 (対数)、縦軸は SNR。均等な分け方は振幅 1 で約 50 dB だが、小さな音では 10 dB を下回る。μ-law は 0.03 から 1 まで 38 dB ほどで平らに保たれ、小さな音でも 20 dB を超える。"
-)
+figure, axis = new_figure("ch04.quantisation")
 axis.semilogx(loudness, ours, marker="o", label="μ-law")
 axis.semilogx(loudness, uniform, marker="s", label="均等")
 axis.set(xlabel="音の振幅", ylabel="SNR (dB)", title="256 段階に丸めたときの SNR")
@@ -632,7 +628,7 @@ taught = [sounds.sing(experiment.SCORE, vowel, seed=7) for vowel in sounds.VOWEL
 figures.show_spectrograms(
     {f"「{vowel}」": song.wave for vowel, song in zip(sounds.VOWELS, taught, strict=True)},
     heading="手本: " + " ".join(experiment.SCORE),
-    alt="手本の歌 2 つのスペクトログラム。横軸は時間 0〜2 秒、縦軸は周波数 0〜2,000 Hz。横に並んだ倍音の縞が 0.25 秒ごとに上がり、あとで下がる。「あ」は 700 Hz と 1,200 Hz のあたりが、「お」は 430 Hz と 800 Hz のあたりが明るい。",
+    alt="ch04.taught_songs",
 )
 
 # %%
@@ -642,7 +638,7 @@ Audio(sounds.playable(taught[0].wave), rate=2 * sounds.RATE)
 figures.plot_waves(
     {f"「{vowel}」の最初のド": song.wave[400:640] for vowel, song in zip(sounds.VOWELS, taught, strict=True)},
     heading="60 ミリ秒の波形",
-    alt="2 つの波形。横軸は 60 ミリ秒、縦軸は振幅。どちらも約 7.6 ミリ秒ごとに同じ形をくり返し、くり返しの中の細かな形が母音によって違う。",
+    alt="ch04.waveforms",
 )
 
 # %% [markdown]
@@ -728,7 +724,7 @@ print(f"{sung.size:,} サンプルを {time.perf_counter() - started:.1f} 秒で
 figures.show_spectrograms(
     {f"「{vowel}」": wave for vowel, wave in zip(sounds.VOWELS, sung, strict=True)},
     heading="WaveNet が作った歌",
-    alt="WaveNet が作った歌 2 つのスペクトログラム。手本と同じように、倍音の縞が 0.25 秒ごとに上がって下がる。「あ」と「お」で明るい周波数が違う。縞の間は、手本より雑音が多い。",
+    alt="ch04.sung_songs",
 )
 
 # %% [markdown]
@@ -747,7 +743,7 @@ figures.plot_spectra(
         for vowel, song, wave in zip(sounds.VOWELS, taught, sung, strict=True)
     },
     heading="歌全体の平均スペクトル",
-    alt="平均スペクトル 2 つ。横軸は周波数 0〜2,000 Hz、縦軸は dB。「あ」は 700 Hz あたり、「お」は 430 Hz あたりに山があり、作った歌の山は手本の山と重なる。山の間の谷は、作った歌のほうが浅い。",
+    alt="ch04.spectra",
 )
 
 

@@ -197,8 +197,7 @@ measured = {scaled: np.array([saturation(d, scaled) for d in DIMENSIONS]) for sc
 
 # %%
 figure, axes = new_figure(
-    "横軸は d_k (対数)。左は最大の重みの平均。割らないと d_k とともに 1 に近づき、√d_k で割ると 0.25 前後のまま。"
-    "右は softmax の微分の大きさ。割らないと d_k とともに小さくなり、割ると変わらない。",
+    "ch11.scaled_weights",
     1,
     2,
     figsize=(9, 3.5),
@@ -265,7 +264,7 @@ figures.show_weights(
     labels=("入力の位置", "出力の位置"),
     numbers=True,
     heading="出力を入力で微分した大きさ (0.00 は、情報が届いていないこと)",
-    alt="6 行 6 列の表が 3 つ。マスクなしではすべてのます目が正。因果マスクでは、対角より右上がすべて 0。パディングのマスクでは、5 列目と 6 列目が、自分自身の行を除いて 0。",
+    alt="ch11.reached",
 )
 
 # %% [markdown]
@@ -384,7 +383,7 @@ print(sinusoids(length=3, width=4).round(2))
 # %%
 table = sinusoids(length=60, width=64)
 figure, axis = new_figure(
-    "縦軸が位置 0 から 59、横軸が次元 0 から 63 の、位置符号の濃淡図。左の列ほど縦に細かく波打ち、右の列ほどゆっくり変わる。右端の列は 60 の位置ではほとんど変わらない。",
+    "ch11.positions",
     figsize=(7, 3.6),
 )
 picture = axis.imshow(table, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
@@ -509,7 +508,7 @@ def paper_rate(step, width=512, warm_up=4000):
 
 steps = np.arange(1.0, 20_001)
 figure, axis = new_figure(
-    "横軸はステップ数 (2 万まで)、縦軸は学習率。4,000 ステップまで直線で上がり、そのあとゆるやかに下がる。",
+    "ch11.warmup",
     figsize=(6.5, 3),
 )
 axis.plot(steps, paper_rate(steps))
@@ -723,7 +722,7 @@ figures.show_weights(
     list(text),
     labels=("入力の字", "書く字"),
     heading="最後の層の、エンコーダへの注意",
-    alt="昭和六十四年一月七日を横に、1989-01-07 と終わりの印を縦に並べた濃淡図が 4 枚、ヘッドごとに 1 枚。最も重く見る字を示す点の並びは、ヘッドごとに違う。",
+    alt="ch11.heads",
 )
 
 # %% [markdown]
@@ -760,7 +759,7 @@ figures.show_weights(
     labels=("入力の字", "書く字"),
     across=2,
     heading="見ている字と、答えを決めている字",
-    alt="左は 4 つのヘッドの注意の平均、右は入力の字を 1 つ隠したときに正解の字の対数確率が下がった量。どちらも、横が昭和六十四年一月七日、縦が 1989-01-07 と終わりの印。右では、年を隠すと年、月の数字を隠すと月、日の数字を隠すと日の数字に大きく影響する。",
+    alt="ch11.attention_and_effect",
 )
 
 # %% [markdown]
@@ -904,7 +903,7 @@ figures.plot_distances(
     "gradient",
     ylabel="勾配のノルム (対数)",
     heading="学習前: 最初の記号まで届く勾配 (5 つのシード)",
-    alt="横軸は距離、縦軸は対数で示した勾配のノルム。注意 1 層は距離とともにゆるやかに下がる。LSTM は距離とともに何桁も下がる。忘れにくい初期値の LSTM は、その間にある。",
+    alt="ch11.far_gradients",
 )
 
 # %%
@@ -914,7 +913,7 @@ figures.plot_distances(
     ylabel="精度",
     chance=1 / 8,
     heading=f"{experiment.UPDATES} ステップの学習のあとの精度 (5 つのシードの中央値、棒は最小から最大)",
-    alt="横軸は距離、縦軸は精度。注意 1 層、LSTM、忘れにくい初期値の LSTM の 3 本の線と、当てずっぽうの 0.125 を示す点線。",
+    alt="ch11.far_accuracy",
 )
 
 # %%

@@ -158,7 +158,7 @@ show_images(
     ["元の写真", "レポートの図"],
     columns=2,
     heading="それらしい図は出る。けれども、正しいのか",
-    alt="左は猫の写真。右はレポートの手順で色を重ねた図で、quick では猫の顔の全体が青く、ふちが黄色や赤になる。どこが注目された場所なのか、図だけからは確かめられない。",
+    alt="ch23.report_picture",
 )
 
 # %%
@@ -172,7 +172,7 @@ figures.show_maps(
     ["レポートの手順", "1 節の式と正しい前処理"],
     columns=2,
     heading="VGG16 の block5_conv3 のマップ",
-    alt="猫の写真に 2 つのマップを重ねた図。左はレポートの手順、右は 1 節の式と caffe 方式の前処理によるもので、最大の場所を示す×の位置が違う。quick では、どちらも写真のほぼ全体に広がる。",
+    alt="ch23.two_maps",
 )
 
 # %% [markdown]
@@ -191,7 +191,7 @@ show_images(
     shapes.images[:4],
     [KINDS[label] for label in shapes.labels[:4]],
     columns=4,
-    alt="根拠の場所が分かっている 48 画素四方の絵が 4 枚。まだらな背景に色とりどりの短い線が散り、丸、四角、三角、十字が 1 つずつ、違う場所に違う色で描かれている。",
+    alt="ch23.shapes",
 )
 
 # %% [markdown]
@@ -230,7 +230,7 @@ figures.show_maps(
     boxes=shapes.boxes[:6],
     columns=6,
     heading="Grad-CAM: 正しいクラスの根拠",
-    alt="6 枚の絵に Grad-CAM を重ねた図。ほとんどの絵で、最大の場所を示す×と、半分を超えた場所を囲む白い線が、図形を囲む破線の枠の中にある。",
+    alt="ch23.gradcam_on_shapes",
 )
 
 # %%
@@ -413,7 +413,7 @@ show_images(
     ["元の絵", "レポートの重ね方", "直した重ね方"],
     columns=3,
     heading="同じマップを、2 つの重ね方で",
-    alt="同じマップを重ねた 3 枚。元の絵。レポートの重ね方では、図形の上が暗い青になり、背景が明るい赤になって、赤と青の意味が逆になる。直した重ね方では、図形の上が赤、背景が青になる。",
+    alt="ch23.overlays",
 )
 
 # %%
@@ -433,10 +433,7 @@ claim(
 
 # %%
 sanity = experiment.sanity(model, experiment.unseen_shapes(1, 40), seed=1)
-figure, axis = new_figure(
-    "横軸は乱数に替えた層で、左から右へ増えていく。縦軸はもとのマップとの順位相関。"
-    "輪郭線は 1 のまま動かない。Grad-CAM は出力層を乱数にした時点で大きく下がる。"
-)
+figure, axis = new_figure("ch23.randomised_layers")
 for name, values, marker in (
     ("輪郭線 (モデルを見ない)", sanity.edges, "s"),
     ("Grad-CAM", sanity.grad_cam, "o"),
@@ -730,7 +727,7 @@ figures.show_maps(
     boxes=[shapes.boxes[index] for index in chosen] * 3,
     columns=4,
     heading="同じ絵、3 つの説明",
-    alt="上から Grad-CAM、LIME、SHAP の段。4 枚の絵のどれでも、最大の場所を示す×はほぼ図形の枠の中にある。Grad-CAM は丸くぼやけ、LIME と SHAP は部品の形に角ばっている。",
+    alt="ch23.three_methods",
 )
 
 # %% [markdown]
@@ -983,7 +980,7 @@ figures.plot_two_curves(
         for name in experiment.EXPLAINERS
     ],
     heading="挿入曲線と削除曲線 (5 つのシード、30 枚ずつの平均)",
-    alt="左は挿入曲線。Grad-CAM、LIME、SHAP は面積の 2 割ほどを見せると確率が大きく上がり、ランダムな順は最後までゆっくり上がる。右は削除曲線。3 つの方法は 2 割ほどを隠すと確率が大きく下がり、ランダムな順はそれよりゆっくり下がる。",
+    alt="ch23.insertion_and_deletion",
 )
 
 # %% [markdown]
@@ -1045,7 +1042,7 @@ figures.show_maps(
     [f"「{list(photos.PHOTOS.values())[label]}」の根拠" for label in order],
     columns=4,
     heading="貼り合わせた写真に、1 つずつ尋ねる",
-    alt="コーヒー、宇宙飛行士、猫、ロケットの写真を 2×2 に貼り合わせた絵が 4 枚。コーヒーを尋ねると左上、宇宙飛行士は右上、猫は左下、ロケットは右下の区画に×がある。宇宙飛行士の根拠は、猫の目にも少し漏れている。",
+    alt="ch23.four_photos",
 )
 
 # %%
