@@ -191,7 +191,7 @@ def score() -> None:
     heading = _("{earned} of {points} points").format(earned=earned, points=points)
     if predicted:
         rows.append(
-            _("{symbol} Whether a prediction is right is told when it is graded ({points} points).").format(
+            _("{symbol} Whether this answer is right is told when it is graded ({points} points).").format(
                 symbol=_TAKEN, points=predicted
             )
         )
@@ -247,7 +247,7 @@ def _question_card(exercise: Exercise, asked: Question, verdict: Verdict, names:
         heading = _("Taken")
         answer = LocalAnswer(dict(names)).value(asked.symbol)
         lines = [
-            _("Your prediction: {answer}").format(answer=asked.understood(answer)),
+            _("Your answer: {answer}").format(answer=asked.understood(answer)),
             _("Whether it is right, the next cells show; it is not judged here."),
         ]
     elif status == Status.NOT_ATTEMPTED:

@@ -210,7 +210,7 @@ def test_pass_of_a_question_says_that_it_is_taken_and_not_that_it_is_right(
     checked(monkeypatch, tmp_path, f"predict_depth = '{option}'\ncheck('{DEPTH}')\nscore()")
     shown = said(capsys)
     assert shown.startswith("📝 受け付けました — 深さ\n")
-    assert f"あなたの予想: {option}: {OPTIONS[option]}" in shown
+    assert f"あなたの答え: {option}: {OPTIONS[option]}" in shown
     assert "ここでは判定しません" in shown
     assert "9 点中 0 点" in shown
     assert f"📝   1  {DEPTH}" in shown
@@ -244,7 +244,7 @@ def test_number_that_is_not_there_says_how_to_answer(
     )
     unanswered, _mark, taken = said(capsys).partition("📝")
     assert "None の代わりに 0 から 100 までの数 (単位は %)" in unanswered
-    assert "あなたの予想: 3 %" in taken
+    assert "あなたの答え: 3 %" in taken
 
 
 def test_require_of_a_question_tells_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
