@@ -55,6 +55,10 @@ class Choice:
         """Returns what the lesson says of it, too: letters and texts."""
         return [each for pair in self.options.items() for each in pair]
 
+    def code(self, answer: str) -> str:
+        """Returns the line that gives an answer."""
+        return f"{self.symbol} = {json.dumps(answer, ensure_ascii=False)}"
+
     def how(self) -> str:
         """Says how the question is answered."""
         return _(
@@ -143,6 +147,10 @@ class Number:
     def words(self) -> list[str]:
         """Returns what the lesson says of it, too: the unit."""
         return [self.unit]
+
+    def code(self, answer: float) -> str:
+        """Returns the line that gives an answer."""
+        return f"{self.symbol} = {_plain_number(answer)}"
 
     def how(self) -> str:
         """Says how the question is answered."""
@@ -237,9 +245,7 @@ class Chosen:
         """Returns the key with all that judges and proves the question."""
         assert isinstance(question, Choice)
         text = question.options[self.letter]
-
-        def code(answer: str) -> str:
-            return f"{question.symbol} = {json.dumps(answer, ensure_ascii=False)}"
+        code = question.code
 
         def hidden(answer: Answer) -> None:
             given = question.read(answer.value(question.symbol))
@@ -300,9 +306,7 @@ class Estimated:
         assert isinstance(question, Number)
         least = max(self.value - self.within, question.low)
         most = min(self.value + self.within, question.high)
-
-        def code(answer: float) -> str:
-            return f"{question.symbol} = {answer!r}"
+        code = question.code
 
         def hidden(answer: Answer) -> None:
             given = question.read(answer.value(question.symbol))

@@ -162,7 +162,9 @@ def execute(
     python_path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     started = time.monotonic()
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": python_path})
+        interactive = {"JPY_SESSION_NAME"}  # nobody answers here, be it run from a notebook
+        inherited = {name: value for name, value in os.environ.items() if name not in interactive}
+        client.execute(env={**inherited, "PYTHONPATH": python_path})
     except CellExecutionError as error:
         raise NotebookError(_failure(code_cells, f"{error.ename}: {error.evalue}")) from error
     except CellTimeoutError as error:

@@ -218,6 +218,8 @@ class Judge:
             answer = ProtocolAnswer(child.exchange, self._seed)
             key = self._chapter.key(exercise.id)
             verdict = judge_exercise(answer, exercise, key, self._chapter.sentences)
+            if exercise.question is not None and key is None and verdict.status is Status.PASSED:
+                verdict = grader_fault("a question cannot be judged without answers.py")
             return _with_failures(verdict, exercise, code, failures)
 
     @contextlib.contextmanager

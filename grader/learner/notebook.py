@@ -23,9 +23,10 @@ from typing import Any
 from grader.course.chapters import Chapter, ChapterError, find_exercise
 from grader.exercise import Exercise, Status
 from grader.judging.checks import Verdict, judge_exercise
+from grader.learner.form import offer_forms
 from grader.learner.local import LocalAnswer
 from grader.messages import _, shown
-from grader.questions import Choice, Number
+from grader.questions import Question
 from grader.reading.unanswered import other_names_reason
 
 _COLOURS = {
@@ -238,9 +239,7 @@ def _card(exercise: Exercise, verdict: Verdict, names: Mapping[str, Any]) -> Car
     return Card(symbol, f"{heading} — {exercise.title}", [reason] if reason else [])
 
 
-def _question_card(
-    exercise: Exercise, asked: Choice | Number, verdict: Verdict, names: Mapping[str, Any]
-) -> Card:
+def _question_card(exercise: Exercise, asked: Question, verdict: Verdict, names: Mapping[str, Any]) -> Card:
     """Shows that an answer is taken; whether it is right, only where the hidden check was asked too."""
     status, lines = verdict.status, [verdict.reason] if verdict.reason else []
     symbol = _symbol(exercise, status)
@@ -287,7 +286,15 @@ def _find(exercise_id: str) -> tuple[Chapter, Exercise] | None:
 
 
 def _show(card: Card) -> None:
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+    if _shell() is not None:
         importlib.import_module("IPython.display").display(card)
     else:
         print(shown(repr(card)))
+
+
+def _shell() -> Any:
+    """Returns IPython's shell; ``None`` where there is none."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+offer_forms(_shell())

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,18 @@ def test_questions_are_graded_in_the_sandbox(
         assert (result.status, result.score, result.max_score) == (status, score, 1)
         assert reason is None or result.reason == reason
         assert result.mistake == mistake
+
+
+def test_question_earns_nothing_where_nothing_says_what_is_right(asking: Chapter) -> None:
+    released = replace(asking, keys=None)
+    codes = answer_codes(
+        released, answers_of(asking, {DEPTH: 'predict_depth = "ア"', SHARE: "predict_share = -1"})
+    )
+    with Judge(released, isolation="process") as judge:
+        results = {result.id: result for result in judge.grade(codes, codes)}
+    assert results[DEPTH].status == Status.GRADER_FAULT
+    assert "answers.py" in results[DEPTH].detail
+    assert results[SHARE].status == Status.WRONG_VALUE
 
 
 def test_functions_are_offered_where_chapters_look() -> None:
