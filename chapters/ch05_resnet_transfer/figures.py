@@ -27,12 +27,12 @@ BOXES = {
     "head": Box("出力層\nDense + softmax", 6.35, 0, 1.4),
     "scores": Box("5 クラスの\n確率", 7.95, 0, kind="result"),
     "backbone": Box("特徴を取り出す本体 (backbone)", 3.05, 0.7, 4.1, kind="data"),
-    "x": Box("ブロックの\n入力 x", 0, -1.5, kind="data"),
-    "first": Box("畳み込み, BN,\nReLU", 1.75, -1.5, 1.2),
-    "second": Box("畳み込み, BN\n→ F(x)", 3.5, -1.5, 1.2),
-    "add": Box("＋", 4.9, -1.5, 0.45),
-    "relu": Box("ReLU", 6.0, -1.5, 0.7),
-    "y": Box("ブロックの\n出力 y", 7.3, -1.5, kind="result"),
+    "x": Box("ブロックの\n入力 x", 0, -1.75, kind="data"),
+    "first": Box("畳み込み, BN,\nReLU", 1.75, -1.75, 1.2),
+    "second": Box("畳み込み, BN\n→ F(x)", 3.5, -1.75, 1.2),
+    "add": Box("＋", 5.0, -1.75, 0.45),
+    "relu": Box("ReLU", 6.1, -1.75, 0.7),
+    "y": Box("ブロックの\n出力 y", 7.3, -1.75, kind="result"),
 }
 ARROWS = (
     Arrow("image", "stem"),
@@ -43,7 +43,7 @@ ARROWS = (
     Arrow("x", "first"),
     Arrow("first", "second"),
     Arrow("second", "add"),
-    Arrow("x", "add", "ショートカット: x をそのまま", bend=0.22),
+    Arrow("x", "add", "ショートカット: x をそのまま", bend=0.34),
     Arrow("add", "relu"),
     Arrow("relu", "y"),
 )

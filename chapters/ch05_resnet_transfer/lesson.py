@@ -60,7 +60,8 @@ figures.draw_network(title="この章のネットワーク (上) と、残差ブ
 # %% [markdown]
 # **演習の進め方** `# EXERCISE` のセルに答えを書いて実行し、すぐ下の `check` のセルを実行すると、その場で採点されます。
 # `hint("ch05.preprocess")` のように問題の名前を渡すと、呼ぶたびに 1 段ずつ詳しい手がかりが出ます。★ は難しさです。
-# 予想の問題は、**先へ進む前に**答えてください。`# EXERCISE …` の行は、採点の目印なので消しません。
+# 予想の問題は、**先へ進む前に**答えてください。`check` は答えを受け取るだけで、正しいかどうかは、先を読むと分かります。
+# `# EXERCISE …` の行は、採点の目印なので消しません。
 # 日を改めて続けるときは、いちばん上の 2 つのコードのセルを実行すれば、どの問題からでも始められます。
 #
 # ## 1. 深くすると、なぜ学習が難しくなるのか
@@ -349,7 +350,7 @@ for name in ("train", "validation", "test"):
     print(f"{name:10} {len(getattr(splits, name).labels):5} 枚")
 
 names = ["たんぽぽ", "ひなぎく", "チューリップ", "ひまわり", "ばら"]
-samples, kinds = draw_flowers(count_per_class=2, size=96, seed=5)
+samples, kinds = draw_flowers(count_per_class=1, size=96, seed=5)
 show_images(samples, [names[k] for k in kinds], heading="プログラムが描いた花 (学習には 32 画素で使います)")
 
 # %% [markdown]
