@@ -10,7 +10,7 @@ What a chapter claims stands in its ``claims.toml``, a table for each claim::
 ``value`` is exact, for integers, booleans and text; a real number has a ``band = [low, high]`` instead, whose
 ends belong to it and may be ``inf``. ``unit`` is optional, and so is ``verdict``, by default 成り立つ.
 
-The same file holds the alternative texts of the chapter's figures, by the name that the lesson gives instead::
+The same file holds the alternative texts of the chapter's figures, by the name that the lesson gives::
 
     [figures]
     "ch05.gradients" = "横軸は層の番号、縦軸は勾配の大きさ。…"

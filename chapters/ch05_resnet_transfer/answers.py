@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.exercise import Answer, Key, Mistake, changed
+from grader.exercise import Answer, Key, Mistake, changed, chosen, estimated
 
 from .exercises import (
     CHOOSES_BEST,
@@ -149,7 +149,7 @@ def hidden_early_stopping(answer: Answer) -> None:
             expect_early_stopping(answer, scores, patience, (epochs, best), known)
 
 
-def chosen(
+def choice_of(
     rows: Sequence[dict[str, Any]], margin: float, column: str = "validation", sign: float = 1.0
 ) -> str:
     """The quickest run among those within the margin of the best; with sign -1 the slowest."""
@@ -164,13 +164,13 @@ def hidden_choose_run(answer: Answer) -> None:
         rows = table(*((f"run {i}", *row) for i, row in enumerate(drawn)))
         margin = float(answer.rng.choice([0.0, 0.0505, 0.2005]))
         known = {
-            CHOOSES_BY_TEST: chosen(rows, margin, "test"),
-            CHOOSES_BEST: chosen(rows, 0.0),
-            CHOOSES_QUICKEST: chosen(rows, 1.0),
-            CHOOSES_SLOWEST: chosen(rows, margin, sign=-1.0),
-            RELATIVE_MARGIN: chosen(rows, margin * max(row["validation"] for row in rows)),
+            CHOOSES_BY_TEST: choice_of(rows, margin, "test"),
+            CHOOSES_BEST: choice_of(rows, 0.0),
+            CHOOSES_QUICKEST: choice_of(rows, 1.0),
+            CHOOSES_SLOWEST: choice_of(rows, margin, sign=-1.0),
+            RELATIVE_MARGIN: choice_of(rows, margin * max(row["validation"] for row in rows)),
         }
-        expect_choice(answer, rows, margin, chosen(rows, margin), known)
+        expect_choice(answer, rows, margin, choice_of(rows, margin), known)
 
 
 # The references, of which known mistakes change one thing.
@@ -907,5 +907,39 @@ def early_stopping(scores, snapshots, patience):
             ),
         },
         hidden=hidden_choose_run,
+    ),
+    "ch05.predict_depth": chosen(
+        "ウ",
+        explanation="勾配は届いていても、足し算のない 30 層は、6 層にできることさえできません。これが劣化問題です。",
+        wrong={
+            "ア": "層が多ければ表せる関数は増えますが、見つけられるとは限りません。下の図で、30 層の訓練精度を見ましょう。",
+            "イ": "余分な層が恒等写像を学べば同じになるはずですが、ふつうの層にはそれが難しいのです。下の図で確かめましょう。",
+        },
+    ),
+    "ch05.predict_tuning": chosen(
+        "ウ",
+        explanation="事前学習ずみの重みから始めれば、300 枚でも特徴を花に合わせられます。"
+        "描いた花では、5 つのシードのすべてで転移学習を上回りました (7 節)。",
+        wrong={
+            "ア": "過学習するのは、ランダムな初期値から始めたほうです。事前学習ずみの重みから始めると、300 枚でも検証精度が上がります。",
+            "イ": "CIFAR-10 の特徴だけでは、描いた花は半分ほどしか当たりません。backbone も学習すると、はっきり変わります。",
+        },
+    ),
+    "ch05.decide_run": chosen(
+        "イ",
+        explanation="5 つのシードのうち 4 つで「ファインチューニング 1e-4」が選ばれます。margin を 0.05 に広げると、答えは割れます。",
+        wrong={
+            "ア": "いちばん速い実験の 1 つですが、どのシードでも、検証精度が最高の行から 0.02 以内に入りません。",
+            "ウ": "速さは手ごろですが、検証精度が最高の行から 0.02 以内に入るシードがありません。margin を確かめましょう。",
+            "エ": "選ばれるのは 1 つのシードだけです。ほかのシードでは、検証精度が届かないか、もっと速い候補があります。",
+        },
+    ),
+    "ch05.estimate_selection": estimated(
+        35,
+        within=5,
+        explanation="1 個の精度の標準偏差は √(0.2 × 0.8 ÷ 60)、およそ 5 % です。200 個のうちの最良は、平均の 20 % から"
+        "その 3 倍弱だけ上にあります。選んだだけで、実力のないモデルが 35 % ほどに見えます。",
+        low="平均は 20 % でも、200 個もあれば、偶然で大きく上に外れるものがあります。その最良を選んだのでした。",
+        high="60 枚もあるので、偶然だけでそこまで当たるモデルは、200 個の中にまず現れません。",
     ),
 }

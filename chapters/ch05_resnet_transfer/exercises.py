@@ -18,7 +18,7 @@ from grader.compare import (
     expect_weights,
     shape_of,
 )
-from grader.exercise import Answer, Exercise, Handle, Status
+from grader.exercise import Answer, Exercise, Handle, Status, number_question, question
 
 Array = npt.NDArray[Any]
 
@@ -654,22 +654,12 @@ def check_choose_run(answer: Answer) -> None:
 
 
 EXERCISES: list[Exercise] = [
-    Exercise(
-        id="ch05.preprocess",
-        title="caffe 方式の前処理",
-        points=1,
-        symbols=("preprocess_caffe",),
-        template='''import numpy as np
-
-def preprocess_caffe(images):
-    """255 で割ってある RGB の画像 (0〜1) を、caffe 方式の重みが待っている値に変えます。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_preprocess,
+    question(
+        id="ch05.predict_depth",
+        title="ふつうの 30 層を予想する",
+        options={"ア": "6 層より高い", "イ": "6 層とほとんど同じ", "ウ": "6 層より低い"},
         hints=(
-            "することは 3 つです。0〜255 の値に戻すこと、チャネルの順番を変えること、平均を引くこと。",
-            "配列の最後の軸を逆にするには images[..., ::-1] と書きます。",
-            "BGR にして 255 倍した画像から [103.939, 116.779, 123.68] を引きます。",
+            "恒等写像を学べれば、層を足しても悪くはならないはずです。ふつうの層に、それは易しいでしょうか。",
         ),
     ),
     Exercise(
@@ -707,6 +697,24 @@ def build_residual_block(channels):
         ),
     ),
     Exercise(
+        id="ch05.preprocess",
+        title="caffe 方式の前処理",
+        points=1,
+        symbols=("preprocess_caffe",),
+        template='''import numpy as np
+
+def preprocess_caffe(images):
+    """255 で割ってある RGB の画像 (0〜1) を、caffe 方式の重みが待っている値に変えます。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_preprocess,
+        hints=(
+            "することは 3 つです。0〜255 の値に戻すこと、チャネルの順番を変えること、平均を引くこと。",
+            "配列の最後の軸を逆にするには images[..., ::-1] と書きます。",
+            "BGR にして 255 倍した画像から [103.939, 116.779, 123.68] を引きます。",
+        ),
+    ),
+    Exercise(
         id="ch05.transfer_head",
         title="凍結した backbone に出力層をつなぐ",
         points=2,
@@ -719,9 +727,25 @@ def add_head(backbone, classes):
 ''',
         check=check_transfer_head,
         hints=(
-            "4 節の「転移学習を 1 本」のセルと比べて、増えるのは 1 層だけです。",
+            "4 節の classifier と比べて、変わるのは特徴のそろえ方だけです。",
             "keras.layers.UnitNormalization は、1 枚ごとに特徴のベクトルの長さを 1 にします。",
             "backbone.output → UnitNormalization → Dense の順につなぎ、keras.Model(入力, 出力) にまとめます。凍結も忘れないようにしましょう。",
+        ),
+    ),
+    Exercise(
+        id="ch05.early_stopping",
+        title="早期終了と最良の重みの復元",
+        points=2,
+        symbols=("early_stopping",),
+        template='''def early_stopping(scores, snapshots, patience):
+    """検証精度の列から、(実行したエポック数, 復元した重み) を返します。止まらなければ、最後まで実行します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_early_stopping,
+        hints=(
+            "「これまでの最高」「最高だったときの重み」「改善しなかった回数」の 3 つを覚えながら進みます。",
+            "改善しなかった回数が patience に達したエポックで止まります。そのエポックも実行した数に入れます。",
+            "返すのは最後の重みではなく、最高点を出したエポックの snapshots です。",
         ),
     ),
     Exercise(
@@ -740,6 +764,18 @@ def cache_features(backbone, images, batch_size):
             "左右の反転は images[:, :, ::-1] です。2 つの特徴は np.stack で並べます。",
             "backbone.predict は推論モードで計算し、引数 batch_size の枚数ずつに分けます。",
             "自分でループを書くなら、backbone(images[i:i + batch_size], training=False) の結果を np.concatenate でつなぎます。最後の半端なバッチを忘れないようにしましょう。",
+        ),
+    ),
+    question(
+        id="ch05.predict_tuning",
+        title="ファインチューニングの成績を予想する",
+        options={
+            "ア": "転移学習より低い。300 枚では過学習する",
+            "イ": "ほとんど同じ。よい特徴はもう学んである",
+            "ウ": "転移学習より高い。特徴も花に合わせられる",
+        },
+        hints=(
+            "CIFAR-10 に花はありません。そこで学んだ特徴は、花を見分けるのにどれくらい足りるでしょうか。",
         ),
     ),
     Exercise(
@@ -764,22 +800,6 @@ def prepare_fine_tuning(backbone, classes):
         ),
     ),
     Exercise(
-        id="ch05.early_stopping",
-        title="早期終了と最良の重みの復元",
-        points=2,
-        symbols=("early_stopping",),
-        template='''def early_stopping(scores, snapshots, patience):
-    """検証精度の列から、(実行したエポック数, 復元した重み) を返します。止まらなければ、最後まで実行します。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_early_stopping,
-        hints=(
-            "「これまでの最高」「最高だったときの重み」「改善しなかった回数」の 3 つを覚えながら進みます。",
-            "改善しなかった回数が patience に達したエポックで止まります。そのエポックも実行した数に入れます。",
-            "返すのは最後の重みではなく、最高点を出したエポックの snapshots です。",
-        ),
-    ),
-    Exercise(
         id="ch05.choose_run",
         title="結果の表を読む",
         points=1,
@@ -793,6 +813,30 @@ def prepare_fine_tuning(backbone, classes):
             "見る列は validation と seconds です。test を見て選ぶと、テスト精度が意味を失います。",
             "まず max で最高の検証精度を求め、それから margin を引いた値以上の行を残します。",
             '残った行のうち、seconds が最小の行の "run" を返します。',
+        ),
+    ),
+    question(
+        id="ch05.decide_run",
+        title="測って、決める",
+        options={
+            "ア": "転移学習 1e-3",
+            "イ": "ファインチューニング 1e-4",
+            "ウ": "ファインチューニング 1e-3",
+            "エ": "Wide ファインチューニング 1e-5",
+        },
+        hints=(
+            "問題 10 の choose_run に、シードごとの rows と margin=0.02 を渡して、5 つの答えを数えましょう。",
+        ),
+    ),
+    number_question(
+        id="ch05.estimate_selection",
+        title="選んだモデルの成績を見積もる",
+        unit="%",
+        low=0,
+        high=100,
+        hints=(
+            "1 個のモデルの、60 枚での精度の標準偏差は、√(0.2 × 0.8 ÷ 60) です。",
+            "200 個のうちの最良は、平均から標準偏差の 3 倍弱だけ上にあります。",
         ),
     ),
 ]

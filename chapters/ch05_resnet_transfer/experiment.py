@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from chapters.ch05_resnet_transfer.taught import classifier, fit
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits, Source, load_flowers
 from course_utils.download import fetch
@@ -28,16 +29,7 @@ from course_utils.hub import HubLayer
 from course_utils.results import read_results, run_experiment
 
 RESULTS = Path(__file__).with_name("results.json")
-CLASSES = 5
 SMALL, WIDE, FRACTAL = "resnet_small_cifar10", "resnet_wide_cifar10", "resnet_small_fractal"
-
-REPORT_FEATURES = {96: 2048, 192: 6144}
-"""Features of the report's backbones, by those of the shipped backbones that stand in for them.
-
-Adam moves a weight by about the learning rate, whatever the gradient, so a logit moves by about the
-learning rate times the sum of the features. Scaled by this ratio, the report's learning rates
-mean here what they meant there; the head then starts at zero, or its first guesses would be scaled too.
-"""
 
 Array = npt.NDArray[Any]
 
@@ -47,8 +39,8 @@ class Run:
     """One line of the report's tables.
 
     Attributes:
-        key: Its letter or number.
-        title: What the report calls it.
+        key: Its letter or number in the report's tables and in ``results.json``.
+        title: What the chapter calls it.
         backbone: Shipped backbone of the quick profile.
         full_backbone: Backbone of the full profile.
         pretrained: Whether the backbone starts from pretrained weights.
@@ -65,9 +57,14 @@ class Run:
     learning_rate: float
 
     @property
+    def rate(self) -> str:
+        """Its learning rate, such as ``1e-4``."""
+        return np.format_float_scientific(self.learning_rate, trim="-", exp_digits=1)
+
+    @property
     def name(self) -> str:
-        """Its title with its key, as tables and figures show it."""
-        return f"{self.title} ({self.key})"
+        """Its title with its learning rate, as tables and figures show it."""
+        return f"{self.title} {self.rate}"
 
 
 KERAS_RESNET = "keras.applications.ResNet50"
@@ -79,10 +76,10 @@ RUNS: tuple[Run, ...] = (
     Run("a", "事前学習なし", SMALL, KERAS_RESNET, False, True, 1e-4),
     Run("b", "転移学習", SMALL, KERAS_RESNET, True, False, 1e-4),
     Run("c", "ファインチューニング", SMALL, KERAS_RESNET, True, True, 1e-4),
-    Run("0", "ResNet 転移学習", SMALL, HUB_RESNET, True, False, 1e-3),
-    Run("1", "ResNet ファインチューニング", SMALL, HUB_RESNET, True, True, 1e-3),
-    Run("2", "Wide ResNet 転移学習", WIDE, HUB_BIT, True, False, 1e-4),
-    Run("3", "Wide ResNet ファインチューニング", WIDE, HUB_BIT, True, True, 1e-5),
+    Run("0", "転移学習", SMALL, HUB_RESNET, True, False, 1e-3),
+    Run("1", "ファインチューニング", SMALL, HUB_RESNET, True, True, 1e-3),
+    Run("2", "Wide 転移学習", WIDE, HUB_BIT, True, False, 1e-4),
+    Run("3", "Wide ファインチューニング", WIDE, HUB_BIT, True, True, 1e-5),
 )
 
 
@@ -107,62 +104,6 @@ class Result:
     validation: float
     test: float
     history: dict[str, list[float]]
-
-
-def classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, learning_rate: float) -> keras.Model:
-    """Puts the report's softmax head on features and compiles it with Adam.
-
-    Args:
-        inputs: Input of the model.
-        features: Features of shape ``(batch, channels)`` computed from it, or the input itself.
-        learning_rate: Adam's learning rate.
-
-    Returns:
-        Model from inputs to probabilities of shape ``(batch, 5)``.
-    """
-    initializer, width = "glorot_uniform", features.shape[-1]
-    if width in REPORT_FEATURES:
-        features = keras.layers.Rescaling(REPORT_FEATURES[width] / width)(features)
-        initializer = "zeros"
-    outputs = keras.layers.Dense(CLASSES, activation="softmax", kernel_initializer=initializer)(features)
-    model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["acc"])
-    # Now rather than in the first step, which TensorFlow would then have to trace twice.
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def fit(
-    model: keras.Model,
-    train: tuple[Array, Array],
-    validation: tuple[Array, Array],
-    epochs: int = 20,
-    patience: int = 2,
-) -> dict[str, list[float]]:
-    """Trains as the report did: batches of 16 in file order, early stopping on validation accuracy.
-
-    Args:
-        model: Compiled classifier.
-        train: Inputs and labels.
-        validation: Inputs and labels of the validation split.
-        epochs: At most this many.
-        patience: Stop after this many epochs in a row without a better validation accuracy.
-
-    Returns:
-        The history: ``loss``, ``acc``, ``val_loss``, ``val_acc``, a value an epoch.
-    """
-    stop = keras.callbacks.EarlyStopping("val_acc", patience=patience, mode="max", restore_best_weights=True)
-    history = model.fit(
-        *train,
-        validation_data=validation,
-        batch_size=16,
-        validation_batch_size=100,
-        epochs=epochs,
-        shuffle=False,
-        callbacks=[stop],
-        verbose=0,
-    )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
 def features(backbone: keras.Model, images: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chapters.ch05_resnet_transfer.experiment import RUNS, Result, Run
+from chapters.ch05_resnet_transfer.experiment import RUNS, Result
 from course_utils.backbones import BACKBONES
 from course_utils.paths import shipped_data
 from course_utils.tables import min_median_max
@@ -22,6 +22,14 @@ OTHER_LEARNER = {"a": 0.393, "c": 0.956, "0": 0.906, "1": 0.768, "2": 0.928, "3"
 """Validation accuracy in another learner's public record of the same exercise; run b was not found."""
 
 
+BACKBONE_NAMES = {
+    "resnet_small_cifar10": "小さな ResNet",
+    "resnet_wide_cifar10": "幅 2 倍の ResNet",
+    "resnet_small_fractal": "小さな ResNet (フラクタル)",
+}
+"""What the chapter calls the shipped backbones."""
+
+
 def comparison(results: Mapping[str, Result]) -> Rows:
     """Puts one execution beside the report's numbers.
 
@@ -33,23 +41,16 @@ def comparison(results: Mapping[str, Result]) -> Rows:
     """
     return [
         {
-            "アルゴリズム": run.name,
-            "レポートの時間 (分)": REPORT_MINUTES.get(run.key),
+            "実験": run.name,
+            "レポート (分)": REPORT_MINUTES.get(run.key),
             "公開記録の検証精度": OTHER_LEARNER.get(run.key),
-            "学習率": rate(run),
             "時間 (秒)": f"{results[run.key].seconds:.1f}",
             "エポック": results[run.key].epochs,
             "検証精度": results[run.key].validation,
             "テスト精度": results[run.key].test,
-            "当てずっぽう": 0.2,
         }
         for run in RUNS
     ]
-
-
-def rate(run: Run) -> str:
-    """Formats a run's learning rate, such as ``1e-4``."""
-    return np.format_float_scientific(run.learning_rate, trim="-", exp_digits=1)
 
 
 def by_key(results: Sequence[Result], key: str) -> list[Result]:
@@ -57,29 +58,48 @@ def by_key(results: Sequence[Result], key: str) -> list[Result]:
     return sorted((r for r in results if r.key == key), key=lambda r: r.seed)
 
 
-def summary(results: Sequence[Result]) -> Rows:
+def summary(results: Mapping[str, Sequence[Result]]) -> Rows:
     """Summarises the seven runs over their seeds: minimum / median / maximum.
 
     Args:
-        results: A result for each run and seed.
+        results: A result for each run and seed, by the name of the data.
 
     Returns:
-        A row for each run.
+        A row for each data and run.
     """
     return [
         {
-            "アルゴリズム": run.name,
+            "データ": data,
+            "実験": run.name,
             "時間 (秒)": min_median_max([r.seconds for r in chosen], 1),
             "エポック": min_median_max([r.epochs for r in chosen], 0),
-            "検証精度": min_median_max([r.validation for r in chosen]),
-            "テスト精度": min_median_max([r.test for r in chosen]),
+            "検証精度": min_median_max([r.validation for r in chosen], 2),
+            "テスト精度": min_median_max([r.test for r in chosen], 2),
         }
+        for data, each in results.items()
         for run in RUNS
-        if (chosen := by_key(results, run.key))
+        if (chosen := by_key(each, run.key))
     ]
 
 
-PAIRS = {("b", "c"): "ResNet (b → c)", ("0", "1"): "ResNet (0 → 1)", ("2", "3"): "Wide ResNet (2 → 3)"}
+def rows_by_seed(results: Sequence[Result]) -> dict[int, Rows]:
+    """Gives each seed's table as exercise ``ch05.choose_run`` takes it."""
+    return {
+        seed: [
+            {"run": run.name, "seconds": r.seconds, "validation": r.validation, "test": r.test}
+            for run in RUNS
+            for r in by_key(results, run.key)
+            if r.seed == seed
+        ]
+        for seed in sorted({r.seed for r in results})
+    }
+
+
+PAIRS = {
+    ("b", "c"): "ResNet、どちらも 1e-4",
+    ("0", "1"): "ResNet、どちらも 1e-3",
+    ("2", "3"): "Wide ResNet、1e-4 → 1e-5",
+}
 """Runs that differ in whether the backbone is trained, transfer and fine-tuning, and what to call them."""
 
 
@@ -115,25 +135,39 @@ def pairs(results: Sequence[Result]) -> list[Pair]:
     ]
 
 
-def pair_summary(results: Sequence[Result]) -> Rows:
-    """Summarises :func:`pairs`: medians, and in how many seeds fine-tuning was ahead."""
-    rates = {run.key: rate(run) for run in RUNS}
+def pair_summary(results: Mapping[str, Sequence[Result]]) -> Rows:
+    """Summarises :func:`pairs`: medians, and in how many seeds fine-tuning was ahead.
+
+    Args:
+        results: A result for each run and seed, by the name of the data.
+
+    Returns:
+        A row for each data and pair.
+    """
     return [
         {
+            "データ": data,
             "転移学習 → ファインチューニング": PAIRS[pair.frozen, pair.tuned],
-            "学習率": f"{rates[pair.frozen]} → {rates[pair.tuned]}",
-            "テスト精度の差 (中央値)": f"{np.median(pair.gains):+.3f}",
-            "精度が上回ったシード": f"{sum(gain > 0 for gain in pair.gains)} / {len(pair.gains)}",
-            "エポック数の差 (中央値)": f"{np.median(pair.longer):+.0f}",
-            "先に止まったシード": f"{sum(more < 0 for more in pair.longer)} / {len(pair.longer)}",
+            "精度の差": f"{np.median(pair.gains):+.3f}",
+            "上回った回数": f"{sum(gain > 0 for gain in pair.gains)} / {len(pair.gains)}",
+            "エポックの差": f"{np.median(pair.longer):+.0f}",
+            "先に止まった回数": f"{sum(more < 0 for more in pair.longer)} / {len(pair.longer)}",
         }
-        for pair in pairs(results)
+        for data, each in results.items()
+        for pair in pairs(each)
     ]
 
 
-def test_accuracies(results: Sequence[Result]) -> dict[str, list[float]]:
-    """Collects the test accuracies of each run, one for each seed; names are broken into lines for an axis."""
-    return {run.name.replace(" ", "\n"): [r.test for r in by_key(results, run.key)] for run in RUNS}
+def wide_summary(results: Mapping[str, Sequence[Result]]) -> Rows:
+    """Summarises fine-tunings by name: test accuracy and epochs, minimum / median / maximum."""
+    return [
+        {
+            "ファインチューニング": name,
+            "テスト精度": min_median_max([r.test for r in chosen]),
+            "エポック": min_median_max([r.epochs for r in chosen], 0),
+        }
+        for name, chosen in results.items()
+    ]
 
 
 def source_summary(results: Sequence[Result]) -> Rows:
@@ -155,12 +189,11 @@ def model_cards() -> Rows:
     cards = [json.loads((folder / f"{name}.json").read_text("utf-8")) for name in BACKBONES]
     return [
         {
-            "名前": card["name"],
+            "backbone": BACKBONE_NAMES[card["name"]],
+            "読み込む名前": card["name"],
             "パラメータ": card["parameters"],
-            "事前学習の画像": card["training_images"],
-            "クラス": card["classes"],
-            "テスト精度": card["test_accuracy"],
-            "学習時間 (秒)": card["seconds"],
+            "事前学習の画像": f"{card['training_images']:,} 枚、{card['classes']} クラス",
+            "そのテスト精度": card["test_accuracy"],
         }
         for card in cards
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from chapters.ch05_resnet_transfer import experiment, tables
 from chapters.ch05_resnet_transfer.experiment import RUNS, SCALES, Result, Run, Scale
+from chapters.ch05_resnet_transfer.taught import classifier, fit
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.data import ImageSplits
 from course_utils.download import registry
@@ -62,14 +63,9 @@ def test_cached_features_train_the_same_head(splits: ImageSplits) -> None:
     cached = [experiment.features(backbone, batch) for batch in images]
     head_input = keras.Input(cached[0].shape[1:])
 
-    uncached = experiment.fit(
-        experiment.classifier(backbone.input, backbone.output, 1e-3),
-        *zip(images, labels, strict=True),
-        epochs=4,
-    )
-    once = experiment.fit(
-        experiment.classifier(head_input, head_input, 1e-3), *zip(cached, labels, strict=True), epochs=4
-    )
+    whole, head = ([*zip(inputs, labels, strict=True)] for inputs in (images, cached))
+    uncached = fit(classifier(backbone.input, backbone.output, 1e-3), whole[0], whole[1], epochs=4)
+    once = fit(classifier(head_input, head_input, 1e-3), head[0], head[1], epochs=4)
 
     np.testing.assert_allclose(once["val_loss"], uncached["val_loss"], rtol=1e-2)
 
@@ -144,6 +140,6 @@ def test_tables_have_a_row_for_each_run() -> None:
     rows = tables.comparison(results)
 
     names = [wanted.name for wanted in RUNS]
-    assert names[0] == "事前学習なし (a)"
-    assert [row["アルゴリズム"] for row in rows] == names
-    assert [row["アルゴリズム"] for row in tables.summary(list(results.values()))] == names
+    assert names[0] == "事前学習なし 1e-4"
+    assert [row["実験"] for row in rows] == names
+    assert [row["実験"] for row in tables.summary({"描いた花": list(results.values())})] == names
