@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from grader import messages
 from grader.compare import expect, expect_close, expect_equal, expect_model, expect_number, expect_shape
-from grader.course.chapters import Chapter
+from grader.course.chapters import Chapter, load_chapters
 from grader.exercise import Answer, Exercise, Key, Status
 from grader.judging.checks import judge_exercise
 from grader.judging.connection import Ending
@@ -81,6 +81,17 @@ KEYS = {each.id: Key(reference="", hidden=each.check) for each in EXERCISES.valu
 CHAPTER = Chapter(94, "ch94_replies", Path("no folder"), EXERCISES, KEYS)
 ids = st.sampled_from(sorted(EXERCISES))
 
+REAL = {chapter.name: chapter for chapter in load_chapters()}
+# A question can be answered by chance.
+real_ids = st.sampled_from(
+    [
+        (name, each.id)
+        for name, chapter in REAL.items()
+        for each in chapter.exercises.values()
+        if not each.question
+    ]
+)
+
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
@@ -118,6 +129,23 @@ def test_mutated_replies_get_a_verdict_and_no_pass(which: str, drawn: list[Reply
 
     with bounded_memory():
         verdict = judge_exercise(ProtocolAnswer(exchange, seed), EXERCISES[which], KEYS[which])
+    inspect(verdict.status, verdict.reason, verdict.detail, verdict.given, verdict.expected)
+
+
+@fuzzed(1.0)
+@given(which=real_ids, drawn=st.lists(replies, min_size=1, max_size=4), seed=st.integers(0, 9))
+def test_mutated_replies_to_the_real_exercises_get_no_pass(
+    which: tuple[str, str], drawn: list[Reply], seed: int
+) -> None:
+    to_come = iter(drawn)
+    name, exercise_id = which
+    chapter = REAL[name]
+
+    def exchange(request: bytes) -> bytes:
+        return next(to_come, drawn[-1]).to(request)
+
+    answer = ProtocolAnswer(exchange, seed)
+    verdict = judge_exercise(answer, chapter.exercises[exercise_id], chapter.key(exercise_id))
     inspect(verdict.status, verdict.reason, verdict.detail, verdict.given, verdict.expected)
 
 
