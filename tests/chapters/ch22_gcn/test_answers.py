@@ -13,6 +13,7 @@ from sklearn.semi_supervised import LabelPropagation
 
 from chapters.ch22_gcn import probes
 from chapters.ch22_gcn.answers import (
+    ANSWERS,
     chebyshev_by_eigenvectors,
     draw_graph,
     filtered,
@@ -114,3 +115,23 @@ def test_response_is_that_of_its_formula(probe: str, argument: Any, expected: li
 
     np.testing.assert_allclose(response(np.array([0.0, 1.0, 2.0])), expected)
     assert float(response(2)) == expected[2]
+
+
+def test_ring_is_the_graph_of_which_differences_are_left_after_20_averages() -> None:
+    found = {}
+    for name, graph in (
+        ("ア", nx.karate_club_graph()),
+        ("イ", nx.cycle_graph(34)),
+        ("ウ", nx.star_graph(33)),
+    ):
+        values = np.linalg.eigvalsh(propagation_of(nx.to_numpy_array(graph, weight=None)))
+        powers = values[:, None] ** (2 * np.arange(40))
+        energy = (powers * (1 - values[:, None])).sum(axis=0) / powers.sum(axis=0)
+        found[name] = int(np.argmax(energy < 0.01))
+
+    assert found == {"ア": 11, "イ": 25, "ウ": 6}
+    question = ANSWERS["ch22.decide_graph"].right
+    assert question is not None
+    assert question.letter == max(found, key=lambda name: found[name])
+    told = ANSWERS["ch22.decide_graph"].explanation
+    assert all(f"{steps} 回目" in told for steps in found.values())
