@@ -26,6 +26,7 @@ Positions = Mapping[int, Any]
 
 ATOM_COLOURS = ("#DDDDDD", "#56B4E9", "#E69F00")
 WRONG = "#C00000"
+NODE_SIZE = 150.0
 
 
 class Words(NamedTuple):
@@ -117,8 +118,8 @@ BOXES = {
     "features": Box("頂点の特徴 X", 0, 0.5, kind="data"),
     "spatial": Box("空間:\n隣から集める", 1.9, 2.1, 1.3),
     "spectral": Box("スペクトル:\n周波数のフィルタ", 1.9, 0.9, 1.5),
-    "matrix": Box("伝播行列 P", 3.9, 1.5),
-    "layer": Box("GCN の層\nReLU(PXW + b)", 5.5, 0.5, 1.4),
+    "matrix": Box("伝播行列 P", 3.8, 1.5),
+    "layer": Box("GCN の層\nReLU(PXW + b)", 5.6, 0.88, 1.4),
     "nodes": Box("頂点の分類", 7.5, 2.0, kind="result"),
     "links": Box("リンク予測", 7.5, 1.25, kind="result"),
     "graphs": Box("グラフの分類", 7.5, 0.5, kind="result"),
@@ -175,8 +176,6 @@ def show_classes(
     splits: Sequence[Split],
     *,
     names: Sequence[str],
-    columns: int = 2,
-    numbers: bool = True,
 ) -> DescribedFigure:
     """Draws a graph once for each way to class its nodes: a shape and a colour for each class.
 
@@ -186,13 +185,11 @@ def show_classes(
         positions: Place of each node.
         splits: What each panel shows.
         names: Names of the classes.
-        columns: Panels in a row.
-        numbers: Whether to write the nodes' numbers.
 
     Returns:
         The figure.
     """
-    columns = min(columns, len(splits))
+    columns = min(2, len(splits))
     rows = -(-len(splits) // columns)
     said = WORDS[words]
     size = (4.3 * columns, 3.4 * rows + 0.5)
@@ -202,10 +199,9 @@ def show_classes(
     for axis, split in zip(axes.flat, splits, strict=False):
         nx.draw_networkx_edges(graph, positions, ax=axis, edge_color="0.75", width=0.8)
         for index in range(len(names)):
-            _draw_class(axis, graph, positions, split, index, 150 if numbers else 45)
-        if numbers:
-            nx.draw_networkx_labels(graph, positions, ax=axis, font_size=7, font_color="white")
-        _cross_out(axis, positions, np.flatnonzero(split.wrong).tolist(), 320 if numbers else 130)
+            _draw_class(axis, graph, positions, split, index)
+        nx.draw_networkx_labels(graph, positions, ax=axis, font_size=7, font_color="white")
+        _cross_out(axis, positions, np.flatnonzero(split.wrong).tolist())
         axis.set_title(split.title)
     handles = [
         axes.flat[0].plot([], [], MARKERS[index], color=COLOURS[index], markersize=9, linestyle="")[0]
@@ -216,21 +212,18 @@ def show_classes(
     return figure
 
 
-def _cross_out(axis: Axes, positions: Positions, nodes: Sequence[int], size: float) -> None:
+def _cross_out(axis: Axes, positions: Positions, nodes: Sequence[int]) -> None:
     """Puts a ring around each node, and a cross on the ring, so that one sees whose it is."""
     if nodes:
         x, y = np.array([positions[node] for node in nodes]).T
-        axis.scatter(x, y, s=size, facecolors="none", edgecolors=WRONG, linewidths=2.2, zorder=4)
+        axis.scatter(x, y, s=2 * NODE_SIZE, facecolors="none", edgecolors=WRONG, linewidths=2.2, zorder=4)
     for node in nodes:
-        beside = (0.45 * size**0.5, 0.35 * size**0.5)
-        axis.annotate("×", positions[node], beside, textcoords="offset points", color=WRONG, fontsize=13)
+        axis.annotate("×", positions[node], (8, 6), textcoords="offset points", color=WRONG, fontsize=13)
 
 
-def _draw_class(
-    axis: Axes, graph: nx.Graph, positions: Positions, split: Split, index: int, size: float
-) -> None:
+def _draw_class(axis: Axes, graph: nx.Graph, positions: Positions, split: Split, index: int) -> None:
     nodes = [node for node in sorted(graph) if split.classes[node] == index]
-    sizes = [2.5 * size if node in split.known else size for node in nodes]
+    sizes = [2.5 * NODE_SIZE if node in split.known else NODE_SIZE for node in nodes]
     nx.draw_networkx_nodes(
         graph,
         positions,
@@ -316,7 +309,7 @@ def plot_lines(
         The figure.
     """
     said = WORDS[words]
-    figure, axis = new_figure(said.alt)
+    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
     for index, (name, (x, y)) in enumerate(lines.items()):
         axis.plot(x, y, marker=MARKERS[index] if marked else None, markersize=5, label=name)
     axis.set(xlabel=said.xlabel, ylabel=said.ylabel, title=said.heading)
@@ -345,7 +338,7 @@ def plot_bands(
         The figure.
     """
     said = WORDS[words]
-    figure, axis = new_figure(said.alt)
+    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
     for index, (name, by_x) in enumerate(runs.items()):
         draw_spread(axis, [*by_x], by_x.values(), index, name)
     if baseline is not None:

@@ -137,18 +137,10 @@ print("P x =", (P @ x).round(2))
 
 # %% tags=["nbval-check-output"]
 pair = np.array([[0.0, 1.0], [1.0, 0.0]])
-print(
-    "自己ループなし: 固有値",
-    np.linalg.eigvalsh(pair),
-    " [1, 0] を 3 回",
-    np.linalg.matrix_power(pair, 3) @ [1, 0],
-)
-print(
-    "自己ループあり: 固有値",
-    np.linalg.eigvalsh(propagation_matrix(pair)).round(3) + 0,
-    " 1 回で",
-    propagation_matrix(pair) @ [1, 0],
-)
+for name, matrix in (("なし", pair), ("あり", propagation_matrix(pair))):
+    values = np.linalg.eigvalsh(matrix).round(3) + 0
+    thrice = np.linalg.matrix_power(matrix, 3) @ [1, 0]
+    print(f"自己ループ{name}: 固有値 {values}、[1, 0] に 3 回掛けると {thrice.round(3)}")
 
 # %% [markdown]
 # ## 2. ふつうの畳み込みとのつながり
@@ -439,6 +431,7 @@ plain = model.predict_on_batch([X[None], P32[None]])[0]
 shuffled = model.predict_on_batch([X[order][None], P32[order][:, order][None]])[0]
 print(f"パラメータ {model.count_params():,} = 34 × 16 + 16 + 16 × 2 + 2")
 print(f"番号を付け替えても同じ: ずれは最大 {np.abs(shuffled - plain[order]).max():.0e}")
+figures.draw_chapter("layer", title="ここまで来ました。このあとは、この層を 4 つの応用に使います")
 
 # %% [markdown]
 # ## 6. 空手クラブ: 2 人のラベルから全員を当てる
@@ -534,7 +527,7 @@ titles = ["本当の分かれ方", "フィードラーベクトル", "ラベル�
 figures.show_classes(
     "karate",
     karate.graph,
-    nx.kamada_kawai_layout(karate.graph),
+    nx.spring_layout(karate.graph, k=0.8, iterations=150, weight=None, seed=52),
     [figures.Split(title, clubs[title], clubs[title] != karate.labels, (0, 33)) for title in titles],
     names=["Mr. Hi の側", "部長の側"],
 )
@@ -608,7 +601,7 @@ figures.plot_bands(
 )
 
 # %% [markdown]
-# **グラフを使えば、いつでもよくなるわけではありません。** 辺に意味がないグラフで隣と平均すると、自分の特徴が薄まるだけです。
+# **グラフを使えば、いつでもよくなるわけではありません。** 辺に意味がないグラフで隣と平均しても、ほとんどのシードで、特徴だけより悪くなりました。
 # GCN を使う前に、「隣は似ているか」を考えましょう。
 #
 # ### 「異なるサイズのグラフやダイナミックグラフに対して柔軟」
@@ -780,6 +773,8 @@ for name, seen in (("GCN", split.known), ("GCN (答えが漏れた)", graphs.adj
 # %%
 asked = tuple(np.concatenate([split.edges, split.strangers]).T)
 answer = np.repeat([1, 0], len(split.edges))
+known_to_both = baselines.common_neighbours(split.known)[tuple(split.edges.T)]
+print(f"隠した辺のうち、共通の友だちがいないもの {(known_to_both == 0).mean():.0%}")
 links = experiment.stored_results("links")
 claim("ch22.links.groups", tables.median_gap(links, "集団", "GCN", "Adamic-Adar"))
 result_table(
@@ -788,7 +783,7 @@ result_table(
 )
 
 # %% [markdown]
-# 集団のグラフでは、共通の友だちがいないペアが多いので、特徴と少し遠くの様子まで使える GCN が勝ちました。
+# 隠した辺の多くには共通の友だちがいないので、数える方法には手がかりがありません。特徴と少し遠くの様子も使う GCN が勝ちました。
 # **答えが漏れた GCN の成績は、本当の実力より高く出ています。** 分け方を間違えると、こうなります。
 #
 # ## 10. グラフの分類: 分子の性質を当てる

@@ -57,7 +57,8 @@ def _best_median(results: Sequence[Score], settings: Sequence[str], method: str)
 
 def median_gap(results: Sequence[Score], setting: str, method: str, other: str) -> float:
     """Returns the median, over the seeds, of how much higher one method scored than another."""
-    return float(np.median(np.subtract(*(scores(results, setting, name) for name in (method, other)))))
+    gaps = np.subtract(scores(results, setting, method), scores(results, setting, other))
+    return float(np.median(gaps))
 
 
 def over_likeness(results: Sequence[Score], method: str) -> dict[float, list[float]]:
