@@ -402,8 +402,8 @@ class GraphConvolution(layers.Layer):
         self.units, self.activation = units, keras.activations.get(activation)
 
     def build(self, features_shape, propagation_shape):
-        self.kernel = self.add_weight(shape=(features_shape[-1], self.units), name="kernel")
-        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.kernel = self.add_weight((features_shape[-1], self.units), name="kernel")
+        self.bias = self.add_weight((self.units,), "zeros", name="bias")
 
     def call(self, features, propagation):
         return self.activation(propagation @ (features @ self.kernel) + self.bias)
@@ -414,7 +414,8 @@ def node_classifier(features, classes, hidden=16, depth=2, residual=False, dropo
     x = inputs = keras.Input((None, features))
     propagation = keras.Input((None, None))
     for _ in range(depth - 1):
-        mixed = GraphConvolution(hidden, "relu")(layers.Dropout(dropout)(x), propagation)
+        kept = layers.Dropout(dropout)(x)
+        mixed = GraphConvolution(hidden, "relu")(kept, propagation)
         x = x + mixed if residual and x.shape[-1] == hidden else mixed
     logits = GraphConvolution(classes)(layers.Dropout(dropout)(x), propagation)
     return keras.Model([inputs, propagation], logits)
@@ -477,21 +478,23 @@ check("ch22.label_propagation")
 def train_on_graph(model, loss, inputs, targets, weights, steps, learning_rate=0.01):
     """グラフ 1 枚を 1 件のデータとして、steps 回更新します。weights は、損失の要素ごとの重みです。"""
     model.compile(keras.optimizers.Adam(learning_rate), loss, steps_per_execution=50)
-    one_graph = tf.data.Dataset.from_tensors((inputs, targets, weights.astype("float32")))
-    model.fit(one_graph.repeat(steps), shuffle=False, verbose=0)
+    graph = (inputs, targets, weights.astype("float32"))
+    model.fit(tf.data.Dataset.from_tensors(graph).repeat(steps), shuffle=False, verbose=0)
 
 
 def fit_nodes(model, features, propagation, labels, labelled, steps=200):
     """labelled が真の頂点のラベルで学習し、すべての頂点のクラスを予測します。"""
     weights = labelled * (len(labelled) / labelled.sum())
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    train_on_graph(model, loss, (features[None], propagation[None]), labels[None], weights[None], steps)
+    inputs = (features[None], propagation[None])
+    train_on_graph(model, loss, inputs, labels[None], weights[None], steps)
     return predict_nodes(model, features, propagation)
 
 
 def predict_nodes(model, features, propagation):
     """頂点ごとに、得点が最も高いクラスを返します。"""
-    return model.predict_on_batch((features[None], propagation[None]))[0].argmax(axis=-1)
+    logits = model.predict_on_batch((features[None], propagation[None]))[0]
+    return logits.argmax(axis=-1)
 
 
 # %% [markdown]
@@ -745,14 +748,16 @@ check("ch22.link_auc")
 def link_model(features, hidden=32, code=16):
     """2 層の GCN で埋め込みを作り、すべてのペアの内積を返すモデルを作ります。"""
     inputs, propagation = keras.Input((None, features)), keras.Input((None, None))
-    codes = GraphConvolution(code)(GraphConvolution(hidden, "relu")(inputs, propagation), propagation)
+    x = GraphConvolution(hidden, "relu")(inputs, propagation)
+    codes = GraphConvolution(code)(x, propagation)
     scores = codes @ ops.transpose(codes, (0, 2, 1))
     return keras.Model([inputs, propagation], ops.expand_dims(scores, -1))
 
 
 def fit_links(model, features, known, allowed=None, steps=100):
     """known の辺とほかのペアを見分けるように学習し、すべてのペアの得点を返します。"""
-    allowed = 1 - np.eye(len(known)) if allowed is None else allowed  # 辺になりうるペア
+    if allowed is None:  # 辺になりうるペア
+        allowed = 1 - np.eye(len(known))
     others = allowed * (1 - known)
     weights = known / known.sum() + others / others.sum()
     weights = weights * (weights.size / weights.sum())
@@ -860,11 +865,13 @@ def recommend(known, steps=75):
     users, items = known.shape
 
     def square(block):
-        return np.block([[np.zeros((users, users)), block], [block.T, np.zeros((items, items))]])
+        matrix = np.zeros((users + items, users + items), "float32")
+        matrix[:users, users:], matrix[users:, :users] = block, block.T
+        return matrix
 
     features = np.eye(users + items, dtype="float32")
-    adjacency, allowed = (square(block).astype("float32") for block in (known, np.ones_like(known)))
-    scores = fit_links(link_model(users + items), features, adjacency, allowed, steps)
+    pairs = square(np.ones_like(known))  # 辺になりうるのは、人と商品のペアだけ
+    scores = fit_links(link_model(users + items), features, square(known), pairs, steps)
     return scores[:users, users:]
 
 
