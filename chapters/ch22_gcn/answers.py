@@ -283,6 +283,20 @@ def hidden_smoothness(answer: Answer) -> None:
         check_zero_features(answer, adjacency)
 
 
+# ch22.decide_graph
+
+
+RING = np.roll(np.eye(34), 1, axis=0) + np.roll(np.eye(34), -1, axis=0)
+
+
+def averages_until_flat(adjacency: Array, below: float = 0.01) -> int:
+    """Counts the averages after which one-hot features are smooth, from the eigenvalues alone."""
+    eigenvalues = np.linalg.eigvalsh(propagation_of(adjacency))
+    energies = eigenvalues[:, None] ** (2 * np.arange(100))
+    smoothness = (energies * (1 - eigenvalues[:, None])).sum(axis=0) / energies.sum(axis=0)
+    return int(np.argmax(smoothness < below))
+
+
 # ch22.link_auc
 
 
@@ -1242,15 +1256,13 @@ def smoothness(adjacency, features):
             "ops.sum(a, axis=0)": "the matrix is symmetric",
         },
     ),
-    "ch22.decide_graph": chosen(
-        "イ",
-        explanation="0.01 を下回るのは、空手クラブが 11 回目、輪が 25 回目、星が 6 回目です。"
-        "端から端まで遠いグラフほど、平均が全体に行き渡るのに時間がかかります。",
-        wrong={
-            "ア": "空手クラブは、どの 2 人も 5 歩以内です。20 回集めると、値は 0.01 をずっと下回ります。測り直しましょう。",
-            "ウ": "星は、どの 2 つの頂点も真ん中を通って 2 歩で届きます。3 つの中で、いちばん早く区別がなくなります。",
-            "エ": "1 つだけ、20 回のあとも 0.01 を上回るグラフがあります。回数を 20 まで増やして測りましょう。",
-        },
+    "ch22.decide_graph": estimated(
+        averages_until_flat(RING),
+        within=0.5,
+        explanation="いちばん長く違いが残るのは、輪です。端から端まで遠いグラフほど、平均が全体に行き渡るのに時間がかかります。"
+        "星は、どの 2 つの頂点も真ん中を通って 2 歩なので、いちばん早く区別がなくなります。",
+        low="もっと長く違いが残ります。3 つのグラフを測り、いちばん長く残るものを選びましたか。掛ける前を 0 回目と数えます。",
+        high="値が初めて 0.01 を下回った回を答えます。掛ける前を 0 回目と数えているか、特徴が np.eye(34) かを確かめましょう。",
     ),
     "ch22.link_auc": Key(
         reference=LINK_AUC,

@@ -688,10 +688,12 @@ def smoothness(adjacency, features):
             "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題で loop を 1 としたときの行列です。",
         ),
     ),
-    question(
+    number_question(
         id="ch22.decide_graph",
         title="測って、決める",
-        options={"ア": "空手クラブ", "イ": "輪", "ウ": "星", "エ": "どれも残らない"},
+        unit="回",
+        low=0,
+        high=100,
         hints=(
             "X = np.eye(34) から始め、X = P @ X をくり返しながら、smoothness(A, X) を 30 回ほど表示してみましょう。",
             "A は nx.to_numpy_array(グラフ, weight=None)、P は propagation_matrix(A) で作れます。",
