@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.compare import expect, expect_close, expect_shape
-from grader.exercise import Answer, Key, Mistake, changed
+from grader.exercise import Answer, Key, Mistake, changed, chosen, estimated
 
 from .exercises import (
     AUC_REVERSED,
@@ -281,6 +281,20 @@ def hidden_smoothness(answer: Answer) -> None:
             },
         )
         check_zero_features(answer, adjacency)
+
+
+# ch22.decide_graph
+
+
+RING = np.roll(np.eye(34), 1, axis=0) + np.roll(np.eye(34), -1, axis=0)
+
+
+def averages_until_flat(adjacency: Array, below: float = 0.01) -> int:
+    """Counts the averages after which one-hot features are smooth, from the eigenvalues alone."""
+    eigenvalues = np.linalg.eigvalsh(propagation_of(adjacency))
+    energies = eigenvalues[:, None] ** (2 * np.arange(100))
+    smoothness = (energies * (1 - eigenvalues[:, None])).sum(axis=0) / energies.sum(axis=0)
+    return int(np.argmax(smoothness < below))
 
 
 # ch22.link_auc
@@ -970,215 +984,20 @@ def propagate_labels(adjacency, labels, classes, steps):
             "ops.one_hot(labels,": "a label of -1 gives zeros, too",
         },
     ),
-    "ch22.smoothness": Key(
-        reference=SMOOTHNESS,
-        explanation="値は tr(Xᵀ(I - Â)X) / tr(XᵀX) と等しく、0 以上 2 未満です。Â を掛けるたびに、固有値の小さい成分が消えて √(1+d) に比例する成分が残るので、値は 0 に近づきます。",
-        alternatives={
-            "トレース": """import numpy as np
-
-def smoothness(adjacency, features):
-    looped = adjacency + np.eye(len(adjacency))
-    degrees = looped.sum(axis=1)
-    laplacian = np.eye(len(adjacency)) - looped / np.sqrt(np.outer(degrees, degrees))
-    size = np.trace(features.T @ features)
-    return np.trace(features.T @ laplacian @ features) / size if size else 0
-""",
-            "networkx の辺のループ": """import networkx as nx
-import numpy as np
-
-def smoothness(adjacency, features):
-    graph = nx.from_numpy_array(adjacency)
-    energy = 0.0
-    for i, j, weight in graph.edges(data="weight"):
-        a = features[i] / (1 + graph.degree(i, weight="weight")) ** 0.5
-        b = features[j] / (1 + graph.degree(j, weight="weight")) ** 0.5
-        energy += weight * np.dot(a - b, a - b)
-    size = np.linalg.norm(features) ** 2
-    return float(energy / size) if size > 0 else 0.0
-""",
-            "固有値の重み付き平均": """import numpy as np
-
-def smoothness(adjacency, features):
-    s = (1 + adjacency.sum(axis=1)) ** -0.5
-    eigenvalues, u = np.linalg.eigh((np.diag(adjacency.sum(axis=1)) - adjacency) * s[:, None] * s)
-    power = ((u.T @ features) ** 2).sum(axis=1)
-    return np.average(eigenvalues, weights=power) if power.sum() else 0.0
-""",
-            "keras.ops": """import keras
-from keras import ops
-
-def smoothness(adjacency, features):
-    a, x = ops.cast(adjacency, "float32"), ops.cast(features, "float32")
-    degrees = ops.sum(a, axis=1)
-    y = x / ops.sqrt(1 + degrees)[:, None]
-    energy = ops.sum(degrees[:, None] * y * y) - ops.sum(y * ops.matmul(a, y))
-    return ops.divide_no_nan(energy, ops.sum(x * x))
-""",
-        },
-        mistakes={
-            "辺を 2 回数える": Mistake(
-                changed(SMOOTHNESS, " / 2 / size", " / size"),
-                "どの辺も 2 回",
-            ),
-            "次数で割らない": Mistake(
-                changed(
-                    SMOOTHNESS, "features / np.sqrt(1 + adjacency.sum(axis=1))[:, np.newaxis]", "features"
-                ),
-                "次数の平方根で割っていません",
-            ),
-            "自己ループの分を忘れる": Mistake(
-                changed(SMOOTHNESS, "1 + adjacency.sum(axis=1)", "np.maximum(adjacency.sum(axis=1), 1e-12)"),
-                "割る数が √d_i",
-            ),
-            "次数で割る": Mistake(
-                changed(SMOOTHNESS, "np.sqrt(1 + adjacency.sum(axis=1))", "(1 + adjacency.sum(axis=1))"),
-                "次数の平方根ではなく",
-            ),
-            "大きさで割らない": Mistake(
-                changed(SMOOTHNESS, " / 2 / size", " / 2"),
-                "特徴の大きさで割って",
-            ),
-            "ノルムで割る": Mistake(
-                changed(SMOOTHNESS, "size = np.sum(features ** 2)", "size = np.linalg.norm(features)"),
-                "ノルムで割って",
-            ),
-            "2 乗しない": Mistake(
-                changed(SMOOTHNESS, "np.sum(adjacency * squares)", "np.sum(adjacency * np.sqrt(squares))"),
-                "差のノルムを 2 乗",
-            ),
-            "辺の重みを掛けない": Mistake(
-                changed(SMOOTHNESS, "np.sum(adjacency * squares)", "np.sum((adjacency > 0) * squares)"),
-                "辺の重みを掛けて",
-            ),
-            "1 から引く": Mistake(
-                changed(SMOOTHNESS, "return np.sum", "return 1 - np.sum"),
-                "1 から引いた値",
-            ),
-            "0 で割る": Mistake(
-                changed(SMOOTHNESS, "    if size == 0:\n        return 0.0\n", ""),
-                "すべて 0 の特徴で",
-            ),
-        },
-        hidden=hidden_smoothness,
-        equivalent={
-            'ops.cast(adjacency, "float32"), features': "Keras converts it",
-            "ops.sum(a, axis=0)": "the matrix is symmetric",
-        },
+    "ch22.predict_karate": estimated(
+        32,
+        within=1,
+        explanation="2 人が中心にいるので、ほとんどの人は、どちらに近いかがはっきりしています。外れるのは、境目にいる頂点 8 くらいです。",
+        low="割れ目は、交友関係にほとんど現れています。中心の 2 人から広げるだけで、境目の 1、2 人のほかは当たります。",
+        high="頂点 8 は、部長の側に友だちが多いのに Mr. Hi の側へ移りました。つながりだけからは当たりません。",
     ),
-    "ch22.link_auc": Key(
-        reference=LINK_AUC,
-        explanation="AUC は、辺のあるペアとないペアを 1 つずつ無作為に選んだとき、辺のあるペアの得点のほうが大きい確率です。得点が無作為なら 0.5 になるように、同点は半分と数えます。",
-        alternatives={
-            "順位の和": """import numpy as np
-from scipy.stats import rankdata
-
-def link_auc(embeddings, positive, negative):
-    pairs = np.concatenate([positive, negative])
-    ranks = rankdata(np.einsum("pk,pk->p", embeddings[pairs[:, 0]], embeddings[pairs[:, 1]]))
-    m, n = len(positive), len(negative)
-    return (ranks[:m].sum() - m * (m + 1) / 2) / (m * n)
-""",
-            "ループ": """def link_auc(embeddings, positive, negative):
-    def score(pair):
-        return sum(a * b for a, b in zip(embeddings[pair[0]], embeddings[pair[1]]))
-
-    negatives = [score(pair) for pair in negative]
-    wins = 0.0
-    for pair in positive:
-        s = score(pair)
-        for t in negatives:
-            wins += 1.0 if s > t else 0.5 if s == t else 0.0
-    return wins / len(positive) / len(negatives)
-""",
-            "scikit-learn": """import numpy as np
-from sklearn.metrics import roc_auc_score
-
-def link_auc(embeddings, positive, negative):
-    gram = embeddings @ embeddings.T
-    truth = [1] * len(positive) + [0] * len(negative)
-    scores = np.concatenate([gram[tuple(positive.T)], gram[tuple(negative.T)]])
-    return roc_auc_score(truth, scores)
-""",
-            "並べ替えと二分探索": """import numpy as np
-
-def link_auc(embeddings, positive, negative):
-    gram = embeddings @ embeddings.T
-    p, n = gram[positive[:, 0], positive[:, 1]], np.sort(gram[negative[:, 0], negative[:, 1]])
-    below = np.searchsorted(n, p, side="left")
-    not_above = np.searchsorted(n, p, side="right")
-    return float(np.mean(below + not_above) / 2 / len(n))
-""",
-            "keras.ops": """from keras import ops
-
-def link_auc(embeddings, positive, negative):
-    e = ops.cast(embeddings, "float32")
-    p, n = (ops.sum(ops.take(e, q[:, 0], 0) * ops.take(e, q[:, 1], 0), axis=1) for q in (positive, negative))
-    return ops.mean((ops.sign(p[:, None] - n[None]) + 1) / 2)
-""",
+    "ch22.predict_likeness": chosen(
+        "ウ",
+        explanation="隣から来るのは、集団と関係のない特徴です。保存した 5 つのシードのうち 4 つで、GCN のほうが低くなりました。",
+        wrong={
+            "ア": "高くなるのは、隣が似ているときです。下の図の、割合が 3 分の 1 のところを見ましょう。",
+            "イ": "辺が役に立たないだけなら同じはずですが、平均で自分の特徴が薄まる分だけ、悪くなります。",
         },
-        mistakes={
-            "埋め込みを整数にする": Mistake(
-                changed(LINK_AUC, "def link_auc(embeddings, positive, negative):\n", AS_INTEGERS),
-                "小数のまま内積",
-            ),
-            "同点を 0 とする": Mistake(
-                changed(LINK_AUC, "(p > n) + 0.5 * (p == n)", "p > n"),
-                "同点を 0 と数えて",
-            ),
-            "同点を 1 とする": Mistake(
-                changed(LINK_AUC, "(p > n) + 0.5 * (p == n)", "p >= n"),
-                "同点を 1 と数えて",
-            ),
-            "コサイン類似度": Mistake(
-                changed(
-                    LINK_AUC,
-                    "    def score",
-                    "    embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)\n    def score",
-                ),
-                "コサイン類似度を",
-            ),
-            "距離": Mistake(
-                changed(
-                    LINK_AUC,
-                    "np.sum(embeddings[pairs[:, 0]] * embeddings[pairs[:, 1]], axis=1)",
-                    "-np.sum((embeddings[pairs[:, 0]] - embeddings[pairs[:, 1]]) ** 2, axis=1)",
-                ),
-                "距離の近さを",
-            ),
-            "大小が逆": Mistake(
-                changed(LINK_AUC, "(p > n)", "(p < n)"),
-                "大小が逆です",
-            ),
-            "1 対 1 で比べる": Mistake(
-                """import numpy as np
-def link_auc(embeddings, positive, negative):
-    gram = embeddings @ embeddings.T
-    pairs = zip(positive, negative)
-    gaps = [gram[tuple(a)] - gram[tuple(b)] for a, b in pairs]
-    return np.mean((np.sign(gaps) + 1) / 2)
-""",
-                "1 対 1 で比べて",
-            ),
-            "0 で分ける": Mistake(
-                """import numpy as np
-def link_auc(embeddings, positive, negative):
-    gram = embeddings @ embeddings.T
-    right = [gram[tuple(pair)] > 0 for pair in positive] + [gram[tuple(pair)] <= 0 for pair in negative]
-    return np.mean(right)
-""",
-                "0 より大きいかで",
-            ),
-            "足し合わせない": Mistake(
-                """import numpy as np
-def link_auc(embeddings, positive, negative):
-    p, n = (np.ravel(embeddings[q[:, 0]] * embeddings[q[:, 1]]) for q in (positive, negative))
-    return np.mean((np.sign(p[:, None] - n) + 1) / 2)
-""",
-                "足し合わせていません",
-            ),
-        },
-        hidden=hidden_link_auc,
-        equivalent={"e = embeddings": "the numbers are exact enough"},
     ),
     "ch22.classify_nodes": Key(
         reference=CLASSIFY,
@@ -1341,5 +1160,223 @@ def classify_nodes(adjacency, features, labels, classes):
         },
         hidden=hidden_classify_nodes,
         equivalent={"*": "how the network learns is free: only its predictions count"},
+    ),
+    "ch22.smoothness": Key(
+        reference=SMOOTHNESS,
+        explanation="値は tr(Xᵀ(I - Â)X) / tr(XᵀX) と等しく、0 以上 2 未満です。Â を掛けるたびに、固有値の小さい成分が消えて √(1+d) に比例する成分が残るので、値は 0 に近づきます。",
+        alternatives={
+            "トレース": """import numpy as np
+
+def smoothness(adjacency, features):
+    looped = adjacency + np.eye(len(adjacency))
+    degrees = looped.sum(axis=1)
+    laplacian = np.eye(len(adjacency)) - looped / np.sqrt(np.outer(degrees, degrees))
+    size = np.trace(features.T @ features)
+    return np.trace(features.T @ laplacian @ features) / size if size else 0
+""",
+            "networkx の辺のループ": """import networkx as nx
+import numpy as np
+
+def smoothness(adjacency, features):
+    graph = nx.from_numpy_array(adjacency)
+    energy = 0.0
+    for i, j, weight in graph.edges(data="weight"):
+        a = features[i] / (1 + graph.degree(i, weight="weight")) ** 0.5
+        b = features[j] / (1 + graph.degree(j, weight="weight")) ** 0.5
+        energy += weight * np.dot(a - b, a - b)
+    size = np.linalg.norm(features) ** 2
+    return float(energy / size) if size > 0 else 0.0
+""",
+            "固有値の重み付き平均": """import numpy as np
+
+def smoothness(adjacency, features):
+    s = (1 + adjacency.sum(axis=1)) ** -0.5
+    eigenvalues, u = np.linalg.eigh((np.diag(adjacency.sum(axis=1)) - adjacency) * s[:, None] * s)
+    power = ((u.T @ features) ** 2).sum(axis=1)
+    return np.average(eigenvalues, weights=power) if power.sum() else 0.0
+""",
+            "keras.ops": """import keras
+from keras import ops
+
+def smoothness(adjacency, features):
+    a, x = ops.cast(adjacency, "float32"), ops.cast(features, "float32")
+    degrees = ops.sum(a, axis=1)
+    y = x / ops.sqrt(1 + degrees)[:, None]
+    energy = ops.sum(degrees[:, None] * y * y) - ops.sum(y * ops.matmul(a, y))
+    return ops.divide_no_nan(energy, ops.sum(x * x))
+""",
+        },
+        mistakes={
+            "辺を 2 回数える": Mistake(
+                changed(SMOOTHNESS, " / 2 / size", " / size"),
+                "どの辺も 2 回",
+            ),
+            "次数で割らない": Mistake(
+                changed(
+                    SMOOTHNESS, "features / np.sqrt(1 + adjacency.sum(axis=1))[:, np.newaxis]", "features"
+                ),
+                "次数の平方根で割っていません",
+            ),
+            "自己ループの分を忘れる": Mistake(
+                changed(SMOOTHNESS, "1 + adjacency.sum(axis=1)", "np.maximum(adjacency.sum(axis=1), 1e-12)"),
+                "割る数が √d_i",
+            ),
+            "次数で割る": Mistake(
+                changed(SMOOTHNESS, "np.sqrt(1 + adjacency.sum(axis=1))", "(1 + adjacency.sum(axis=1))"),
+                "次数の平方根ではなく",
+            ),
+            "大きさで割らない": Mistake(
+                changed(SMOOTHNESS, " / 2 / size", " / 2"),
+                "特徴の大きさで割って",
+            ),
+            "ノルムで割る": Mistake(
+                changed(SMOOTHNESS, "size = np.sum(features ** 2)", "size = np.linalg.norm(features)"),
+                "ノルムで割って",
+            ),
+            "2 乗しない": Mistake(
+                changed(SMOOTHNESS, "np.sum(adjacency * squares)", "np.sum(adjacency * np.sqrt(squares))"),
+                "差のノルムを 2 乗",
+            ),
+            "辺の重みを掛けない": Mistake(
+                changed(SMOOTHNESS, "np.sum(adjacency * squares)", "np.sum((adjacency > 0) * squares)"),
+                "辺の重みを掛けて",
+            ),
+            "1 から引く": Mistake(
+                changed(SMOOTHNESS, "return np.sum", "return 1 - np.sum"),
+                "1 から引いた値",
+            ),
+            "0 で割る": Mistake(
+                changed(SMOOTHNESS, "    if size == 0:\n        return 0.0\n", ""),
+                "すべて 0 の特徴で",
+            ),
+        },
+        hidden=hidden_smoothness,
+        equivalent={
+            'ops.cast(adjacency, "float32"), features': "Keras converts it",
+            "ops.sum(a, axis=0)": "the matrix is symmetric",
+        },
+    ),
+    "ch22.decide_graph": estimated(
+        averages_until_flat(RING),
+        within=0.5,
+        explanation="いちばん長く違いが残るのは、輪です。端から端まで遠いグラフほど、平均が全体に行き渡るのに時間がかかります。"
+        "星は、どの 2 つの頂点も真ん中を通って 2 歩なので、いちばん早く区別がなくなります。",
+        low="もっと長く違いが残ります。3 つのグラフを測り、いちばん長く残るものを選びましたか。掛ける前を 0 回目と数えます。",
+        high="値が初めて 0.01 を下回った回を答えます。掛ける前を 0 回目と数えているか、特徴が np.eye(34) かを確かめましょう。",
+    ),
+    "ch22.link_auc": Key(
+        reference=LINK_AUC,
+        explanation="AUC は、辺のあるペアとないペアを 1 つずつ無作為に選んだとき、辺のあるペアの得点のほうが大きい確率です。得点が無作為なら 0.5 になるように、同点は半分と数えます。",
+        alternatives={
+            "順位の和": """import numpy as np
+from scipy.stats import rankdata
+
+def link_auc(embeddings, positive, negative):
+    pairs = np.concatenate([positive, negative])
+    ranks = rankdata(np.einsum("pk,pk->p", embeddings[pairs[:, 0]], embeddings[pairs[:, 1]]))
+    m, n = len(positive), len(negative)
+    return (ranks[:m].sum() - m * (m + 1) / 2) / (m * n)
+""",
+            "ループ": """def link_auc(embeddings, positive, negative):
+    def score(pair):
+        return sum(a * b for a, b in zip(embeddings[pair[0]], embeddings[pair[1]]))
+
+    negatives = [score(pair) for pair in negative]
+    wins = 0.0
+    for pair in positive:
+        s = score(pair)
+        for t in negatives:
+            wins += 1.0 if s > t else 0.5 if s == t else 0.0
+    return wins / len(positive) / len(negatives)
+""",
+            "scikit-learn": """import numpy as np
+from sklearn.metrics import roc_auc_score
+
+def link_auc(embeddings, positive, negative):
+    gram = embeddings @ embeddings.T
+    truth = [1] * len(positive) + [0] * len(negative)
+    scores = np.concatenate([gram[tuple(positive.T)], gram[tuple(negative.T)]])
+    return roc_auc_score(truth, scores)
+""",
+            "並べ替えと二分探索": """import numpy as np
+
+def link_auc(embeddings, positive, negative):
+    gram = embeddings @ embeddings.T
+    p, n = gram[positive[:, 0], positive[:, 1]], np.sort(gram[negative[:, 0], negative[:, 1]])
+    below = np.searchsorted(n, p, side="left")
+    not_above = np.searchsorted(n, p, side="right")
+    return float(np.mean(below + not_above) / 2 / len(n))
+""",
+            "keras.ops": """from keras import ops
+
+def link_auc(embeddings, positive, negative):
+    e = ops.cast(embeddings, "float32")
+    p, n = (ops.sum(ops.take(e, q[:, 0], 0) * ops.take(e, q[:, 1], 0), axis=1) for q in (positive, negative))
+    return ops.mean((ops.sign(p[:, None] - n[None]) + 1) / 2)
+""",
+        },
+        mistakes={
+            "埋め込みを整数にする": Mistake(
+                changed(LINK_AUC, "def link_auc(embeddings, positive, negative):\n", AS_INTEGERS),
+                "小数のまま内積",
+            ),
+            "同点を 0 とする": Mistake(
+                changed(LINK_AUC, "(p > n) + 0.5 * (p == n)", "p > n"),
+                "同点を 0 と数えて",
+            ),
+            "同点を 1 とする": Mistake(
+                changed(LINK_AUC, "(p > n) + 0.5 * (p == n)", "p >= n"),
+                "同点を 1 と数えて",
+            ),
+            "コサイン類似度": Mistake(
+                changed(
+                    LINK_AUC,
+                    "    def score",
+                    "    embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)\n    def score",
+                ),
+                "コサイン類似度を",
+            ),
+            "距離": Mistake(
+                changed(
+                    LINK_AUC,
+                    "np.sum(embeddings[pairs[:, 0]] * embeddings[pairs[:, 1]], axis=1)",
+                    "-np.sum((embeddings[pairs[:, 0]] - embeddings[pairs[:, 1]]) ** 2, axis=1)",
+                ),
+                "距離の近さを",
+            ),
+            "大小が逆": Mistake(
+                changed(LINK_AUC, "(p > n)", "(p < n)"),
+                "大小が逆です",
+            ),
+            "1 対 1 で比べる": Mistake(
+                """import numpy as np
+def link_auc(embeddings, positive, negative):
+    gram = embeddings @ embeddings.T
+    pairs = zip(positive, negative)
+    gaps = [gram[tuple(a)] - gram[tuple(b)] for a, b in pairs]
+    return np.mean((np.sign(gaps) + 1) / 2)
+""",
+                "1 対 1 で比べて",
+            ),
+            "0 で分ける": Mistake(
+                """import numpy as np
+def link_auc(embeddings, positive, negative):
+    gram = embeddings @ embeddings.T
+    right = [gram[tuple(pair)] > 0 for pair in positive] + [gram[tuple(pair)] <= 0 for pair in negative]
+    return np.mean(right)
+""",
+                "0 より大きいかで",
+            ),
+            "足し合わせない": Mistake(
+                """import numpy as np
+def link_auc(embeddings, positive, negative):
+    p, n = (np.ravel(embeddings[q[:, 0]] * embeddings[q[:, 1]]) for q in (positive, negative))
+    return np.mean((np.sign(p[:, None] - n) + 1) / 2)
+""",
+                "足し合わせていません",
+            ),
+        },
+        hidden=hidden_link_auc,
+        equivalent={"e = embeddings": "the numbers are exact enough"},
     ),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chapters.ch22_gcn.graphs import ATOMS, Molecules
-from chapters.ch22_gcn.spectral import laplacian, normalised_laplacian
+from chapters.ch22_gcn.taught import normalised_laplacian
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +23,7 @@ def fiedler_signs(adjacency: Array) -> Array:
     Returns:
         0 or 1 for each node; node 0 has 0.
     """
-    _, eigenvectors = np.linalg.eigh(laplacian(adjacency))
+    _, eigenvectors = np.linalg.eigh(np.diag(adjacency.sum(axis=1)) - adjacency.astype("float64"))
     positive = eigenvectors[:, 1] > 0
     return (positive != positive[0]).astype(int)
 
@@ -82,21 +82,6 @@ def adamic_adar(known: Array) -> Array:
     degrees = known.sum(axis=1)
     weights = np.where(degrees > 1, 1 / np.log(np.maximum(degrees, 2)), 0)
     return np.asarray((known * weights) @ known)
-
-
-def auc(scores: Array, edges: Array, strangers: Array) -> float:
-    """Returns the chance that an edge scores higher than a pair of strangers; a tie counts half.
-
-    Args:
-        scores: Of all pairs, shape ``(nodes, nodes)``.
-        edges: Shape ``(pairs, 2)``.
-        strangers: Shape ``(pairs, 2)``.
-
-    Returns:
-        Between 0 and 1; 0.5 for scores that tell nothing.
-    """
-    high, low = scores[tuple(edges.T)][:, None], scores[tuple(strangers.T)][None]
-    return float(np.mean((high > low) + 0.5 * (high == low)))
 
 
 def bag_of_atoms(molecules: Molecules) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.compare import expect, expect_close, expect_shape, shape_of
-from grader.exercise import Answer, Exercise, Status
+from grader.exercise import Answer, Exercise, Status, number_question, question
 
 Array = npt.NDArray[Any]
 
@@ -628,50 +628,19 @@ def propagate_labels(adjacency, labels, classes, steps):
             "次数が 0 の頂点では 1 で割りましょう。平均したあと、毎回 known の行をはじめの値に戻します。",
         ),
     ),
-    Exercise(
-        id="ch22.smoothness",
-        title="特徴のなめらかさを測る",
-        points=2,
-        symbols=("smoothness",),
-        template='''import numpy as np
-
-def smoothness(adjacency, features):
-    """ディリクレエネルギーを、特徴の 2 乗の和で割った 1 つの数を返します。
-
-    ディリクレエネルギーは、辺の重み a_ij × ‖x_i/√(1+d_i) - x_j/√(1+d_j)‖² を、すべての辺について
-    1 回ずつ足したものです。d_i は頂点 i の次数 (自己ループは数えません) です。
-    特徴がすべて 0 のときは 0 を返します。
-    """
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_smoothness,
-        hints=(
-            "次数は adjacency.sum(axis=1) です。はじめに、特徴の各行を √(1+次数) で割ります。",
-            "差は y[:, np.newaxis] - y[np.newaxis] で、すべてのペアについて一度に求められます。どの辺も 2 回現れるので、最後に 2 で割ります。",
-            "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題で loop を 1 としたときの行列です。",
-        ),
+    number_question(
+        id="ch22.predict_karate",
+        title="何人当たるかを予想する",
+        unit="人",
+        low=0,
+        high=34,
+        hints=("対立している 2 人の、それぞれの友だちは、たいてい、どちらの側に付くでしょうか。",),
     ),
-    Exercise(
-        id="ch22.link_auc",
-        title="リンク予測の AUC",
-        points=2,
-        symbols=("link_auc",),
-        template='''import numpy as np
-
-def link_auc(embeddings, positive, negative):
-    """辺のあるペアの得点が、辺のないペアの得点より大きい割合 (AUC) を、すべての組み合わせについて求めます。
-
-    embeddings は (頂点の数, 次元)、positive と negative は頂点の番号のペア (ペアの数, 2) です。
-    ペアの得点は、2 つの頂点の埋め込みの内積です。同点は 0.5 と数えます。
-    """
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_link_auc,
-        hints=(
-            "embeddings[positive[:, 0]] で、ペアの 1 つ目の頂点の埋め込みが並びます。",
-            "ペアごとの内積は、2 つの埋め込みを掛けて axis=1 について足します。",
-            "得点を p[:, np.newaxis] と n[np.newaxis] の形にして比べると、すべての組み合わせを一度に比べられます。大きいときは 1、等しいときは 0.5 として平均します。",
-        ),
+    question(
+        id="ch22.predict_likeness",
+        title="隣が似ていないときを予想する",
+        options={"ア": "GCN のほうが高い", "イ": "ほとんど同じ", "ウ": "GCN のほうが低い"},
+        hints=("隣と平均すると、自分の特徴はどれだけ残るでしょうか。隣から来るものは、役に立つでしょうか。",),
     ),
     Exercise(
         id="ch22.classify_nodes",
@@ -695,5 +664,61 @@ def classify_nodes(adjacency, features, labels, classes):
             "中間は 16 ユニットの ReLU、出力は softmax、Adam の学習率は 0.02、150 回ほどの学習で十分です。最後に確率の argmax を取ります。",
         ),
         time_limit=180.0,
+    ),
+    Exercise(
+        id="ch22.smoothness",
+        title="特徴のなめらかさを測る",
+        points=2,
+        symbols=("smoothness",),
+        template='''import numpy as np
+
+def smoothness(adjacency, features):
+    """ディリクレエネルギーを、特徴の 2 乗の和で割った 1 つの数を返します。
+
+    ディリクレエネルギーは、辺の重み a_ij × ‖x_i/√(1+d_i) - x_j/√(1+d_j)‖² を、すべての辺について
+    1 回ずつ足したものです。d_i は頂点 i の次数 (自己ループは数えません) です。
+    特徴がすべて 0 のときは 0 を返します。
+    """
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_smoothness,
+        hints=(
+            "次数は adjacency.sum(axis=1) です。はじめに、特徴の各行を √(1+次数) で割ります。",
+            "差は y[:, np.newaxis] - y[np.newaxis] で、すべてのペアについて一度に求められます。どの辺も 2 回現れるので、最後に 2 で割ります。",
+            "tr(Xᵀ(I - Â)X) / tr(XᵀX) と書いても同じです。Â は「正規化した隣接行列」の問題で loop を 1 としたときの行列です。",
+        ),
+    ),
+    number_question(
+        id="ch22.decide_graph",
+        title="測って、決める",
+        unit="回",
+        low=0,
+        high=100,
+        hints=(
+            "X = np.eye(34) から始め、X = P @ X をくり返しながら、smoothness(A, X) を 30 回ほど表示してみましょう。",
+            "A は nx.to_numpy_array(グラフ, weight=None)、P は propagation_matrix(A) で作れます。",
+        ),
+    ),
+    Exercise(
+        id="ch22.link_auc",
+        title="リンク予測の AUC",
+        points=2,
+        symbols=("link_auc",),
+        template='''import numpy as np
+
+def link_auc(embeddings, positive, negative):
+    """辺のあるペアの得点が、辺のないペアの得点より大きい割合 (AUC) を、すべての組み合わせについて求めます。
+
+    embeddings は (頂点の数, 次元)、positive と negative は頂点の番号のペア (ペアの数, 2) です。
+    ペアの得点は、2 つの頂点の埋め込みの内積です。同点は 0.5 と数えます。
+    """
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_link_auc,
+        hints=(
+            "embeddings[positive[:, 0]] で、ペアの 1 つ目の頂点の埋め込みが並びます。",
+            "ペアごとの内積は、2 つの埋め込みを掛けて axis=1 について足します。",
+            "得点を p[:, np.newaxis] と n[np.newaxis] の形にして比べると、すべての組み合わせを一度に比べられます。大きいときは 1、等しいときは 0.5 として平均します。",
+        ),
     ),
 ]

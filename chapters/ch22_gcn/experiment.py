@@ -23,10 +23,10 @@ import networkx as nx
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
-from chapters.ch22_gcn import baselines, graphs, models
+from chapters.ch22_gcn import baselines, graphs, taught
 from chapters.ch22_gcn.graphs import Molecules, NodeTask, Purchases
-from chapters.ch22_gcn.spectral import dirichlet_energy
 from course_utils.results import read_results, run_experiment
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -94,7 +94,15 @@ def mask_of(nodes: tuple[int, ...] | Array, count: int) -> Array:
 def karate_by_gcn(task: NodeTask, labelled: Array, seed: int) -> Array:
     """Trains two layers with the labels of two members; returns the predicted club of all 34."""
     keras.utils.set_random_seed(seed)
-    return models.fit_nodes(models.node_classifier(34, 2, dropout=0.5), task, labelled)
+    model = taught.node_classifier(34, 2, dropout=0.5)
+    return np.asarray(
+        taught.fit_nodes(model, task.features, propagation_of(task.graph), task.labels, labelled)
+    )
+
+
+def propagation_of(graph: nx.Graph) -> Array:
+    """Returns a graph's propagation matrix, float32, shape ``(nodes, nodes)``."""
+    return np.asarray(taught.propagation_matrix(graphs.adjacency_matrix(graph)))
 
 
 def karate_results() -> Iterator[Score]:
@@ -141,10 +149,11 @@ def node_scores(likeness: float, seed: int) -> Iterator[Score]:
     task = drawn_communities(likeness, seed)
     labelled = graphs.choose_labelled(task.labels, LABELS_OF_A_CLASS, seed)
     setting = f"{likeness}"
-    for method, propagation in (("GCN", None), ("特徴だけ", np.eye(len(task.labels), dtype="float32"))):
+    alone = np.eye(len(task.labels), dtype="float32")
+    for method, propagation in (("GCN", propagation_of(task.graph)), ("特徴だけ", alone)):
         keras.utils.set_random_seed(seed)
-        model = models.node_classifier(task.features.shape[1], CLASSES, dropout=0.5)
-        found = models.fit_nodes(model, task, labelled, propagation=propagation)
+        model = taught.node_classifier(task.features.shape[1], CLASSES, dropout=0.5)
+        found = taught.fit_nodes(model, task.features, propagation, task.labels, labelled)
         yield Score(setting, method, seed, accuracy_of_rest(found, task, labelled))
         if method == "GCN":
             yield Score(setting, "GCN、別の 2 倍のグラフ", seed, accuracy_elsewhere(model, likeness, seed))
@@ -155,25 +164,26 @@ def node_scores(likeness: float, seed: int) -> Iterator[Score]:
 def accuracy_elsewhere(model: keras.Model, likeness: float, seed: int) -> float:
     """Computes a trained network's accuracy on a graph that it never saw, twice as large."""
     other = drawn_communities(likeness, 1000 + seed, size=120)
-    propagation = graphs.propagation_matrix(graphs.adjacency_matrix(other.graph))
-    return float((models.predict_nodes(model, other.features, propagation) == other.labels).mean())
+    found = taught.predict_nodes(model, other.features, propagation_of(other.graph))
+    return float((found == other.labels).mean())
 
 
 def depth_result(depth: int, residual: bool, seed: int) -> Depth:
     """Trains a network of the given depth on drawn communities, and looks at its last hidden features."""
     task = drawn_communities(0.7, seed)
     labelled = graphs.choose_labelled(task.labels, LABELS_OF_A_CLASS, seed)
-    propagation = graphs.propagation_matrix(graphs.adjacency_matrix(task.graph))
+    propagation = propagation_of(task.graph)
     keras.utils.set_random_seed(seed)
-    model = models.node_classifier(task.features.shape[1], CLASSES, depth=depth, residual=residual)
-    found = models.fit_nodes(model, task, labelled)
+    model = taught.node_classifier(task.features.shape[1], CLASSES, depth=depth, residual=residual)
+    found = taught.fit_nodes(model, task.features, propagation, task.labels, labelled)
     trained = float((found == task.labels)[labelled].mean())
-    hidden = models.last_hidden(model, task.features, propagation)
-    energy = relative_energy(hidden, propagation)
+    last = keras.Model(model.inputs, model.layers[-1].input[0])
+    hidden = last.predict_on_batch((task.features[None], propagation[None]))[0]
+    energy = _relative_energy(hidden, propagation)
     return Depth(depth, residual, seed, accuracy_of_rest(found, task, labelled), trained, energy)
 
 
-def relative_energy(features: Array, propagation: Array) -> float:
+def _relative_energy(features: Array, propagation: Array) -> float:
     """Computes ``tr(X^T (I - P) X) / tr(X^T X)``: 0 when nothing but the dominant eigenvector is left.
 
     Args:
@@ -185,7 +195,7 @@ def relative_energy(features: Array, propagation: Array) -> float:
     """
     features = features.astype("float64")
     length = float((features**2).sum())
-    return dirichlet_energy(features, np.eye(len(features)) - propagation) / length if length else 0.0
+    return float(np.sum(features * (features - propagation @ features))) / length if length else 0.0
 
 
 def link_graph(kind: str, seed: int) -> tuple[nx.Graph, Array]:
@@ -218,37 +228,28 @@ def link_scores(kind: str, seed: int) -> Iterator[Score]:
     }
     for method, seen in (("GCN", split.known), ("GCN (答えが漏れた)", graphs.adjacency_matrix(graph))):
         keras.utils.set_random_seed(seed)
-        scores[method] = models.fit_links(models.link_model(features.shape[1]), features, seen, steps=100)
+        scores[method] = taught.fit_links(taught.link_model(features.shape[1]), features, seen)
+    truth = np.repeat([1, 0], len(split.edges))
+    asked = tuple(np.concatenate([split.edges, split.strangers]).T)
     for method, pairs in scores.items():
-        yield Score(kind, method, seed, baselines.auc(pairs, split.edges, split.strangers))
-
-
-def train_on_molecules(molecules: Molecules, seed: int, depth: int = 3, *, bonds: bool = True) -> keras.Model:
-    """Trains a graph classifier.
-
-    Args:
-        molecules: Training graphs.
-        seed: Seed of the weights and of the order.
-        depth: Number of graph convolutions.
-        bonds: Whether the network sees the bonds.
-
-    Returns:
-        The trained model.
-    """
-    keras.utils.set_random_seed(seed)
-    model = models.graph_classifier(len(graphs.ATOMS), depth=depth)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss, steps_per_execution=8)
-    model.fit(
-        models.graph_inputs(molecules, bonds=bonds), molecules.labels, batch_size=50, epochs=60, verbose=0
-    )
-    return model
+        yield Score(kind, method, seed, float(roc_auc_score(truth, pairs[asked])))
 
 
 def molecule_accuracy(model: keras.Model, molecules: Molecules, *, bonds: bool = True) -> float:
     """Computes a graph classifier's accuracy."""
-    logits = model.predict_on_batch(models.graph_inputs(molecules, bonds=bonds))[:, 0]
+    logits = model.predict_on_batch(graph_inputs(molecules, bonds=bonds))[:, 0]
     return float(((logits > 0) == (molecules.labels == 1)).mean())
+
+
+def graph_inputs(molecules: Molecules, *, bonds: bool = True) -> list[Array]:
+    """Returns what a graph classifier takes: features, propagation and mask.
+
+    Args:
+        molecules: Padded graphs.
+        bonds: Whether to show the bonds; without them each atom sees only itself.
+    """
+    adjacency = molecules.adjacency if bonds else np.zeros_like(molecules.adjacency)
+    return [molecules.features, taught.propagation_matrix(adjacency), molecules.mask]
 
 
 def molecules_of(seed: int) -> tuple[Molecules, Molecules]:
@@ -263,26 +264,16 @@ def molecule_scores(seed: int) -> Iterator[Score]:
     score = counts.score(baselines.bag_of_atoms(test), test.labels)
     yield Score("分子", "原子と次数を数える", seed, float(score))
     for method, depth, bonds in (("辺を見ない", 3, False), ("GCN 1 層", 1, True), ("GCN 3 層", 3, True)):
-        model = train_on_molecules(train, seed, depth, bonds=bonds)
+        keras.utils.set_random_seed(seed)
+        model = taught.graph_classifier(len(graphs.ATOMS), depth=depth)
+        taught.fit_graphs(model, graph_inputs(train, bonds=bonds), train.labels)
         yield Score("分子", method, seed, molecule_accuracy(model, test, bonds=bonds))
 
 
-def recommend_by_gcn(purchases: Purchases, seed: int, steps: int = 75) -> Array:
+def recommend_by_gcn(purchases: Purchases, seed: int) -> Array:
     """Trains a link predictor on the graph of users and items; returns scores ``(users, items)``."""
-    users, items = purchases.known.shape
-    known, allowed = bipartite(purchases.known), bipartite(np.ones((users, items), "float32"))
     keras.utils.set_random_seed(seed)
-    features = np.eye(users + items, dtype="float32")
-    model = models.link_model(users + items)
-    return models.fit_links(model, features, known, allowed=allowed, steps=steps)[:users, users:]
-
-
-def bipartite(block: Array) -> Array:
-    """Makes a symmetric adjacency of users and items from the block ``(users, items)``."""
-    users, items = block.shape
-    adjacency = np.zeros((users + items, users + items), "float32")
-    adjacency[:users, users:] = block
-    return np.maximum(adjacency, adjacency.T)
+    return np.asarray(taught.recommend(purchases.known))
 
 
 def recommend_scores(seed: int) -> Iterator[Score]:

@@ -1,4 +1,7 @@
-"""Figures of chapter 22: graphs whose nodes are told apart by shape as well as by colour."""
+"""Figures of chapter 22: graphs whose nodes are told apart by shape as well as by colour.
+
+What a figure says in words, its alternative text included, stands in :data:`WORDS`, by the figure's name.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,143 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from chapters.ch22_gcn.graphs import ATOMS, Molecules
+from course_utils.diagrams import Arrow, Box, draw
 from course_utils.plots import COLOURS, MARKERS, DescribedFigure, draw_spread, new_figure
 
 Array = npt.NDArray[Any]
 Positions = Mapping[int, Any]
 
 ATOM_COLOURS = ("#DDDDDD", "#56B4E9", "#E69F00")
+WRONG = "#C00000"
+NODE_SIZE = 150.0
+
+
+class Words(NamedTuple):
+    """What a figure says in words.
+
+    Attributes:
+        heading: Title of the whole figure.
+        alt: Alternative text: what kind of figure, what its axes are, what one sees.
+        xlabel: Label of the horizontal axis, with its unit.
+        ylabel: Label of the vertical axis, with its unit.
+    """
+
+    heading: str
+    alt: str
+    xlabel: str = ""
+    ylabel: str = ""
+
+
+WORDS = {
+    "tiny": Words(
+        "4 つの頂点のグラフ",
+        "頂点が 4 つのグラフ。左上の頂点 0 (値 1)、左下の頂点 1 (値 2)、真ん中の頂点 2 (値 3) が三角形をつくり、"
+        "右端の頂点 3 (値 6) は頂点 2 だけとつながっている。",
+    ),
+    "waves": Words(
+        "輪の固有ベクトルは、固有値が大きいほど細かい波",
+        "横軸は輪の上の頂点の番号、縦軸は固有ベクトルの値。固有値 0 では一定、次に小さい固有値では 1 周で 1 回うねる波、"
+        "もっと大きい固有値では 3 回うねる細かい波になる。",
+        "輪の上の頂点の番号",
+        "固有ベクトルの値",
+    ),
+    "towns": Words(
+        "低い周波数を残すフィルタ (丸は正、四角は負、大きいほど 0 から遠い)",
+        "近い頂点どうしを結んだグラフが 3 枚。本当の値は下の中央で最も大きく、上へ行くほど小さく、なだらかに変わる。"
+        "雑音を足すと、隣どうしの大きさや符号がばらばらになる。フィルタを通すと、ふたたびなだらかになる。",
+    ),
+    "approximations": Words(
+        "次数を上げると、作りたい倍率に近づく",
+        "横軸は固有値 0〜2、縦軸は倍率。作りたい倍率は 1 から 0 へ急に下がる曲線。1 次の近似は右下がりの直線で大きくはずれ、"
+        "2 次は曲線に近づき、4 次はほとんど重なる。",
+        "固有値 λ (周波数)",
+        "倍率 g(λ)",
+    ),
+    "spectra": Words(
+        "空手クラブのグラフでの 3 つの行列の固有値",
+        "横軸は小さい順の番号、縦軸は固有値。I を足さない行列は −0.7 ほどから 1 まで、I を足した行列はそれを 1 だけ上にずらした "
+        "0.3 ほどから 2 まで、再正規化した P は −0.4 ほどから 1 までに収まる。",
+        "小さい順に数えた番号",
+        "固有値",
+    ),
+    "karate": Words(
+        "空手クラブ (大きい頂点はラベルを教えた 2 人、赤い輪と×は外れ)",
+        "空手クラブのグラフが 4 枚。本当の分かれ方では、丸と四角が左右におおよそ分かれる。フィードラーベクトル、"
+        "ラベル伝播、GCN の 3 枚もほとんど同じで、外れを示す赤い輪は境目にいる 1、2 人だけに付いている。",
+    ),
+    "likeness": Words(
+        "隣が似ているほど、グラフが役に立つ (5 つのシードの中央値、最小〜最大)",
+        "横軸は友だちが同じ集団である割合、縦軸は精度。特徴だけの精度は割合によらない。GCN とラベル伝播は割合が高いほど上がり、"
+        "0.5 と 0.7 では GCN が最も高く、0.9 では 2 つが並ぶ。割合が 3 分の 1 のところでは GCN は特徴だけより低く、"
+        "0.1 ではラベル伝播が当てずっぽうより低い。",
+        "友だちが同じ集団である割合",
+        "ラベルのない頂点での精度",
+    ),
+    "clouds": Words(
+        "P を掛けた回数と、次数の平方根で割った特徴",
+        "34 人の特徴を平面に置いた図が 4 枚。0 回では丸と四角が広く散らばって重なる。2 回では縮んで、丸と四角が 2 つの"
+        "かたまりに分かれる。8 回では 2 つのかたまりがさらに近づき、64 回では全員がほとんど 1 点に重なる。",
+        "特徴 1",
+        "特徴 2",
+    ),
+    "depth": Words(
+        "層の数と精度 (5 つのシードの中央値、最小〜最大)",
+        "横軸は層の数 1、2、4、8、16、縦軸は精度。どちらも 4 層までは上がる。残差接続がないと 16 層で大きく下がり、"
+        "残差接続があると 16 層でも高いままである。",
+        "グラフ畳み込みの層の数",
+        "ラベルのない頂点での精度",
+    ),
+    "molecules": Words(
+        "分子のようなグラフ (太い破線が N と O の結合)",
+        "原子を丸で、結合を線で描いた 4 つの小さなグラフ。どれにも N と O が 2 つずつある。ラベル 1 の 2 つには N と O を結ぶ"
+        "太い破線があり、ラベル 0 の 2 つにはない。",
+    ),
+}
+"""The words of each figure, by its name."""
+
+
+BOXES = {
+    "graph": Box("グラフ", 0, 1.5, kind="data"),
+    "features": Box("頂点の特徴 X", 0, 0.5, kind="data"),
+    "spatial": Box("空間:\n隣から集める", 1.9, 2.1, 1.3),
+    "spectral": Box("スペクトル:\n周波数のフィルタ", 1.9, 0.9, 1.5),
+    "matrix": Box("伝播行列 P", 3.8, 1.5),
+    "layer": Box("GCN の層\nReLU(PXW + b)", 5.6, 0.88, 1.4),
+    "nodes": Box("頂点の分類", 7.5, 2.0, kind="result"),
+    "links": Box("リンク予測", 7.5, 1.25, kind="result"),
+    "graphs": Box("グラフの分類", 7.5, 0.5, kind="result"),
+    "items": Box("推薦", 7.5, -0.25, kind="result"),
+}
+ARROWS = (
+    Arrow("graph", "spatial"),
+    Arrow("graph", "spectral"),
+    Arrow("spatial", "matrix"),
+    Arrow("spectral", "matrix"),
+    Arrow("matrix", "layer"),
+    Arrow("features", "layer", bend=-0.12),
+    Arrow("layer", "nodes"),
+    Arrow("layer", "links"),
+    Arrow("layer", "graphs"),
+    Arrow("layer", "items"),
+)
+
+
+def draw_chapter(*highlight: str, title: str = "") -> Figure:
+    """Draws the chapter as a whole: from graph and features through the layer to the four applications.
+
+    Args:
+        *highlight: Names of the boxes that the present section is about.
+        title: Title of the drawing.
+    """
+    alt = (
+        "箱と矢印の図。グラフから、空間 (隣から集める) とスペクトル (周波数のフィルタ) の 2 つの道が出て、どちらも伝播行列 P に着く。"
+        "P と頂点の特徴 X が GCN の層に入り、層から、頂点の分類、リンク予測、グラフの分類、推薦の 4 つへ矢印が出る。"
+    )
+    return draw(BOXES, ARROWS, highlight=highlight, title=title, alt=alt)
 
 
 class Split(NamedTuple):
@@ -39,59 +170,60 @@ class Split(NamedTuple):
 
 
 def show_classes(
+    words: str,
     graph: nx.Graph,
     positions: Positions,
     splits: Sequence[Split],
     *,
     names: Sequence[str],
-    heading: str,
-    alt: str,
-    columns: int = 2,
-    numbers: bool = True,
 ) -> DescribedFigure:
     """Draws a graph once for each way to class its nodes: a shape and a colour for each class.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         graph: The graph.
         positions: Place of each node.
         splits: What each panel shows.
         names: Names of the classes.
-        heading: Title of the whole figure.
-        alt: Alternative text.
-        columns: Panels in a row.
-        numbers: Whether to write the nodes' numbers.
 
     Returns:
         The figure.
     """
-    columns = min(columns, len(splits))
+    columns = min(2, len(splits))
     rows = -(-len(splits) // columns)
-    figure, axes = new_figure(alt, rows, columns, figsize=(3.9 * columns, 2.9 * rows + 0.5), squeeze=False)
+    said = WORDS[words]
+    size = (4.3 * columns, 3.4 * rows + 0.5)
+    figure, axes = new_figure(said.alt, rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, split in zip(axes.flat, splits, strict=False):
         nx.draw_networkx_edges(graph, positions, ax=axis, edge_color="0.75", width=0.8)
         for index in range(len(names)):
-            _draw_class(axis, graph, positions, split, index, 150 if numbers else 45)
-        if numbers:
-            nx.draw_networkx_labels(graph, positions, ax=axis, font_size=7, font_color="white")
-        for node in np.flatnonzero(split.wrong).tolist():
-            axis.annotate("×", positions[node], (4, 3), textcoords="offset points", fontsize=15)
+            _draw_class(axis, graph, positions, split, index)
+        nx.draw_networkx_labels(graph, positions, ax=axis, font_size=7, font_color="white")
+        _cross_out(axis, positions, np.flatnonzero(split.wrong).tolist())
         axis.set_title(split.title)
     handles = [
         axes.flat[0].plot([], [], MARKERS[index], color=COLOURS[index], markersize=9, linestyle="")[0]
         for index in range(len(names))
     ]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
-    figure.suptitle(heading)
+    figure.suptitle(said.heading)
     return figure
 
 
-def _draw_class(
-    axis: Axes, graph: nx.Graph, positions: Positions, split: Split, index: int, size: float
-) -> None:
+def _cross_out(axis: Axes, positions: Positions, nodes: Sequence[int]) -> None:
+    """Puts a ring around each node, and a cross on the ring, so that one sees whose it is."""
+    if nodes:
+        x, y = np.array([positions[node] for node in nodes]).T
+        axis.scatter(x, y, s=2 * NODE_SIZE, facecolors="none", edgecolors=WRONG, linewidths=2.2, zorder=4)
+    for node in nodes:
+        axis.annotate("×", positions[node], (8, 6), textcoords="offset points", color=WRONG, fontsize=13)
+
+
+def _draw_class(axis: Axes, graph: nx.Graph, positions: Positions, split: Split, index: int) -> None:
     nodes = [node for node in sorted(graph) if split.classes[node] == index]
-    sizes = [2.5 * size if node in split.known else size for node in nodes]
+    sizes = [2.5 * NODE_SIZE if node in split.known else NODE_SIZE for node in nodes]
     nx.draw_networkx_nodes(
         graph,
         positions,
@@ -104,30 +236,30 @@ def _draw_class(
 
 
 def show_signals(
+    words: str,
     graph: nx.Graph,
     positions: Positions,
     signals: Mapping[str, Array],
     *,
-    heading: str,
-    alt: str,
     write: str = "",
     size: float = 320.0,
 ) -> DescribedFigure:
     """Draws signals on a graph: circles for what is positive, squares for what is negative, larger for more.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         graph: The graph.
         positions: Place of each node.
         signals: Values of the nodes, by title.
-        heading: Title of the whole figure.
-        alt: Alternative text.
         write: Format of the values to write into the nodes, for instance ``".1f"``; empty for none.
         size: Area of the node with the largest value.
 
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, len(signals), figsize=(3.0 * len(signals) + 0.4, 2.9), squeeze=False)
+    said = WORDS[words]
+    width = 3.0 * len(signals) + 0.4
+    figure, axes = new_figure(said.alt, 1, len(signals), figsize=(width, 2.9), squeeze=False)
     limit = max(float(np.abs(values).max()) for values in signals.values())
     colours = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
     for axis, (title, values) in zip(axes.flat, signals.items(), strict=True):
@@ -156,51 +288,39 @@ def show_signals(
         axis.margins(0.15)
     if not write:
         figure.colorbar(colours, ax=axes, shrink=0.8, label="頂点の値")
-    figure.suptitle(heading)
+    figure.suptitle(said.heading)
     return figure
 
 
 def plot_lines(
+    words: str,
     lines: Mapping[str, tuple[Sequence[float] | Array, Sequence[float] | Array]],
     *,
-    xlabel: str,
-    ylabel: str,
-    heading: str,
-    alt: str,
-    logarithmic: bool = False,
     marked: bool = True,
 ) -> DescribedFigure:
     """Plots lines, each with its own colour, dashes and marker.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         lines: x and y by name.
-        xlabel: Label of the horizontal axis, with its unit.
-        ylabel: Label of the vertical axis, with its unit.
-        heading: Title.
-        alt: Alternative text.
-        logarithmic: Whether the vertical axis is logarithmic.
         marked: Whether to mark each point.
 
     Returns:
         The figure.
     """
-    figure, axis = new_figure(alt)
+    said = WORDS[words]
+    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
     for index, (name, (x, y)) in enumerate(lines.items()):
         axis.plot(x, y, marker=MARKERS[index] if marked else None, markersize=5, label=name)
-    if logarithmic:
-        axis.set_yscale("log")
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=heading)
+    axis.set(xlabel=said.xlabel, ylabel=said.ylabel, title=said.heading)
     axis.legend()
     return figure
 
 
 def plot_bands(
+    words: str,
     runs: Mapping[str, Mapping[float, Sequence[float]]],
     *,
-    xlabel: str,
-    ylabel: str,
-    heading: str,
-    alt: str,
     baseline: float | None = None,
     ticks: Sequence[float] = (),
     doubling: bool = False,
@@ -208,11 +328,8 @@ def plot_bands(
     """Plots the median over the seeds as a line, and a bar from the lowest to the highest.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         runs: Values of all seeds, by name and then by x.
-        xlabel: Label of the horizontal axis.
-        ylabel: Label of the vertical axis.
-        heading: Title.
-        alt: Alternative text.
         baseline: Value of the trivial baseline.
         ticks: Where to put the ticks of the horizontal axis.
         doubling: Whether the horizontal axis doubles from step to step.
@@ -220,7 +337,8 @@ def plot_bands(
     Returns:
         The figure.
     """
-    figure, axis = new_figure(alt)
+    said = WORDS[words]
+    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
     for index, (name, by_x) in enumerate(runs.items()):
         draw_spread(axis, [*by_x], by_x.values(), index, name)
     if baseline is not None:
@@ -229,7 +347,7 @@ def plot_bands(
         )
     if doubling:
         axis.set_xscale("log", base=2)
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=heading)
+    axis.set(xlabel=said.xlabel, ylabel=said.ylabel, title=said.heading)
     if ticks:
         axis.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
     axis.legend()
@@ -237,45 +355,46 @@ def plot_bands(
 
 
 def show_clouds(
-    clouds: Mapping[str, Array], labels: Array, *, names: Sequence[str], heading: str, alt: str
+    words: str, clouds: Mapping[str, Array], labels: Array, *, names: Sequence[str]
 ) -> DescribedFigure:
     """Plots the nodes by two features, a panel for each stage, all on the same axes.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         clouds: Features of shape ``(nodes, 2)`` by title.
         labels: Class of each node.
         names: Names of the classes.
-        heading: Title of the whole figure.
-        alt: Alternative text.
 
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, len(clouds), figsize=(2.7 * len(clouds), 3.4), sharex=True, sharey=True)
+    said = WORDS[words]
+    size = (2.7 * len(clouds), 3.4)
+    figure, axes = new_figure(said.alt, 1, len(clouds), figsize=size, sharex=True, sharey=True)
     for axis, (title, points) in zip(axes, clouds.items(), strict=True):
         for index, name in enumerate(names):
             chosen = points[labels == index]
             axis.plot(*chosen.T, MARKERS[index], color=COLOURS[index], alpha=0.7, label=name, linestyle="")
-        axis.set(title=title, xlabel="特徴 1")
-    axes[0].set_ylabel("特徴 2")
+        axis.set(title=title, xlabel=said.xlabel)
+    axes[0].set_ylabel(said.ylabel)
     axes[-1].legend(fontsize=9)
-    figure.suptitle(heading)
+    figure.suptitle(said.heading)
     return figure
 
 
-def show_molecules(molecules: Molecules, count: int, *, heading: str, alt: str) -> DescribedFigure:
+def show_molecules(words: str, molecules: Molecules, count: int) -> DescribedFigure:
     """Draws the first graphs, each atom with its letter; a bond between N and O is thick and dashed.
 
     Args:
+        words: Name of the figure in :data:`WORDS`.
         molecules: The graphs.
         count: How many to draw.
-        heading: Title of the whole figure.
-        alt: Alternative text.
 
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, count, figsize=(2.7 * count, 3), squeeze=False)
+    said = WORDS[words]
+    figure, axes = new_figure(said.alt, 1, count, figsize=(2.7 * count, 3), squeeze=False)
     for index, axis in enumerate(axes.flat):
         graph = molecules.graphs[index]
         positions = nx.kamada_kawai_layout(graph)
@@ -297,5 +416,5 @@ def show_molecules(molecules: Molecules, count: int, *, heading: str, alt: str) 
         axis.axis("off")
         axis.margins(0.12)
         axis.set_title(f"ラベル {molecules.labels[index]}、原子 {len(graph)} 個", fontsize=10)
-    figure.suptitle(heading)
+    figure.suptitle(said.heading)
     return figure

@@ -80,20 +80,6 @@ def adjacency_matrix(graph: nx.Graph) -> Array:
     return np.asarray(nx.to_numpy_array(graph, nodelist=sorted(graph), weight=None, dtype="float32"))
 
 
-def propagation_matrix(adjacency: Array) -> Array:
-    """Adds self-loops and normalises symmetrically, as Kipf & Welling (ICLR 2017), equation 2.
-
-    Args:
-        adjacency: Symmetric, without self-loops, shape ``(..., nodes, nodes)``.
-
-    Returns:
-        Same shape and dtype: ``(D + I)^(-1/2) (A + I) (D + I)^(-1/2)``.
-    """
-    looped = adjacency + np.eye(adjacency.shape[-1], dtype=adjacency.dtype)
-    scale = 1 / np.sqrt(looped.sum(axis=-1))
-    return np.asarray(scale[..., :, None] * looped * scale[..., None, :])
-
-
 def karate_club() -> NodeTask:
     """Loads Zachary's karate club (1977) from networkx: 34 members, 78 friendships, the club each joined.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,12 @@ def _best_median(results: Sequence[Score], settings: Sequence[str], method: str)
     return max(float(np.median(each)) for each in found if each)
 
 
+def median_gap(results: Sequence[Score], setting: str, method: str, other: str) -> float:
+    """Returns the median, over the seeds, of how much higher one method scored than another."""
+    gaps = np.subtract(scores(results, setting, method), scores(results, setting, other))
+    return float(np.median(gaps))
+
+
 def over_likeness(results: Sequence[Score], method: str) -> dict[float, list[float]]:
     """Collects a method's scores by the share of like neighbours, which is the setting."""
     settings = dict.fromkeys(result.setting for result in results)
@@ -77,3 +83,26 @@ def over_depth(results: Sequence[Depth], field: str, residual: bool) -> dict[flo
         depth: [getattr(result, field) for result in chosen if result.depth == depth]
         for depth in sorted({result.depth for result in chosen})
     }
+
+
+def depth_summary(results: Sequence[Depth], titles: Mapping[str, str], kinds: Mapping[str, bool]) -> Rows:
+    """Summarises networks by their depth: medians over the seeds.
+
+    Args:
+        results: Results of all depths and seeds.
+        titles: Titles by attribute of :class:`Depth`.
+        kinds: Whether a network has residual connections, by the name to show.
+
+    Returns:
+        A row for each depth.
+    """
+    columns = {
+        f"{title} ({name})": over_depth(results, field, residual)
+        for field, title in titles.items()
+        for name, residual in kinds.items()
+    }
+    depths = sorted({result.depth for result in results})
+    return [
+        {"層": depth} | {title: float(np.median(values[depth])) for title, values in columns.items()}
+        for depth in depths
+    ]

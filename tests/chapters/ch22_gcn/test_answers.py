@@ -13,6 +13,8 @@ from sklearn.semi_supervised import LabelPropagation
 
 from chapters.ch22_gcn import probes
 from chapters.ch22_gcn.answers import (
+    RING,
+    averages_until_flat,
     chebyshev_by_eigenvectors,
     draw_graph,
     filtered,
@@ -114,3 +116,22 @@ def test_response_is_that_of_its_formula(probe: str, argument: Any, expected: li
 
     np.testing.assert_allclose(response(np.array([0.0, 1.0, 2.0])), expected)
     assert float(response(2)) == expected[2]
+
+
+def test_ring_is_the_graph_whose_differences_last_longest() -> None:
+    found = {}
+    for name, graph in (
+        ("club", nx.karate_club_graph()),
+        ("ring", nx.cycle_graph(34)),
+        ("star", nx.star_graph(33)),
+    ):
+        adjacency = nx.to_numpy_array(graph, weight=None)
+        features, degrees = np.eye(34), 1 + adjacency.sum(axis=1)
+        laplacian = (np.diag(degrees - 1) - adjacency) / np.sqrt(np.outer(degrees, degrees))
+        steps = 0
+        while np.trace(features.T @ laplacian @ features) >= 0.01 * np.sum(features**2):
+            features, steps = propagation_of(adjacency) @ features, steps + 1
+        assert steps == averages_until_flat(adjacency)
+        found[name] = steps
+
+    assert found["ring"] == averages_until_flat(RING) > max(found["club"], found["star"]) + 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from chapters.ch22_gcn import baselines, graphs
 
@@ -67,16 +66,13 @@ def test_neighbour_counts_are_those_of_networkx() -> None:
         assert common[a, b] == len(list(nx.common_neighbors(graph, a, b)))
 
 
-def test_auc_counts_ties_half_and_agrees_with_scikit_learn() -> None:
-    rng = np.random.default_rng(1)
-    scores = rng.integers(0, 5, (20, 20)).astype(float)
-    edges, strangers = rng.integers(0, 20, (30, 2)), rng.integers(0, 20, (40, 2))
+def test_karate_club_splits_without_training() -> None:
+    task = graphs.karate_club()
+    adjacency = graphs.adjacency_matrix(task.graph)
+    leaders = np.isin(np.arange(34), [0, 33])
 
-    found = baselines.auc(scores, edges, strangers)
-
-    flat = np.concatenate([scores[tuple(edges.T)], scores[tuple(strangers.T)]])
-    assert found == pytest.approx(roc_auc_score(np.repeat([1, 0], [30, 40]), flat))
-    assert baselines.auc(np.ones((20, 20)), edges, strangers) == 0.5
+    assert (baselines.fiedler_signs(adjacency) == task.labels).sum() == 32
+    assert (baselines.spread_labels(adjacency, task.labels, leaders) == task.labels).sum() == 33
 
 
 def test_bag_counts_atoms_and_degrees() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from chapters.ch22_gcn import experiment, graphs, tables
+from chapters.ch22_gcn import experiment, graphs, tables, taught
 from chapters.ch22_gcn.experiment import DEPTHS, KARATE_SEEDS, LIKENESS, SEEDS, Depth, Score
 from course_utils.results import write_results
 
@@ -25,20 +26,12 @@ def test_drawn_communities_keep_their_degree(likeness: float) -> None:
 
 def test_energy_is_0_for_the_dominant_eigenvector_and_at_most_2() -> None:
     adjacency = graphs.adjacency_matrix(graphs.karate_club().graph)
-    propagation = graphs.propagation_matrix(adjacency.astype("float64"))
+    propagation = taught.propagation_matrix(adjacency.astype("float64"))
     values, vectors = np.linalg.eigh(propagation)
 
-    assert experiment.relative_energy(vectors[:, -1:], propagation) == pytest.approx(0, abs=1e-10)
-    assert experiment.relative_energy(3 * vectors[:, :1], propagation) == pytest.approx(1 - values[0])
-    assert experiment.relative_energy(np.zeros((34, 2)), propagation) == 0
-
-
-def test_bipartite_graph_joins_users_with_items() -> None:
-    adjacency = experiment.bipartite(np.array([[1, 0], [1, 1], [0, 0]], "float32"))
-
-    assert adjacency.shape == (5, 5)
-    np.testing.assert_array_equal(adjacency, adjacency.T)
-    assert np.argwhere(np.triu(adjacency)).tolist() == [[0, 3], [1, 3], [1, 4]]
+    assert experiment._relative_energy(vectors[:, -1:], propagation) == pytest.approx(0, abs=1e-10)
+    assert experiment._relative_energy(3 * vectors[:, :1], propagation) == pytest.approx(1 - values[0])
+    assert experiment._relative_energy(np.zeros((34, 2)), propagation) == 0
 
 
 def test_accuracy_leaves_the_told_labels_out() -> None:
@@ -52,7 +45,9 @@ def test_accuracy_leaves_the_told_labels_out() -> None:
 def test_bonds_are_what_is_learnt() -> None:
     train, test = graphs.molecules(100, seed=1), graphs.molecules(60, seed=2)
 
-    model = experiment.train_on_molecules(train, seed=1, depth=1)
+    keras.utils.set_random_seed(1)
+    model = taught.graph_classifier(3, depth=1)
+    taught.fit_graphs(model, experiment.graph_inputs(train), train.labels)
 
     assert experiment.molecule_accuracy(model, test) > 0.65
 
@@ -87,6 +82,37 @@ def test_stored_runs_cover_every_depth() -> None:
     found = [(r.residual, r.depth, r.seed) for r in experiment.stored_results("depth")]
 
     assert found == [(residual, depth, s) for residual in (False, True) for depth in DEPTHS for s in SEEDS]
+
+
+def gap(name: str, setting: str, method: str, other: str) -> float:
+    return tables.median_gap(experiment.stored_results(name), setting, method, other)
+
+
+def test_stored_runs_of_the_club_say_what_the_lesson_says() -> None:
+    with_leaders = tables.by_method(experiment.stored_results("karate"), "指導者")
+
+    assert np.mean(np.array(with_leaders["GCN"]) >= 31) >= 0.8
+    assert -2 <= gap("karate", "指導者", "GCN", "ラベル伝播") <= 0
+    assert gap("karate", "無作為な 2 人", "GCN", "ラベル伝播") >= 4
+
+
+def test_stored_runs_of_nodes_links_and_purchases_say_what_the_lesson_says() -> None:
+    counted = tables.scores(experiment.stored_results("graphs"), "分子", "原子と次数を数える")
+
+    assert gap("nodes", "0.7", "GCN", "ラベル伝播") > 0.05
+    assert abs(gap("links", "町", "GCN", "Adamic-Adar")) < 0.03
+    assert gap("links", "集団", "GCN (答えが漏れた)", "GCN") > 0.02
+    assert max(counted) <= 0.65
+    assert gap("recommend", "買い物", "GCN", "同じ物を買った人") < 0.06
+
+
+def test_stored_runs_of_depths_say_what_the_lesson_says() -> None:
+    depths = experiment.stored_results("depth")
+    with_residual = tables.over_depth(depths, "accuracy", residual=True)
+    energy = tables.over_depth(depths, "energy", residual=False)
+
+    assert np.median(np.subtract(with_residual[16], with_residual[4])) > -0.1
+    assert np.median(energy[16]) < 0.3 * np.median(energy[2])
 
 
 RERUN: list[tuple[str, Callable[[], Score | Depth]]] = [

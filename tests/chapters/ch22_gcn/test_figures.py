@@ -21,19 +21,17 @@ def close_figures() -> None:
 def test_wrong_nodes_are_crossed_out_and_known_ones_are_large() -> None:
     split = figures.Split("題", np.array([0, 1, 1]), np.array([0, 0, 1]), known=(1,))
 
-    figure = figures.show_classes(PATH, PLACES, [split], names=["甲", "乙"], heading="見出し", alt="説明")
+    figure = figures.show_classes("karate", PATH, PLACES, [split], names=["甲", "乙"])
 
     axis = figure.axes[0]
     assert [text.xy for text in axis.texts if text.get_text() == "×"] == [(2, 0)]
     assert [sorted(nodes.get_sizes()) for nodes in axis.collections[1:3]] == [[150], [150, 375]]
-    assert figure.alt == "説明"
+    assert figure.alt == figures.WORDS["karate"].alt
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["甲", "乙"]
 
 
 def test_signals_are_written_and_signs_have_shapes() -> None:
-    figure = figures.show_signals(
-        PATH, PLACES, {"題": np.array([1.0, -2.0, 0.0])}, heading="見出し", alt="説明", write="+.1f"
-    )
+    figure = figures.show_signals("tiny", PATH, PLACES, {"題": np.array([1.0, -2.0, 0.0])}, write="+.1f")
 
     assert {text.get_text() for text in figure.axes[0].texts} == {"+1.0", "-2.0", "+0.0"}
     positive, negative = figure.axes[0].collections[1:3]
@@ -41,22 +39,23 @@ def test_signals_are_written_and_signs_have_shapes() -> None:
     assert negative.get_offsets().tolist() == [[1, 0]]
 
 
-def test_lines_may_be_logarithmic() -> None:
-    figure = figures.plot_lines(
-        {"線": ([1, 2], [0.1, 0.01])}, xlabel="横", ylabel="縦", heading="題", alt="説明", logarithmic=True
-    )
+def test_lines_have_the_labels_of_their_words() -> None:
+    figure = figures.plot_lines("waves", {"線": ([1, 2], [0.1, 0.01])})
 
-    assert figure.axes[0].get_yscale() == "log"
-    assert figure.axes[0].get_xlabel() == "横"
+    assert figure.axes[0].get_xlabel() == figures.WORDS["waves"].xlabel
+    assert figure.axes[0].get_title() == figures.WORDS["waves"].heading
+
+
+def test_drawing_joins_its_boxes() -> None:
+    assert {name for arrow in figures.ARROWS for name in (arrow.start, arrow.end)} == set(figures.BOXES)
+    figure = figures.draw_chapter("layer", title="題")
+    assert "4 つ" in figure.alt
 
 
 def test_bands_go_from_the_lowest_to_the_highest_seed() -> None:
     figure = figures.plot_bands(
+        "depth",
         {"線": {1: [0.2, 0.5, 0.9], 2: [0.4, 0.4, 0.4]}},
-        xlabel="横",
-        ylabel="縦",
-        heading="題",
-        alt="説明",
         baseline=0.5,
         ticks=(1, 2),
         doubling=True,
@@ -73,7 +72,7 @@ def test_clouds_share_their_axes() -> None:
     points = np.array([[0.0, 1.0], [5.0, 6.0]])
 
     figure = figures.show_clouds(
-        {"前": points, "後": points / 10}, np.array([0, 1]), names=["甲", "乙"], heading="題", alt="説明"
+        "clouds", {"前": points, "後": points / 10}, np.array([0, 1]), names=["甲", "乙"]
     )
 
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
@@ -81,7 +80,7 @@ def test_clouds_share_their_axes() -> None:
 
 
 def test_bonds_between_nitrogen_and_oxygen_are_drawn_thick() -> None:
-    figure = figures.show_molecules(graphs.molecules(2, seed=1), 2, heading="題", alt="説明")
+    figure = figures.show_molecules("molecules", graphs.molecules(2, seed=1), 2)
 
     thick = [
         sum(int(collection.get_linewidth()[0] == 4) for collection in axis.collections)

@@ -9,25 +9,6 @@ import pytest
 from chapters.ch22_gcn import graphs
 
 
-def test_propagation_matrix_of_a_path_by_hand() -> None:
-    path = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], "float32")
-
-    matrix = graphs.propagation_matrix(path)
-
-    side = 1 / np.sqrt(6)
-    np.testing.assert_allclose(matrix, [[1 / 2, side, 0], [side, 1 / 3, side], [0, side, 1 / 2]], rtol=1e-6)
-    assert matrix.dtype == np.float32
-
-
-def test_propagation_matrices_of_a_batch_are_those_of_its_graphs() -> None:
-    batch = np.stack([graphs.adjacency_matrix(nx.gnp_random_graph(7, 0.4, seed=seed)) for seed in (1, 2)])
-
-    together = graphs.propagation_matrix(batch)
-
-    for one, adjacency in zip(together, batch, strict=True):
-        np.testing.assert_array_equal(one, graphs.propagation_matrix(adjacency))
-
-
 def test_adjacency_ignores_weights_and_the_order_of_insertion() -> None:
     graph = nx.Graph()
     graph.add_edge(2, 0, weight=5)

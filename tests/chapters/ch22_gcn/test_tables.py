@@ -48,3 +48,17 @@ def test_depths_are_in_order_and_kinds_apart() -> None:
 
     assert tables.over_depth(results, "accuracy", residual=False) == {2: [0.2], 4: [0.4]}
     assert list(tables.over_depth(results, "accuracy", residual=False)) == [2, 4]
+
+
+def test_gap_is_the_median_over_the_seeds() -> None:
+    other = [Score("町", "次数の積", seed, 0.5) for seed in (2, 3)]
+
+    assert round(tables.median_gap([*RESULTS, *other], "町", "GCN", "次数の積"), 9) == 0.3
+
+
+def test_depths_are_summarised_by_name() -> None:
+    results = [Depth(2, residual, seed, 0.5, seed / 10, 0.0) for residual in (True, False) for seed in (1, 3)]
+
+    rows = tables.depth_summary(results, {"trained": "教えた頂点"}, {"なし": False, "あり": True})
+
+    assert rows == [{"層": 2, "教えた頂点 (なし)": 0.2, "教えた頂点 (あり)": 0.2}]
