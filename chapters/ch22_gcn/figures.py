@@ -1,6 +1,6 @@
 """Figures of chapter 22: graphs whose nodes are told apart by shape as well as by colour.
 
-What a figure says in words, its alternative text included, stands in :data:`WORDS`, by the figure's name.
+What a figure says in words stands in :data:`WORDS`, by the figure's name; its alternative text in ``claims.toml``.
 """
 
 from __future__ import annotations
@@ -34,81 +34,36 @@ class Words(NamedTuple):
 
     Attributes:
         heading: Title of the whole figure.
-        alt: Alternative text: what kind of figure, what its axes are, what one sees.
         xlabel: Label of the horizontal axis, with its unit.
         ylabel: Label of the vertical axis, with its unit.
     """
 
     heading: str
-    alt: str
     xlabel: str = ""
     ylabel: str = ""
 
 
 WORDS = {
-    "tiny": Words(
-        "4 つの頂点のグラフ",
-        "頂点が 4 つのグラフ。左上の頂点 0 (値 1)、左下の頂点 1 (値 2)、真ん中の頂点 2 (値 3) が三角形をつくり、"
-        "右端の頂点 3 (値 6) は頂点 2 だけとつながっている。",
-    ),
+    "tiny": Words("4 つの頂点のグラフ"),
     "waves": Words(
-        "輪の固有ベクトルは、固有値が大きいほど細かい波",
-        "横軸は輪の上の頂点の番号、縦軸は固有ベクトルの値。固有値 0 では一定、次に小さい固有値では 1 周で 1 回うねる波、"
-        "もっと大きい固有値では 3 回うねる細かい波になる。",
-        "輪の上の頂点の番号",
-        "固有ベクトルの値",
+        "輪の固有ベクトルは、固有値が大きいほど細かい波", "輪の上の頂点の番号", "固有ベクトルの値"
     ),
-    "towns": Words(
-        "低い周波数を残すフィルタ (丸は正、四角は負、大きいほど 0 から遠い)",
-        "近い頂点どうしを結んだグラフが 3 枚。本当の値は下の中央で最も大きく、上へ行くほど小さく、なだらかに変わる。"
-        "雑音を足すと、隣どうしの大きさや符号がばらばらになる。フィルタを通すと、ふたたびなだらかになる。",
-    ),
-    "approximations": Words(
-        "次数を上げると、作りたい倍率に近づく",
-        "横軸は固有値 0〜2、縦軸は倍率。作りたい倍率は 1 から 0 へ急に下がる曲線。1 次の近似は右下がりの直線で大きくはずれ、"
-        "2 次は曲線に近づき、4 次はほとんど重なる。",
-        "固有値 λ (周波数)",
-        "倍率 g(λ)",
-    ),
-    "spectra": Words(
-        "空手クラブのグラフでの 3 つの行列の固有値",
-        "横軸は小さい順の番号、縦軸は固有値。I を足さない行列は −0.7 ほどから 1 まで、I を足した行列はそれを 1 だけ上にずらした "
-        "0.3 ほどから 2 まで、再正規化した P は −0.4 ほどから 1 までに収まる。",
-        "小さい順に数えた番号",
-        "固有値",
-    ),
-    "karate": Words(
-        "空手クラブ (大きい頂点はラベルを教えた 2 人、赤い輪と×は外れ)",
-        "空手クラブのグラフが 4 枚。本当の分かれ方では、丸と四角が左右におおよそ分かれる。フィードラーベクトル、"
-        "ラベル伝播、GCN の 3 枚もほとんど同じで、外れを示す赤い輪は境目にいる 1、2 人だけに付いている。",
-    ),
+    "towns": Words("低い周波数を残すフィルタ (丸は正、四角は負、大きいほど 0 から遠い)"),
+    "approximations": Words("次数を上げると、作りたい倍率に近づく", "固有値 λ (周波数)", "倍率 g(λ)"),
+    "spectra": Words("空手クラブのグラフでの 3 つの行列の固有値", "小さい順に数えた番号", "固有値"),
+    "karate": Words("空手クラブ (大きい頂点はラベルを教えた 2 人、赤い輪と×は外れ)"),
     "likeness": Words(
         "隣が似ているほど、グラフが役に立つ (5 つのシードの中央値、最小〜最大)",
-        "横軸は友だちが同じ集団である割合、縦軸は精度。特徴だけの精度は割合によらない。GCN とラベル伝播は割合が高いほど上がり、"
-        "0.5 と 0.7 では GCN が最も高く、0.9 では 2 つが並ぶ。割合が 3 分の 1 のところでは GCN は特徴だけより低く、"
-        "0.1 ではラベル伝播が当てずっぽうより低い。",
         "友だちが同じ集団である割合",
         "ラベルのない頂点での精度",
     ),
-    "clouds": Words(
-        "P を掛けた回数と、次数の平方根で割った特徴",
-        "34 人の特徴を平面に置いた図が 4 枚。0 回では丸と四角が広く散らばって重なる。2 回では縮んで、丸と四角が 2 つの"
-        "かたまりに分かれる。8 回では 2 つのかたまりがさらに近づき、64 回では全員がほとんど 1 点に重なる。",
-        "特徴 1",
-        "特徴 2",
-    ),
+    "clouds": Words("P を掛けた回数と、次数の平方根で割った特徴", "特徴 1", "特徴 2"),
     "depth": Words(
         "層の数と精度 (5 つのシードの中央値、最小〜最大)",
-        "横軸は層の数 1、2、4、8、16、縦軸は精度。どちらも 4 層までは上がる。残差接続がないと 16 層で大きく下がり、"
-        "残差接続があると 16 層でも高いままである。",
         "グラフ畳み込みの層の数",
         "ラベルのない頂点での精度",
     ),
-    "molecules": Words(
-        "分子のようなグラフ (太い破線が N と O の結合)",
-        "原子を丸で、結合を線で描いた 4 つの小さなグラフ。どれにも N と O が 2 つずつある。ラベル 1 の 2 つには N と O を結ぶ"
-        "太い破線があり、ラベル 0 の 2 つにはない。",
-    ),
+    "molecules": Words("分子のようなグラフ (太い破線が N と O の結合)"),
 }
 """The words of each figure, by its name."""
 
@@ -146,11 +101,7 @@ def draw_chapter(*highlight: str, title: str = "") -> Figure:
         *highlight: Names of the boxes that the present section is about.
         title: Title of the drawing.
     """
-    alt = (
-        "箱と矢印の図。グラフから、空間 (隣から集める) とスペクトル (周波数のフィルタ) の 2 つの道が出て、どちらも伝播行列 P に着く。"
-        "P と頂点の特徴 X が GCN の層に入り、層から、頂点の分類、リンク予測、グラフの分類、推薦の 4 つへ矢印が出る。"
-    )
-    return draw(BOXES, ARROWS, highlight=highlight, title=title, alt=alt)
+    return draw(BOXES, ARROWS, highlight=highlight, title=title, alt="ch22.chapter")
 
 
 class Split(NamedTuple):
@@ -193,7 +144,7 @@ def show_classes(
     rows = -(-len(splits) // columns)
     said = WORDS[words]
     size = (4.3 * columns, 3.4 * rows + 0.5)
-    figure, axes = new_figure(said.alt, rows, columns, figsize=size, squeeze=False)
+    figure, axes = new_figure(f"ch22.{words}", rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, split in zip(axes.flat, splits, strict=False):
@@ -259,7 +210,7 @@ def show_signals(
     """
     said = WORDS[words]
     width = 3.0 * len(signals) + 0.4
-    figure, axes = new_figure(said.alt, 1, len(signals), figsize=(width, 2.9), squeeze=False)
+    figure, axes = new_figure(f"ch22.{words}", 1, len(signals), figsize=(width, 2.9), squeeze=False)
     limit = max(float(np.abs(values).max()) for values in signals.values())
     colours = ScalarMappable(Normalize(-limit, limit), "RdBu_r")
     for axis, (title, values) in zip(axes.flat, signals.items(), strict=True):
@@ -309,7 +260,7 @@ def plot_lines(
         The figure.
     """
     said = WORDS[words]
-    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
+    figure, axis = new_figure(f"ch22.{words}", figsize=(7, 3.4))
     for index, (name, (x, y)) in enumerate(lines.items()):
         axis.plot(x, y, marker=MARKERS[index] if marked else None, markersize=5, label=name)
     axis.set(xlabel=said.xlabel, ylabel=said.ylabel, title=said.heading)
@@ -338,7 +289,7 @@ def plot_bands(
         The figure.
     """
     said = WORDS[words]
-    figure, axis = new_figure(said.alt, figsize=(7, 3.4))
+    figure, axis = new_figure(f"ch22.{words}", figsize=(7, 3.4))
     for index, (name, by_x) in enumerate(runs.items()):
         draw_spread(axis, [*by_x], by_x.values(), index, name)
     if baseline is not None:
@@ -370,7 +321,7 @@ def show_clouds(
     """
     said = WORDS[words]
     size = (2.7 * len(clouds), 3.4)
-    figure, axes = new_figure(said.alt, 1, len(clouds), figsize=size, sharex=True, sharey=True)
+    figure, axes = new_figure(f"ch22.{words}", 1, len(clouds), figsize=size, sharex=True, sharey=True)
     for axis, (title, points) in zip(axes, clouds.items(), strict=True):
         for index, name in enumerate(names):
             chosen = points[labels == index]
@@ -394,7 +345,7 @@ def show_molecules(words: str, molecules: Molecules, count: int) -> DescribedFig
         The figure.
     """
     said = WORDS[words]
-    figure, axes = new_figure(said.alt, 1, count, figsize=(2.7 * count, 3), squeeze=False)
+    figure, axes = new_figure(f"ch22.{words}", 1, count, figsize=(2.7 * count, 3), squeeze=False)
     for index, axis in enumerate(axes.flat):
         graph = molecules.graphs[index]
         positions = nx.kamada_kawai_layout(graph)

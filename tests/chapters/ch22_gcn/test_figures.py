@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chapters.ch22_gcn import figures, graphs
+from course_utils.claims import alternative_text
 
 PATH = nx.path_graph(3)
 PLACES = {0: (0, 0), 1: (1, 0), 2: (2, 0)}
@@ -26,7 +27,7 @@ def test_wrong_nodes_are_crossed_out_and_known_ones_are_large() -> None:
     axis = figure.axes[0]
     assert [text.xy for text in axis.texts if text.get_text() == "×"] == [(2, 0)]
     assert [sorted(nodes.get_sizes()) for nodes in axis.collections[1:3]] == [[150], [150, 375]]
-    assert figure.alt == figures.WORDS["karate"].alt
+    assert figure.alt == alternative_text("ch22.karate")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["甲", "乙"]
 
 
