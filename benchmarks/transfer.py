@@ -17,6 +17,7 @@ from collections.abc import Callable
 import keras
 
 from chapters.ch05_resnet_transfer import experiment
+from chapters.ch05_resnet_transfer.taught import classifier, fit
 from course_utils.backbones import load_backbone, preprocess
 from course_utils.runtime import start
 
@@ -27,8 +28,8 @@ def train_uncached(train: Labelled, validation: Labelled, epochs: int, *, traina
     """Trains a head on a backbone that computes its features in every epoch."""
     backbone = load_backbone(experiment.SMALL)
     backbone.trainable = trainable
-    model = experiment.classifier(backbone.input, backbone.output, 1e-4)
-    experiment.fit(model, train, validation, epochs=epochs, patience=epochs)
+    model = classifier(backbone.input, backbone.output, 1e-4)
+    fit(model, train, validation, epochs=epochs, patience=epochs)
 
 
 def train_cached(train: Labelled, validation: Labelled, epochs: int) -> None:
@@ -38,8 +39,8 @@ def train_cached(train: Labelled, validation: Labelled, epochs: int) -> None:
         (experiment.features(backbone, images), labels) for images, labels in (train, validation)
     )
     inputs = keras.Input(train[0].shape[1:])
-    model = experiment.classifier(inputs, inputs, 1e-4)
-    experiment.fit(model, train, validation, epochs=epochs, patience=epochs)
+    model = classifier(inputs, inputs, 1e-4)
+    fit(model, train, validation, epochs=epochs, patience=epochs)
 
 
 def main() -> None:
