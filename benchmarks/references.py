@@ -19,12 +19,13 @@ HEAD = """# Right answers under many seeds
 
 The reference of every exercise and one other right answer, judged by the visible and the hidden check under
 500 seeds, under 50 where the time limit says that an answer trains. A right answer that fails once in a class
-of 500 costs a learner points for nothing, so none may. Seconds are those of all its parts, two at a time.
+of 500 costs a learner points for nothing, so none may. *Verdicts* are those of both answers, *failed* are
+answers that any of them refused. Seconds are those of all its parts, two at a time.
 
     make soak-exercises
     python benchmarks/references.py build/soak-exercises.json
 """
-HEADINGS = ("exercise", "reference", "another", "failed", "seconds")
+HEADINGS = ("exercise", "answers", "verdicts", "failed", "seconds")
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
@@ -32,8 +33,8 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     sums = [0, 0, 0, 0.0]
     for row in sorted(rows, key=lambda row: row["chapter"]):
-        (held, judged), (other_held, other_judged) = row["held"]["reference"], row["held"]["alternatives"]
-        figures = [judged, other_judged, judged - held + other_judged - other_held, row["seconds"]]
+        held, answers = map(sum, zip(row["held"]["reference"], row["held"]["alternatives"], strict=True))
+        figures = [answers, row["verdicts"], answers - held, row["seconds"]]
         sums = [total + figure for total, figure in zip(sums, figures, strict=True)]
         lines.append([row["id"], *map(_figure, figures)])
     lines.append([f"**{len(rows)} exercises**", *map(_figure, sums)])

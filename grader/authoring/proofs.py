@@ -35,6 +35,7 @@ class Row:
         points: Its points.
         held: By kind of :data:`KINDS`, how many things were as they must be, of how many.
         agreed: How many codes got one verdict in both places, of how many.
+        verdicts: How many verdicts on codes that was, each code's under all its seeds.
         seconds: Wall-clock time of all its parts together.
         faults: One line for each thing that is wrong.
     """
@@ -44,6 +45,7 @@ class Row:
     points: int
     held: dict[str, tuple[int, int]] = field(default_factory=lambda: dict.fromkeys(KINDS, (0, 0)))
     agreed: tuple[int, int] = (0, 0)
+    verdicts: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -52,6 +54,7 @@ class Row:
         kind = proof.part.kind
         self.held[kind] = _sum(self.held[kind], proof.held)
         self.agreed = _sum(self.agreed, proof.agreed)
+        self.verdicts += proof.verdicts
         self.seconds += proof.seconds
         self.faults += proof.faults
 

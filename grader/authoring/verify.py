@@ -96,6 +96,7 @@ class Proof:
         part: The part.
         held: How many things were as they must be, of how many.
         agreed: How many codes got one verdict in both places, of how many.
+        verdicts: How many verdicts on codes there were: one in the sandbox, one as a notebook for each seed.
         seconds: Wall-clock time.
         faults: One line for each thing that is wrong.
     """
@@ -103,6 +104,7 @@ class Proof:
     part: Part
     held: tuple[int, int] = (0, 1)
     agreed: tuple[int, int] = (0, 0)
+    verdicts: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -216,6 +218,7 @@ class Verifier:
             differences.discard("")
             proof.agreed = (int(not differences), 1)
             proof.faults += [f"{proof.part}: {difference}" for difference in sorted(differences)]
+        proof.verdicts = len(problems)
         found = [problem for problem in dict.fromkeys(problems) if problem]
         proof.held = (int(not found), 1)
         proof.faults += [f"{proof.part}: {problem}" for problem in found]
