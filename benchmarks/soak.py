@@ -1,6 +1,6 @@
 """Grades many submissions while everything that can break is broken, and proves that nothing is lost.
 
-    python benchmarks/soak.py --submissions 1000 --chapter 5
+    python benchmarks/soak.py --submissions 1000 --chapter 23 --every 30
 
 Submissions with known outcomes (right answers, known mistakes, untouched templates, each text of its own so
 that no result can be used twice) are graded by ``grader grade`` while this script, at random moments,
