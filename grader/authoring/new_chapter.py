@@ -1,4 +1,4 @@
-"""Lays a new chapter out: a lesson of one section and one exercise that works, to be written over."""
+"""Lays a new chapter out: a lesson of one section, one question and one exercise, to be written over."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ LESSON = """\
 #
 # {{colab_badge}}
 #
+# **どんな問題か** 何が難しく、だれがいつ解き、いまどこで使われているかを、3 文ほどで書きます。
+#
 # *Three lines in English: which problem, what is measured, what comes out.*
 #
 # **この章でできるようになること**
 #
 # - 平均からのずれを、手とプログラムで計算する
 #
-# **前提** なし
-#
-# **所要時間とメモリ** 最後のセルが、実行のたびに実測を表示します。
-#
-# **データと利用条件** この章のプログラムの中の数だけを使います (CC BY 4.0)。
-
-# %% [markdown]
-# {{report}}
+# | | |
+# |:--|:--|
+# | レベルと前提 | ★☆☆ 前提はありません |
+# | 読む時間 | 演習を解きながら 1 時間。「もっと調べる」は、そのあとで |
+# | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2.5 GB まで。最後のセルが実測を表示します |
+# | データと利用条件 | この章のプログラムの中の数だけを使います (CC BY 4.0) |
+# | 前後の章と用語 | [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP
@@ -50,24 +51,51 @@ import numpy as np
 from keras import ops
 
 from course_utils.claims import claim, claims_table
+from course_utils.diagrams import Arrow, Box, draw
 from grader import check, hint, score, solution
 
+# %%
+boxes = {"values": Box("値", 0, 0, kind="data"), "deviations": Box("平均からのずれ", 2, 0, 1.6)}
+draw(boxes, [Arrow("values", "deviations")], title="この章の全体", alt="ch@NN@.chapter")
+
 # %% [markdown]
+# {{report}}
+
+# %% [markdown]
+# **演習の進め方** `# EXERCISE` のセルに答えを書いて実行し、すぐ下の `check` のセルを実行すると、
+# その場で採点されます。困ったら `hint("ch@NN@.share_above_mean")`、
+# 答えは `solution("ch@NN@.share_above_mean")` で見られます。★ は難しさです。
+# 予想の問題は、**先へ進む前に**答えてください。`check` は答えを受け取るだけで、
+# 正しいかどうかは、先を読むと分かります。
+#
 # ## 1. 値は、平均からどれだけずれるか
 #
-# 1、2、6 の平均は 3 です。ずれは −2、−1、3 なので、その 2 乗の和は 4 + 1 + 9 = 14 になります。
+# ### 問題 1 ずれの和を予想する (1 点)
+#
+# 1、2、6 の平均は 3 で、ずれは −2、−1、3 です。
+# この 3 つの数を 10 倍にすると、ずれの**和**はどうなるでしょうか。
+#
+# - ア: 変わらない
+# - イ: 10 倍になる
+
+# %%
+# EXERCISE ch@NN@.predict_sum
+
+# %%
+check("ch@NN@.predict_sum")
 
 # %%
 values = np.array([1, 2, 6])
 deviations = values - values.mean()
+print("ずれの和:", deviations.sum(), " 10 倍にしたとき:", (10 * values - (10 * values).mean()).sum())
 claim("ch@NN@.sum_of_squares", int(ops.sum(ops.square(deviations))))
 
 # %% [markdown]
-# ずれそのものの和は、いつも 0 です。2 乗すると、遠い値ほど大きく数えられます。
+# ずれの和は、いつも 0 です。2 乗すると打ち消し合わず、遠い値ほど大きく数えられます。
 #
-# ### 問題 1 平均より大きい値の割合 (1 点)
+# ### 問題 2 平均より大きい値の割合 (1 点)
 #
-# 配列 `values` のうち、平均より大きい値の割合を返す関数 `share_above_mean(values)` を書きましょう。
+# ★ 配列 `values` のうち、平均より大きい値の割合を返す関数 `share_above_mean(values)` を書きましょう。
 # 平均に等しい値は数えません。
 # たとえば 1、2、3、6 の平均は 3 で、それより大きいのは 6 だけなので、結果は 0.25 です。
 
@@ -78,19 +106,27 @@ claim("ch@NN@.sum_of_squares", int(ops.sum(ops.square(deviations))))
 check("ch@NN@.share_above_mean")
 
 # %% [markdown]
-# 困ったら `hint("ch@NN@.share_above_mean")`、答えは `solution("ch@NN@.share_above_mean")`、
-# ここまでの点数は `score()` で見られます。
-
-# %% [markdown]
 # ## 2. まとめ
 #
-# この章で確かめたことを一覧にします。
+# 1. 覚えてほしいことを、5 文までで書きます。
+#
+# **早見表** 式を 1 つ、コードを 4 行、よく使う値を、ここに書きます。
 
 # %%
 claims_table()
 
 # %%
+score()
 print(course.cost())
+
+# %% [markdown]
+# ## もっと調べる
+#
+# 5 つのシードの表や、`full` プロファイルのことを書きます。
+#
+# ## 参考文献
+#
+# - 著者、題名、発表された場所と年
 """
 
 CLAIMS = """\
@@ -98,12 +134,15 @@ CLAIMS = """\
 statement = "1、2、6 の平均からのずれの 2 乗の和は 14"
 source = "手計算"
 value = 14
+
+[figures]
+"ch@NN@.chapter" = "値から、平均からのずれへ矢印が向かう図。"
 """
 
 REPORT = """\
 title = "@TITLE@"
 about = "この講座の「レポート」が何で、この章がそのどの節を扱うかを、1 文で書きます。"
-beyond = []
+beyond = ["ch@NN@.predict_sum"]
 
 [[statement]]
 says = "値の散らばりは、平均からのずれの 2 乗で測れます。"
@@ -120,7 +159,7 @@ from __future__ import annotations
 import numpy as np
 
 from grader.compare import expect_close
-from grader.exercise import Answer, Exercise
+from grader.exercise import Answer, Exercise, question
 
 COUNTS = "個数を返しています。全体の個数で割りましょう。"
 INCLUDES_EQUAL = "平均に等しい値も数えています。"
@@ -136,6 +175,11 @@ def check_share_above_mean(answer: Answer) -> None:
 
 
 EXERCISES = [
+    question(
+        id="ch@NN@.predict_sum",
+        title="ずれの和を予想する",
+        options={"ア": "変わらない", "イ": "10 倍になる"},
+    ),
     Exercise(
         id="ch@NN@.share_above_mean",
         title="平均より大きい値の割合",
@@ -162,7 +206,7 @@ from __future__ import annotations
 import numpy as np
 
 from grader.compare import expect_close
-from grader.exercise import Answer, Key, Mistake
+from grader.exercise import Answer, Key, Mistake, chosen
 
 HEAD = "def share_above_mean(values):\\n    return "
 
@@ -174,6 +218,11 @@ def hidden_share_above_mean(answer: Answer) -> None:
 
 
 ANSWERS = {
+    "ch@NN@.predict_sum": chosen(
+        "ア",
+        explanation="平均も 10 倍になるので、正と負のずれが打ち消し合うのは同じです。",
+        wrong={"イ": "0 は、10 倍にしても 0 です。"},
+    ),
     "ch@NN@.share_above_mean": Key(
         reference=HEAD + "(values > values.mean()).mean()\\n",
         explanation="比べた結果の平均が、True の割合です。",

@@ -17,7 +17,7 @@ def test_it_keeps_to_the_grammar(chapter: Chapter) -> None:
     folder = lay_out(root, "7", "image_captions")
     laid_out = load_chapter(7, root)
     assert laid_out.folder == folder == root / "chapters/ch07_image_captions"
-    assert [*laid_out.exercises] == ["ch07.share_above_mean"]
+    assert [*laid_out.exercises] == ["ch07.predict_sum", "ch07.share_above_mean"]
     assert laid_out.keys is not None
     assert faults(laid_out) == []
     assert (root / "tests/chapters/ch07_image_captions/__init__.py").is_file()
