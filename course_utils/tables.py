@@ -102,7 +102,9 @@ def min_median_max(values: Sequence[float], digits: int = 3) -> str:
 
 
 def _wrapping(cell: str) -> str:
-    return "white-space:nowrap" if _width(cell) <= 40 else "min-width:20em"
+    """Keeps short cells on one line, and lets longer ones wrap so that five columns fit a page."""
+    width = _width(cell)
+    return "white-space:nowrap" if width <= 24 else f"min-width:{min(width // 4, 15)}em"
 
 
 def _is_numeric(value: Any) -> bool:

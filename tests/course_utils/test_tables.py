@@ -54,3 +54,12 @@ def test_equal_values_are_shown_once_and_others_as_minimum_median_and_maximum() 
 def test_no_number_is_minus_zero() -> None:
     assert min_median_max([-0.0004]) == "0.000"
     assert min_median_max([-0.0006]) == "-0.001"
+
+
+def test_long_cells_wrap_and_short_ones_do_not() -> None:
+    html = result_table(
+        [{"短い": "この規模では成り立たない", "長い": "x" * 40, "文": "長い文です。" * 20}]
+    )._repr_html_()
+    assert '<td style="text-align:left;white-space:nowrap">この規模' in html
+    assert '<td style="text-align:left;min-width:10em">xxxx' in html
+    assert '<td style="text-align:left;min-width:15em">長い文' in html
