@@ -1101,7 +1101,10 @@ def convolution_weights(channels, growth_rate, depths, compression):
             ),
         },
         hidden=hidden_growth,
-        equivalent={"keras.Input((32, 33,": "no parameter depends on the size"},
+        equivalent={
+            "keras.Input((32, 33,": "no parameter depends on the size",
+            "keras.Input((32, 64,": "no parameter depends on the size",
+        },
     ),
     "ch04.receptive_field": Key(
         reference=RECEPTIVE_FIELD,

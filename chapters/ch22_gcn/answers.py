@@ -531,6 +531,9 @@ def normalised_adjacency(adjacency, loop):
             "np.identity(adjacency.shape[1])": "the matrix is square",
             "np.sum(looped, axis=1) **": "the matrix is symmetric",
             "laplacian_matrix(graph)": "a sparse matrix less is a NumPy matrix",
+            "return np.eye(len(adjacency)) - nx.normalized_laplacian_matrix(graph)": (
+                "a sparse matrix less is a NumPy matrix"
+            ),
             "eye(a.shape[1])": "the matrix is square",
         },
     ),
@@ -979,6 +982,7 @@ def propagate_labels(adjacency, labels, classes, steps):
         },
         hidden=hidden_label_propagation,
         equivalent={
+            "scores = first": "the name is bound anew before anything is changed in place",
             "np.where(degrees > 1,": "a degree of 1 is replaced by 1",
             "known = (labels >= 0)[": "Keras converts it",
             "ops.one_hot(labels,": "a label of -1 gives zeros, too",
@@ -1254,6 +1258,7 @@ def smoothness(adjacency, features):
         equivalent={
             'ops.cast(adjacency, "float32"), features': "Keras converts it",
             "ops.sum(a, axis=0)": "the matrix is symmetric",
+            "adjacency.sum(axis=0)) ** -0.5": "the matrix is symmetric",
         },
     ),
     "ch22.decide_graph": estimated(
@@ -1377,6 +1382,9 @@ def link_auc(embeddings, positive, negative):
             ),
         },
         hidden=hidden_link_auc,
-        equivalent={"e = embeddings": "the numbers are exact enough"},
+        equivalent={
+            "e = embeddings": "the numbers are exact enough",
+            "embeddings[pairs[:, 1]], embeddings[pairs[:, 0]]": "a product of vectors is symmetric",
+        },
     ),
 }
