@@ -1,7 +1,8 @@
-"""Pretrained image backbones: the two that ship with the course, and how to load them.
+"""Pretrained image networks that ship with the course, and how to load them.
 
-Every loader returns a Keras model that maps preprocessed images of shape
-``(batch, height, width, 3)`` to pooled features of shape ``(batch, channels)``.
+:func:`load_backbone` returns small residual networks, without a head, that this project pretrained:
+preprocessed images ``(batch, height, width, 3)`` go in, pooled features ``(batch, channels)`` come out.
+:func:`load_efficientnet_lite0` returns a published classifier of ImageNet's 1,000 classes.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from course_utils.paths import shipped_data
 
@@ -152,4 +156,129 @@ def load_backbone(name: str, weights: str | Path | None = "shipped") -> keras.Mo
             f"The weights in {path.name} do not fit the architecture of {name}."
         )
     model.set_weights(arrays)
+    return model
+
+
+class MBConvGroup(NamedTuple):
+    """Equal blocks in a row, one stage of EfficientNet.
+
+    Attributes:
+        repeats: How many blocks.
+        kernel: Width and height of the depthwise convolution.
+        stride: Stride of the first block; the others have 1.
+        expansion: How many times as many channels as the input the depthwise convolution has.
+        filters: Channels of the output.
+    """
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+EFFICIENTNET_LITE0 = (
+    MBConvGroup(1, 3, 1, 1, 16),
+    MBConvGroup(2, 3, 2, 6, 24),
+    MBConvGroup(2, 5, 2, 6, 40),
+    MBConvGroup(3, 3, 2, 6, 80),
+    MBConvGroup(3, 5, 1, 6, 112),
+    MBConvGroup(4, 5, 2, 6, 192),
+    MBConvGroup(1, 3, 1, 6, 320),
+)
+"""Tan and Le, "EfficientNet", ICML 2019, Table 1, as EfficientNet-Lite keeps it."""
+
+LITE0_FILE = "efficientnet_lite0.safetensors"
+LITE0_EPSILON = 1e-3
+
+
+def build_efficientnet_lite0(classes: int = 1000) -> keras.Model:
+    """Builds EfficientNet-Lite0 with random weights.
+
+    EfficientNet-B0 for phones: ReLU6 in place of swish, no squeeze-and-excitation.
+
+    Args:
+        classes: Number of classes.
+
+    Returns:
+        A model from images ``(batch, height, width, 3)`` of any size, preprocessed by
+        :func:`preprocess_lite0`, to logits ``(batch, classes)``. The layers ``top_activation``
+        ``(batch, ceil(height / 32), ceil(width / 32), 1280)``, ``avg_pool`` and ``logits`` are its end.
+
+    Source: Liu, "Higher accuracy on vision models with EfficientNet-Lite", TensorFlow Blog, 2020.
+    """
+
+    def convolve(x: keras.KerasTensor, layer: layers.Layer, norm: str, active: bool) -> keras.KerasTensor:
+        x = layers.BatchNormalization(epsilon=LITE0_EPSILON, name=norm)(layer(x))
+        return layers.ReLU(6, name=norm.replace("bn", "activation"))(x) if active else x
+
+    def convolution(filters: int, kernel: int, stride: int, name: str) -> layers.Layer:
+        return layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)
+
+    inputs = keras.Input((None, None, 3))
+    x = convolve(inputs, convolution(32, 3, 2, "stem_conv"), "stem_bn", True)
+    for stage, group in enumerate(EFFICIENTNET_LITE0, 1):
+        for block in range(group.repeats):
+            name = f"block{stage}{chr(ord('a') + block)}"
+            shortcut, stride, channels = x, group.stride if block == 0 else 1, x.shape[-1]
+            if group.expansion > 1:
+                expand = convolution(channels * group.expansion, 1, 1, f"{name}_expand_conv")
+                x = convolve(x, expand, f"{name}_expand_bn", True)
+            depthwise = layers.DepthwiseConv2D(
+                group.kernel, stride, padding="same", use_bias=False, name=f"{name}_dwconv"
+            )
+            x = convolve(x, depthwise, f"{name}_bn", True)
+            project = convolution(group.filters, 1, 1, f"{name}_project_conv")
+            x = convolve(x, project, f"{name}_project_bn", False)
+            if stride == 1 and channels == group.filters:
+                x = layers.Add(name=f"{name}_add")([x, shortcut])
+    x = convolve(x, convolution(1280, 1, 1, "top_conv"), "top_bn", True)
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="efficientnet_lite0")
+
+
+def preprocess_lite0(images: np.ndarray) -> np.ndarray:
+    """Converts RGB images to what EfficientNet-Lite0 was trained on, ``(x - 127) / 128``.
+
+    Args:
+        images: RGB values in [0, 255], shape ``(..., 3)``, any real dtype.
+
+    Returns:
+        A new float32 array of the same shape.
+    """
+    return (np.asarray(images, dtype="float32") - 127) / 128
+
+
+def load_efficientnet_lite0(weights: str | Path | None = "shipped") -> keras.Model:
+    """Builds EfficientNet-Lite0 and, by default, loads the weights that were trained on ImageNet.
+
+    Args:
+        weights: ``"shipped"`` for the published weights, ``None`` for random ones, or a file in the same
+            format.
+
+    Returns:
+        The model of :func:`build_efficientnet_lite0` with 1,000 classes, in the order of
+        :mod:`course_utils.imagenet`.
+
+    Raises:
+        ValueError: If the file is damaged or its arrays do not fit the architecture.
+    """
+    model = build_efficientnet_lite0()
+    if weights is None:
+        return model
+    path = shipped_data() / "imagenet" / LITE0_FILE if weights == "shipped" else Path(weights)
+    try:
+        arrays = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} は壊れています({error})。取り直してください。 / "
+            f"{path.name} is damaged ({error}); get it again."
+        ) from error
+    if {path: array.shape for path, array in arrays.items()} != {v.path: v.shape for v in model.variables}:
+        raise ValueError(
+            f"{path.name} の重みは EfficientNet-Lite0 の構造に合いません。 / "
+            f"The weights in {path.name} do not fit the architecture of EfficientNet-Lite0."
+        )
+    for variable in model.variables:
+        variable.assign(arrays[variable.path].astype("float32"))
     return model

@@ -5,16 +5,20 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from course_utils.backbones import (
     BACKBONES,
     build_residual_network,
     load_backbone,
+    load_efficientnet_lite0,
     preprocess,
+    preprocess_lite0,
     residual_block,
     save_backbone,
 )
 from course_utils.paths import shipped_data
+from course_utils.photos import load_photo
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -87,3 +91,60 @@ def test_block_projects_its_shortcut_only_where_the_shape_changes() -> None:
         2,
         3,
     ]
+
+
+@pytest.fixture(scope="module")
+def lite0() -> keras.Model:
+    return load_efficientnet_lite0()
+
+
+# Class, probability; seen in PyTorch as well (data/imagenet/README.md).
+SEEN = {
+    "chelsea": {285: 0.366, 282: 0.348, 281: 0.165},
+    "coffee": {967: 0.932},
+    "camera": {872: 0.967},
+    "rocket": {657: 0.265, 744: 0.140},
+    "stereo_motorcycle": {665: 0.721},
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_the_imagenet_network_names_what_the_photographs_show(lite0: keras.Model, name: str) -> None:
+    photo = preprocess_lite0(load_photo(name)[None])
+
+    chances = keras.ops.convert_to_numpy(keras.ops.softmax(lite0.predict(photo, verbose=0)[0]))
+
+    assert chances.argmax() == next(iter(SEEN[name]))
+    for index, chance in SEEN[name].items():
+        assert chances[index] == pytest.approx(chance, abs=1e-2)
+
+
+def test_the_imagenet_network_takes_images_of_any_size(lite0: keras.Model) -> None:
+    features = keras.Model(lite0.input, [lite0.get_layer("top_activation").output, lite0.output])
+
+    maps, logits = features.predict(preprocess_lite0(np.zeros((2, 96, 130, 3))), verbose=0)
+
+    assert maps.shape == (2, 3, 5, 1280)
+    assert logits.shape == (2, 1000)
+    assert lite0.count_params() == 4_694_024
+
+
+def test_the_imagenet_networks_pixels_lie_about_zero() -> None:
+    pixels = np.array([[0, 127, 255]], dtype="uint8")
+
+    np.testing.assert_allclose(preprocess_lite0(pixels), [[-127 / 128, 0, 1]])
+    assert pixels.dtype == np.uint8
+
+
+def test_a_damaged_file_of_weights_is_named(tmp_path: Path) -> None:
+    (tmp_path / "half.safetensors").write_bytes(b"\x00" * 20)
+
+    with pytest.raises(ValueError, match=r"half\.safetensors is damaged"):
+        load_efficientnet_lite0(tmp_path / "half.safetensors")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    save_file({"logits/bias": np.zeros(10, "float16")}, tmp_path / "other.safetensors")
+
+    with pytest.raises(ValueError, match=r"other\.safetensors do not fit .* EfficientNet-Lite0"):
+        load_efficientnet_lite0(tmp_path / "other.safetensors")
