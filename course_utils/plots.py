@@ -133,7 +133,7 @@ def show_images(
     captions = [""] * count if titles is None else [str(title) for title in titles]
     if alt is None:
         alt = f"{heading or '画像'}: {count} 枚を {rows} 行 {columns} 列に並べた図。"
-        alt += f"題は順に {'、'.join(captions)}。" if titles is not None else ""
+        alt += f"題は順に {'、'.join(captions)}。".replace("\n", " ") if titles is not None else ""
     figure, axes = new_figure(alt, rows, columns, figsize=(1.7 * columns, 1.95 * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")

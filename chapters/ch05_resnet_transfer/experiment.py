@@ -3,6 +3,7 @@
     python -m chapters.ch05_resnet_transfer.experiment quick      # drawn flowers, shipped backbones
     python -m chapters.ch05_resnet_transfer.experiment photos     # photographs in COURSE_DATA_DIR
     python -m chapters.ch05_resnet_transfer.experiment sources    # what to pretrain on, same photographs
+    python -m chapters.ch05_resnet_transfer.experiment imagenet   # the same from ImageNet
     python -m chapters.ch05_resnet_transfer.experiment rates      # run 3 at the learning rate of run c
     python -m chapters.ch05_resnet_transfer.experiment full       # as the report ran them: GPU, downloads
 
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chapters.ch05_resnet_transfer.taught import classifier, fit
-from course_utils.backbones import load_backbone, preprocess
+from course_utils.backbones import load_backbone, load_efficientnet_lite0, preprocess, preprocess_lite0
 from course_utils.data import ImageSplits, Source, load_flowers
 from course_utils.download import fetch
 from course_utils.hub import HubLayer
@@ -46,6 +47,7 @@ class Run:
         pretrained: Whether the backbone starts from pretrained weights.
         trainable: Whether the backbone is trained.
         learning_rate: Adam's learning rate.
+        freeze_norms: Whether batch normalisation stays as it was pretrained while the rest is trained.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Run:
     pretrained: bool
     trainable: bool
     learning_rate: float
+    freeze_norms: bool = False
 
     @property
     def rate(self) -> str:
@@ -127,6 +130,12 @@ def full_backbone(run: Run) -> keras.Model:
     return keras.Model(inputs, HubLayer(run.full_backbone, trainable=run.trainable)(inputs))
 
 
+def imagenet_backbone(_run: Run) -> keras.Model:
+    """Loads the network that was trained on ImageNet, up to its 1,280 pooled features."""
+    network = load_efficientnet_lite0()
+    return keras.Model(network.input, network.get_layer("avg_pool").output)
+
+
 def divide_by_255(images: Array) -> Array:
     """Preprocesses as the report did, for the hub's modules and, wrongly, for Keras' ResNet50 too."""
     return images.astype("float32") / 255
@@ -161,6 +170,7 @@ class Scale:
 SCALES = {
     "quick": Scale("procedural", 32, (60, 30, 60)),
     "photos": Scale("folder", 48, (100, 60, 100)),
+    "imagenet": Scale("folder", 128, (100, 60, 100), imagenet_backbone, preprocess_lite0),
     "full": Scale("tf_flowers", 224, (0.70, 0.15, 0.15), full_backbone, divide_by_255),
 }
 SEEDS = (1, 2, 3, 4, 5)
@@ -183,6 +193,9 @@ def execute(run: Run, splits: ImageSplits, seed: int, scale: Scale) -> Result:
     keras.utils.set_random_seed(seed)
     backbone = scale.backbone(run)
     backbone.trainable = run.trainable
+    for layer in backbone.layers:
+        if run.freeze_norms and isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
     inputs = [scale.prepare(split.images) for split in (splits.train, splits.validation, splits.test)]
     started = time.perf_counter()
     if run.trainable:
@@ -208,10 +221,11 @@ def table_results(scale: Scale) -> Iterator[Result]:
             yield execute(run, splits, seed, scale)
 
 
+FROZEN_AND_TUNED = {"frozen": replace(RUNS[1], learning_rate=1e-3), "tuned": RUNS[2]}
+
+
 def source_results(scale: Scale) -> Iterator[Result]:
     """Compares what to pretrain on: nothing, fractals, CIFAR-10; frozen and fine-tuned."""
-    frozen = replace(RUNS[1], learning_rate=1e-3)
-    tuned = RUNS[2]
     for seed in SEEDS:
         splits = scale.load(seed)
         for source, backbone, pretrained in (
@@ -219,11 +233,20 @@ def source_results(scale: Scale) -> Iterator[Result]:
             ("fractal", FRACTAL, True),
             ("cifar10", SMALL, True),
         ):
-            for mode, run in (("frozen", frozen), ("tuned", tuned)):
+            for mode, run in FROZEN_AND_TUNED.items():
                 key = f"{source} {mode}"
                 yield execute(
                     replace(run, key=key, backbone=backbone, pretrained=pretrained), splits, seed, scale
                 )
+
+
+def imagenet_results(scale: Scale) -> Iterator[Result]:
+    """Transfers from ImageNet to the photographs of :func:`source_results`, fine-tuned in two ways."""
+    modes = {**FROZEN_AND_TUNED, "tuned, norms frozen": replace(RUNS[2], freeze_norms=True)}
+    for seed in SEEDS:
+        splits = scale.load(seed)
+        for mode, run in modes.items():
+            yield execute(replace(run, key=f"imagenet {mode}"), splits, seed, scale)
 
 
 def rate_results(scale: Scale) -> Iterator[Result]:
@@ -249,6 +272,7 @@ EXPERIMENTS: dict[str, Callable[[], Iterator[Result]]] = {
     "quick": lambda: table_results(SCALES["quick"]),
     "photos": lambda: table_results(SCALES["photos"]),
     "sources": lambda: source_results(SCALES["photos"]),
+    "imagenet": lambda: imagenet_results(SCALES["imagenet"]),
     "rates": lambda: rate_results(SCALES["photos"]),
     "full": lambda: table_results(SCALES["full"]),
 }

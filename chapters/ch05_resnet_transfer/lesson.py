@@ -23,9 +23,9 @@
 # | レベルと前提 | ★★☆ Keras でモデルを学習させたことがある人。畳み込みと BatchNormalization は [第 4 章](04_mobilenet_densenet_wavenet.ipynb) |
 # | 読む時間 | 演習を解きながら 2〜3 時間。「もっと調べる」は、そのあとで |
 # | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2.5 GB まで。最後のセルが実測を表示します |
-# | データと利用条件 | 花の絵は、この講座のプログラムが描いたもの (CC BY 4.0)。重みの出どころと条件は、[モデルカード](../data/pretrained/README.md) |
+# | データと利用条件 | 花の絵は、この講座のプログラムが描いたもの (CC BY 4.0)。写真は scikit-image に付属するもの。重みの出どころと条件は、2 枚のモデルカード ([この講座で学習](../data/pretrained/README.md)、[ImageNet](../data/imagenet/README.md)) |
 # | 論文 | He et al. 2016 [(ResNet)](https://arxiv.org/abs/1512.03385)、Zagoruyko & Komodakis 2016 [(Wide ResNet)](https://arxiv.org/abs/1605.07146)、Kolesnikov et al. 2020 [(BiT)](https://arxiv.org/abs/1912.11370) |
-# | 前後の章と用語 | ← [第 4 章 応用技術](04_mobilenet_densenet_wavenet.ipynb) · 第 6 章 EfficientNet (準備中) → · [訳語の一覧](../docs/terms.md) |
+# | 前後の章と用語 | ← [第 4 章 応用技術](04_mobilenet_densenet_wavenet.ipynb) · [第 6 章 EfficientNet](06_efficientnet.ipynb) → · [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP
@@ -44,9 +44,11 @@ import time
 import numpy as np
 
 from chapters.ch05_resnet_transfer import experiment, figures, tables
-from course_utils.backbones import load_backbone, preprocess
+from course_utils.backbones import load_backbone, load_efficientnet_lite0, preprocess, preprocess_lite0
 from course_utils.claims import claim, claims_table
 from course_utils.flowers import draw_flowers
+from course_utils.imagenet import top_classes
+from course_utils.photos import load_photo
 from course_utils.plots import plot_histories, show_images
 from course_utils.tables import result_table
 from grader import check, hint, score, solution
@@ -366,9 +368,31 @@ show_images(samples, [names[k] for k in kinds], heading="プログラムが描�
 result_table(tables.model_cards(), caption="同梱の backbone")
 
 # %% [markdown]
+# ### 事前学習は、何を覚えているのか
+#
+# レポートが使ったのは、**ImageNet** (1,000 種類、約 128 万枚の写真) で事前学習した ResNet50 です。この講座には、同じ ImageNet で学習した小さな
+# ネットワーク EfficientNet-Lite0 を入れてあります ([第 6 章](06_efficientnet.ipynb)の主役です)。一度も見たことのない写真を渡してみましょう。
+# 入力は 224 画素、前処理は $(x - 127) / 128$ です。
+
+# %%
+seen = np.stack([load_photo(name) for name in ("chelsea", "coffee", "camera")])
+guesses = [
+    top_classes(row, 3) for row in load_efficientnet_lite0().predict(preprocess_lite0(seen), verbose=0)
+]
+show_images(
+    seen,
+    ["\n".join(f"{guess.name} {guess.probability:.2f}" for guess in best) for best in guesses],
+    heading="ImageNet で学習したネットワークの答え (確率の高い順)",
+    columns=3,
+)
+
+# %% [markdown]
+# 猫の確率が 3 つに割れたのは、ImageNet に猫の種類がいくつもあるからです。3 枚目では、人ではなく三脚と答えました。ImageNet の 1,000 種類に
+# 「人」はありません。**ネットワークは、学んだ種類の中からしか答えられません**。だから、出力層だけを花の 5 種類に付け替えるのが転移学習です。
+#
 # ### 前処理を取り違えると
 #
-# 入力は caffe 方式で前処理します。Keras の ResNet50 と同じで、RGB を BGR に並べ替え、ImageNet の平均を引きます。255 で割りません。
+# ここからは、速く試せる小さな backbone に戻ります。入力は caffe 方式で前処理します。Keras の ResNet50 と同じで、RGB を BGR に並べ替え、ImageNet の平均を引きます。255 で割りません。
 # ところが公開記録では、画素を 255 で割って ResNet50 に渡しています。平均を引いた値では、0 が「平均の色」を表します。
 # 0〜1 の値を渡すと、backbone から見た画像は、どれもほとんど平均の色の、一様な灰色です。特徴はどうなるでしょうか。
 
@@ -887,8 +911,8 @@ print(f"200 個の平均 {accuracies.mean():.1%}、最良 {accuracies.max():.1%}
 # - **データの分け方** 公開記録の 30 % は、早期終了を決める検証用と、成績を測るテスト用を兼ねていました。3 つに分けると、成績は少し下がるのがふつうです。
 # - **ファインチューニングの学習率** 公開記録では、1e-3 のままのファインチューニングが、凍結したものより悪い結果になりました。
 #   レポートの Wide ResNet では 1e-5 に下げてあります。「ファインチューニングが良い」は、学習率を小さくしたときの話です。
-# - **Wide ResNet** レポートの BiT-S R50x3 は、幅を 3 倍にした ResNet-v2-50 で、BatchNormalization の代わりに GroupNorm と重みの標準化を使います
-#   (「もっと調べる」)。Zagoruyko & Komodakis の WRN とは別のネットワークです。
+# - **Wide ResNet** レポートの BiT-S R50x3 は、幅を 3 倍にした ResNet-v2-50 で、BatchNormalization の代わりに GroupNorm (平均を 1 枚の中だけで取る正規化。
+#   [Wu & He 2018](https://arxiv.org/abs/1803.08494)) と重みの標準化を使います。Zagoruyko & Komodakis の WRN とは別のネットワークです。
 # - **いまの Keras** `hub.KerasLayer` は Keras 3 では動きません。この講座の `course_utils.hub.HubLayer` が同じ役をします。
 #
 # ## 10. まとめ
@@ -937,31 +961,29 @@ result_table(tables.summary(both), caption="5 つのシード: 最小 / 中央�
 # ### 何で事前学習するか
 #
 # 写真の分類には、写真での事前学習がいちばん効くのでしょうか。ランダムな初期値、フラクタル (式から描いた 100 種類の図形 4 万枚。
-# [Kataoka et al. 2020](https://arxiv.org/abs/2101.08515))、CIFAR-10 (10 種類の物の写真 5 万枚) の 3 つで、花の写真への転移を比べました
-# (`… experiment sources`)。学習率は、凍結した場合が 1e-3、ファインチューニングが 1e-4 です。
+# [Kataoka et al. 2020](https://arxiv.org/abs/2101.08515))、CIFAR-10 (10 種類の物の写真 5 万枚)、ImageNet (1,000 種類の写真 128 万枚) の 4 つで、
+# 花の写真への転移を比べました (`… experiment sources` と `imagenet`)。学習率は、凍結した場合が 1e-3、ファインチューニングが 1e-4 です。
+# 上の 3 つは同じ小さな ResNet に 48 画素、ImageNet だけは EfficientNet-Lite0 に 128 画素で渡しました。
 
 # %%
-sources = experiment.stored_results("sources")
+sources = experiment.stored_results("sources") + experiment.stored_results("imagenet")
 result_table(
     tables.source_summary(sources), caption="花の写真のテスト精度、5 つのシード: 最小 / 中央値 / 最大"
 )
 
 # %% [markdown]
-# 写真には写真が効きました。フラクタルで学んだ特徴は、3 節の表のとおりフラクタルの種類はほとんど間違えないのに、花の写真では、
+# 写真には写真が効き、なかでも ImageNet がいちばんでした。ただし ImageNet だけは、ネットワークも入力の大きさも違い、1,000 種類にはヒナギクも入っています。
+# 差のすべてが写真の数によるとは言えません。
+#
+# いちばん下の 3 行を比べてください。BatchNormalization も動かしたファインチューニングは、凍結した特徴に負けました。
+# 止めると (問題 9)、凍結と並びます。BatchNormalization が動いたことが、負けた原因です。1 エポックは 16 ステップで、Keras の既定では
+# 移動平均は 1 ステップに 1 % しか動きません。早期終了までに追いつけなかったのかもしれませんが、そこまでは確かめていません。
+#
+# フラクタルで学んだ特徴は、3 節の表のとおりフラクタルの種類はほとんど間違えないのに、花の写真では、
 # この規模では、ランダムな初期値の特徴を超えません。**事前学習の精度が高いことと、よそで役に立つことは別**です。
 # これは論文の追試ではありません。論文は 1,000 種類以上のフラクタルと ResNet-50 を使い、ImageNet の事前学習に迫る場合があると報告しています。
 # 32 画素に縮めた 100 種類は、外形だけで見分けられるほどやさしく、細かな模様を見る必要がなかったのかもしれません。確かめてはいません。
 #
-# ### GroupNorm
-#
-# BiT の GroupNorm は、平均を 1 枚の中だけで取ります。ほかの画像にも移動平均にも頼らないので、小さなバッチでも同じように働きます。
-
-# %%
-batch = rng.normal(3, 2, (4, 5, 5, 8)).astype("float32")
-normalised = np.array(layers.GroupNormalization(groups=2)(batch)).reshape(4, 5, 5, 2, 4)
-print(f"1 枚ごと、グループごとの平均: 0 からのずれは最大 {np.abs(normalised.mean(axis=(1, 2, 4))).max():.0e}")
-
-# %% [markdown]
 # ### レポートと同じ規模で
 #
 # 環境変数 `COURSE_PROFILE=full` を付けて開くと、4 節と 5 節が `tf_flowers` の写真と ImageNet の ResNet50 で動きます (GPU を勧めます)。
@@ -976,5 +998,6 @@ print(f"1 枚ごと、グループごとの平均: 0 からのずれは最大 {n
 # - A. Kolesnikov et al., [Big Transfer (BiT): General Visual Representation Learning](https://arxiv.org/abs/1912.11370), ECCV 2020
 # - H. Kataoka et al., [Pre-training without Natural Images](https://arxiv.org/abs/2101.08515), ACCV 2020
 # - Y. Wu, K. He, [Group Normalization](https://arxiv.org/abs/1803.08494), ECCV 2018
+# - M. Tan, Q. V. Le, [EfficientNet](https://arxiv.org/abs/1905.11946), ICML 2019
 # - P. Goyal et al., [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677), 2017 (最後の γ を 0 で始める)
 # - A. Krizhevsky, [Learning Multiple Layers of Features from Tiny Images](https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf), 2009 (CIFAR-10)

@@ -172,14 +172,26 @@ def wide_summary(results: Mapping[str, Sequence[Result]]) -> Rows:
 
 def source_summary(results: Sequence[Result]) -> Rows:
     """Summarises what to pretrain on: test accuracy frozen and fine-tuned, minimum / median / maximum."""
-    names = {"scratch": "なし (ランダムな初期値)", "fractal": "フラクタル", "cifar10": "CIFAR-10"}
+    sources = {
+        "scratch": "なし (ランダムな初期値)",
+        "fractal": "フラクタル",
+        "cifar10": "CIFAR-10",
+        "imagenet": "ImageNet",
+    }
+    modes = {
+        "frozen": "凍結",
+        "tuned": "ファインチューニング",
+        "tuned, norms frozen": "ファインチューニング、BatchNormalization は凍結",
+    }
     return [
         {
-            "事前学習": name,
-            "backbone を凍結": min_median_max([r.test for r in by_key(results, f"{source} frozen")]),
-            "ファインチューニング": min_median_max([r.test for r in by_key(results, f"{source} tuned")]),
+            "事前学習": source_name,
+            "backbone": mode_name,
+            "テスト精度": min_median_max([r.test for r in chosen]),
         }
-        for source, name in names.items()
+        for source, source_name in sources.items()
+        for mode, mode_name in modes.items()
+        if (chosen := by_key(results, f"{source} {mode}"))
     ]
 
 

@@ -123,6 +123,41 @@ def test_stored_pretraining_beats_none() -> None:
     assert np.median(frozen["cifar10"]) > np.median(frozen["scratch"]) + 0.03
 
 
+def test_stored_transfer_from_imagenet_beats_cifar10_where_the_norms_stay() -> None:
+    results = experiment.stored_results("imagenet") + experiment.stored_results("sources")
+    modes = ("imagenet frozen", "imagenet tuned, norms frozen", "imagenet tuned", "cifar10 frozen")
+    frozen, still, tuned, small = ([r.test for r in tables.by_key(results, mode)] for mode in modes)
+
+    assert [len(values) for values in (frozen, still, tuned, small)] == [5] * 4
+    assert min(*frozen, *still) > max(small)
+    assert all(with_norms < without for with_norms, without in zip(tuned, still, strict=True))
+
+
+def test_norms_that_are_frozen_stay_while_the_rest_is_trained(splits: ImageSplits) -> None:
+    kept: list[keras.Model] = []
+
+    def backbone(_run: Run) -> keras.Model:
+        kept.append(load_backbone(experiment.SMALL))
+        return kept[-1]
+
+    experiment.execute(replace(run("c"), freeze_norms=True), splits, 1, replace(TINY, backbone=backbone))
+
+    trained, published = kept[0], load_backbone(experiment.SMALL)
+    moved = {
+        type(layer)
+        for layer, fixed in zip(trained.layers, published.layers, strict=True)
+        for weight, old in zip(layer.get_weights(), fixed.get_weights(), strict=True)
+        if not np.array_equal(weight, old)
+    }
+    assert moved == {keras.layers.Conv2D}
+
+
+def test_the_imagenet_backbone_gives_pooled_features() -> None:
+    features = experiment.imagenet_backbone(run("b")).predict(np.zeros((1, 64, 64, 3)), verbose=0)
+
+    assert features.shape == (1, 1280)
+
+
 def test_results_are_stored_beside_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "RESULTS", tmp_path / "results.json")
     one = Result("a", 1, 1, 0.5, 0.25, 0.3, {"val_acc": [0.25]})
