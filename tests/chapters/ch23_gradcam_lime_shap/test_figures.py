@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chapters.ch23_gradcam_lime_shap import figures
+from chapters.ch23_gradcam_lime_shap.experiment import Sanity
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,15 @@ def test_curves_share_an_axis_from_0_to_1() -> None:
 
     for axis in figure.axes:
         np.testing.assert_allclose(axis.lines[0].get_xdata(), np.linspace(0, 1, 5))
+
+
+def test_drawing_names_what_is_highlighted() -> None:
+    figure = figures.draw_methods("lime", title="この節")
+
+    assert figure.alt.endswith("濃く示した部分: この節")
+
+
+def test_randomised_layers_are_on_the_axis() -> None:
+    figure = figures.plot_randomised(Sanity(1, ["なし", "logits"], [1.0, 0.1], [1.0, 1.0]))
+
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["なし", "logits"]
