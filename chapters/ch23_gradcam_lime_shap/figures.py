@@ -124,6 +124,18 @@ def show_grey(images: Sequence[Array], titles: Sequence[str], *, heading: str, a
     return show_maps(images, nothing, titles, heading=heading, alt=alt)
 
 
+def show_colour(images: Sequence[Array], titles: Sequence[str], *, heading: str, alt: str) -> DescribedFigure:
+    """Lays images out in a row, in colours of few steps."""
+    figure, axes = new_figure(alt, 1, len(images), figsize=(1.45 * len(images), 2.05))
+    for axis, image, title in zip(axes, images, titles, strict=True):
+        small = np.round(_for_display(image) / 25).clip(0, 10) * 25
+        axis.imshow(small.astype("uint8"), interpolation="nearest")
+        axis.set_title(title, fontsize=10)
+        axis.axis("off")
+    figure.suptitle(heading)
+    return figure
+
+
 def _for_display(values: Array, size: int = 128) -> Array:
     """Shrinks what is larger than its picture; few levels of grey and heat keep the notebook small."""
     if len(values) <= size:
@@ -177,7 +189,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, 2, figsize=(9, 3.8), sharey=True)
+    figure, axes = new_figure(alt, 1, 2, figsize=(7.2, 3.1), sharey=True)
     for axis, index, title, xlabel in (
         (axes[0], 1, "挿入: 大事な順に見せる", "見せた面積の割合"),
         (axes[1], 2, "削除: 大事な順に隠す", "隠した面積の割合"),
@@ -194,7 +206,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
 
 def plot_randomised(found: Sanity) -> DescribedFigure:
     """Plots how alike maps stay while the weights are randomised."""
-    figure, axis = new_figure("ch23.randomised_layers", figsize=(7, 3.6))
+    figure, axis = new_figure("ch23.randomised_layers", figsize=(6, 3.2))
     for name, values, marker in (
         ("輪郭線 (モデルを見ない)", found.edges, "s"),
         ("Grad-CAM", found.grad_cam, "o"),

@@ -42,13 +42,13 @@ course = start(chapter=23)
 from itertools import permutations
 
 import numpy as np
+import tensorflow as tf
 
 from chapters.ch23_gradcam_lime_shap import experiment, figures, methods, photos, tables
 from chapters.ch23_gradcam_lime_shap.shapes import KINDS, draw_shapes
 from course_utils.backbones import load_efficientnet_lite0, preprocess, preprocess_lite0
 from course_utils.claims import claim, claims_table
 from course_utils.photos import load_photo
-from course_utils.plots import show_images
 from course_utils.tables import result_table
 from grader import check, hint, score, solution
 
@@ -73,9 +73,11 @@ figures.draw_methods(title="この章の 3 つの方法。Grad-CAM は中を、L
 names = {"chelsea": "猫", "coffee": "コーヒー", "camera": "カメラを構える人"}
 photographs = np.stack([load_photo(name) for name in names])
 classifier = load_efficientnet_lite0()
+any_number = tf.TensorSpec((None, 224, 224, 3))
+ask = tf.function(classifier, input_signature=[any_number])  # 何百枚も尋ねるので、速い形にしておく
 
 inputs = preprocess_lite0(photographs)
-logits = classifier(inputs).numpy()
+logits = ask(inputs).numpy()
 answers = logits.argmax(axis=1)
 result_table(tables.guesses(names.values(), logits), caption="分類器の答えと確率")
 
@@ -160,12 +162,8 @@ check("ch23.predict_hide")
 
 
 # %%
-any_number = tf.TensorSpec((None, 224, 224, 3))
-compiled = tf.function(classifier, input_signature=[any_number])  # 何百枚も尋ねるので、速い形にしておく
-
-
 def probability(images, label, batch=8):
-    parts = [compiled(preprocess_lite0(images[i : i + batch])) for i in range(0, len(images), batch)]
+    parts = [ask(preprocess_lite0(images[i : i + batch])) for i in range(0, len(images), batch)]
     return ops.softmax(ops.concatenate(parts)).numpy()[:, label].astype("float64")
 
 
@@ -194,7 +192,7 @@ result_table(rows, caption="10 区画を隠したときの確率 (ランダム�
 # 三脚もコーヒーも、示された場所を隠すと答えが崩れます。分類器は、人ではなく三脚を見ていました。ImageNet の 1,000 種類に「人」はありません。
 #
 # 猫は違います。隠すと、かえって確率が上がりました。猫には 5 つのクラス (281〜285) があり、確率を分け合っているのです。合計を見ると、
-# 猫かどうかは、2 割を隠してもほとんど揺らぎません。写真の全体が猫だからです。1 枚の図と 1 つの確率だけで、説明の良し悪しを決めないでください。
+# 猫かどうかは、2 割を隠してもほとんど揺らぎません。残りの 8 割も、猫の顔なのです。1 枚の図と 1 つの確率だけで、説明の良し悪しを決めないでください。
 #
 # ### CAM との一致
 #
@@ -267,11 +265,10 @@ network, last, prepare = experiment.report_network(course.profile)
 cat_bgr = photographs[0][..., ::-1]
 report_cam = report_map(network, last, cat_bgr)
 written = np.clip(report_overlay(report_cam, cat_bgr), 0, 255).astype("uint8")[..., ::-1]
-show_images(
-    np.stack([photographs[0], written]),
+figures.show_colour(
+    [photographs[0], written],
     ["元の写真", "レポートの図"],
-    columns=2,
-    heading="それらしい図は出る。けれども、正しいのか",
+    heading="図は出る。正しいか",
     alt="ch23.report_picture",
 )
 
@@ -295,7 +292,7 @@ show_images(
 check("ch23.predict_preprocess")
 
 # %%
-by_report = classifier(experiment.divide_by_255(photographs)).numpy()
+by_report = ask(experiment.divide_by_255(photographs)).numpy()
 result_table(
     [
         {"前処理": way, "写真": row["写真"], "1 位": row["1 位"], "確率": row["確率"]}
@@ -305,7 +302,7 @@ result_table(
 )
 
 # %% [markdown]
-# この分類器では、答えは変わらず、確率が下がるだけでした。x / 255 は、待っている値に比べて明暗の差が半分になり、赤と青が入れ替わっただけだからです。
+# この分類器では、答えは変わらず、確率が下がるだけでした。x / 255 は、待っている値に比べて明暗の差が半分になり、赤と青が入れ替わった絵です。それでも足りました。
 # VGG16 は BGR で −124〜151 の値 (caffe 方式) を待つので、x / 255 では差が 255 分の 1 になり、どの写真もほとんど同じ灰色に見えます。
 # 5 節で、同じ caffe 方式のネットワークを使って確かめます。**取り違えても、答えが当たれば気づけません**。
 #
@@ -516,7 +513,7 @@ print(
 print(f"2 つの説明の順位相関 {methods.rank_correlation(coefficients, other):.2f}")
 
 # %% [markdown]
-# 部品の形は残るので、三脚はシルエットのまま見えています。部品の分け方、隠し方、$\sigma$、標本の数は、使う人が決めます。**説明には、決め方も書き添えます**。
+# いちばん効いた部品は変わらなくても、ほかの部品の順位は、隠し方で変わります。部品の分け方、隠し方、$\sigma$、標本の数は、使う人が決めます。**説明には、決め方も書き添えます**。
 #
 # この節の答えは、**隠し方を変えて尋ね、直線を当てはめれば分かる。ただし、直線が当てはまるところまで**です。
 #
@@ -600,7 +597,7 @@ def exact_shapley(worth):
 # ### 公平とは、一貫とは
 #
 # レポートは「各特徴の寄与を公平に評価する」「一貫して解釈できる」といいます。公平とは、次の約束です。
-# 和は全体の増えた分に等しい、同じ働きなら同じ値、何も変えなければ 0。日当の例では、どれも確かめられます。
+# 和は全体の増えた分に等しい、同じ働きなら同じ値、何も変えなければ 0。日当の例でも、和は 3 人で働いた額に合っています。
 #
 # 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの提携でも減らなければ、その特徴の値も減らないことです。
 # 6 人のランダムなゲームを 100 個作り、0 番の人の増え方にランダムな正の値を上乗せして、値が減った回数を数えます。
@@ -685,7 +682,7 @@ for name, one, other in zip(answer_names, lime_maps, shap_maps, strict=True):
 
 # %% [markdown]
 # コーヒーと三脚では、いちばん効いた物が一致しました。けれども、部品の順位までは一致しません。SHAP は提携の大きさごとに公平に平均し、
-# LIME は全部見せた画像に近い標本だけを重く数えるからです。200 標本の近似による揺れも入っています。
+# LIME は全部見せた画像に近い標本だけを重く数えます。この違いと、200 標本の近似による揺れの、どちらの分が大きいかは、ここでは分けていません。
 #
 # この節の答えは、**先に来ていた人のすべての組み合わせで、増えた分を平均する**です。
 #
@@ -790,7 +787,8 @@ def train_on(inputs, labels, seed, epochs=10):
 
 # %%
 drawn, shapes = draw_shapes(960, seed=1001), experiment.unseen_shapes(seed=1)
-show_images(shapes.images[:4], [KINDS[label] for label in shapes.labels[:4]], columns=4, alt="ch23.shapes")
+kinds = [KINDS[label] for label in shapes.labels]
+figures.show_colour(shapes.images[:4], kinds[:4], heading="根拠の場所が分かっている絵", alt="ch23.shapes")
 
 model = train_on(preprocess(drawn.images), drawn.labels, seed=1)
 for way, function in (("正しい caffe 方式", preprocess), ("x / 255", experiment.divide_by_255)):
@@ -808,7 +806,7 @@ maps = methods.enlarge(gradcam_maps(model, "block3_conv2", inputs, shapes.labels
 figures.show_maps(
     shapes.images[:6],
     maps[:6],
-    [KINDS[label] for label in shapes.labels[:6]],
+    kinds[:6],
     boxes=shapes.boxes[:6],
     heading="Grad-CAM: 正しいクラスの根拠",
     alt="ch23.gradcam_on_shapes",

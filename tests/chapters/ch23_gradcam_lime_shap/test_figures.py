@@ -47,6 +47,16 @@ def test_curves_share_an_axis_from_0_to_1() -> None:
         np.testing.assert_allclose(axis.lines[0].get_xdata(), np.linspace(0, 1, 5))
 
 
+def test_colours_stay_close_to_those_of_the_image() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype("uint8")
+
+    figure = figures.show_colour([image, image], ["a", "b"], heading="見出し", alt="説明")
+
+    shown = np.asarray(figure.axes[0].images[0].get_array()).astype(int)
+    assert np.abs(shown - image).max() <= 13
+    assert figure.alt == "説明"
+
+
 def test_drawing_names_what_is_highlighted() -> None:
     figure = figures.draw_methods("lime", title="この節")
 
