@@ -8,10 +8,12 @@ from keras import layers, ops
 
 def gradcam_maps(model, layer, inputs, classes):
     """前処理ずみの画像 (n, 高さ, 幅, 3) のそれぞれを、classes のクラスについて説明するマップ (n, h, w) を返します。"""
-    probe = keras.Model(model.input, [model.get_layer(layer).output, model.output])
+    middle = model.get_layer(layer).output
+    features = keras.Model(model.input, middle)(inputs)
+    rest = keras.Model(middle, model.output)  # 特徴マップから得点まで。勾配が要るのは、ここだけ
     with tf.GradientTape() as tape:
-        features, scores = probe(tf.convert_to_tensor(inputs))
-        chosen = tf.gather(scores, classes, axis=1, batch_dims=1)
+        tape.watch(features)
+        chosen = tf.gather(rest(features), classes, axis=1, batch_dims=1)
     gradients = tape.gradient(chosen, features)  # 勾配を計算し
     alpha = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # 集約し
     return tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1)).numpy()  # 重みを付けて合計する
