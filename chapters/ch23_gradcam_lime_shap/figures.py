@@ -89,7 +89,7 @@ def show_maps(
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure, axes = new_figure(alt, rows, columns, figsize=(1.45 * columns, 1.75 * rows + 0.3), squeeze=False)
+    figure, axes = new_figure(alt, rows, columns, figsize=(1.4 * columns, 1.7 * rows + 0.3), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for index, (axis, image, heat, title) in enumerate(zip(axes.flat, images, maps, titles, strict=False)):
@@ -105,9 +105,9 @@ def draw_map(axis: Axes, image: Array, heat: Array) -> None:
     """Draws one map over its image, as :func:`show_maps` describes."""
     positive = np.maximum(heat, 0)
     strength = positive / positive.max() if positive.max() > 0 else positive
-    coarse, levels = _for_display(strength), 6
+    coarse, levels = _for_display(strength), 5
     style: dict[str, Any] = {"interpolation": "nearest", "extent": _extent(heat)}
-    grey = np.round(_for_display(image.mean(axis=2)) / 16) * 16
+    grey = np.round(_for_display(image.mean(axis=2)) / 20) * 20
     axis.imshow(grey, cmap="gray", vmin=0, vmax=255, **style)
     coarse = np.round(coarse * levels) / levels
     axis.imshow(coarse, cmap="inferno", vmin=0, vmax=1, alpha=0.65 * coarse, **style)
