@@ -189,7 +189,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, 2, figsize=(7.2, 3.1), sharey=True)
+    figure, axes = new_figure(alt, 1, 2, figsize=(7.2, 3.4), sharey=True)
     for axis, index, title, xlabel in (
         (axes[0], 1, "挿入: 大事な順に見せる", "見せた面積の割合"),
         (axes[1], 2, "削除: 大事な順に隠す", "隠した面積の割合"),
@@ -199,7 +199,8 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
             axis.plot(shares, curve[index], marker=marker, markersize=4, label=curve[0])
         axis.set(title=title, xlabel=xlabel, ylim=(-0.02, 1.02))
     axes[0].set_ylabel("正しいクラスの確率")
-    axes[0].legend()
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
     figure.suptitle(heading)
     return figure
 
