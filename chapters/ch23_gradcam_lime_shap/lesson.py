@@ -396,7 +396,7 @@ check("ch23.heatmap")
 check("ch23.overlay")
 
 # %% [markdown]
-# ### 問題 6 softmax つきのモデルの Grad-CAM (3 点)
+# ### 問題 6 Keras のモデルの Grad-CAM (3 点)
 #
 # ★★★ `grad_cam(model, image, layer_name, class_index)` を書きましょう。`model` の最後の層は softmax つきの Dense ですが、
 # 微分するのは softmax の**前**の得点です。`class_index` を省いたら、予測したクラスについて求めます。
