@@ -24,13 +24,13 @@ BOXES = {
     "maps": Box("特徴\nマップ", 3.1, 0),
     "head": Box("平均と\nDense", 4.65, 0),
     "score": Box("クラスの\n得点", 6.2, 0, kind="result"),
-    "gradcam": Box("Grad-CAM: 勾配の平均を\n重みにして足す", 4.65, -1.2, 2.1),
-    "heat": Box("見た場所の\nマップ", 7.3, -1.2, 1.1, kind="result"),
-    "hidden": Box("一部を隠した\n写真", 0, -2.5, 1.2, kind="data"),
-    "ask": Box("モデルに尋ねる\n(中は見ない)", 1.95, -2.5, 1.4),
-    "lime": Box("LIME: 近い標本に\n直線を当てはめる", 4.65, -2.15, 1.8),
-    "shap": Box("SHAP: 公平に\n分ける", 4.65, -2.9, 1.8),
-    "values": Box("部品ごとの\n効き目", 7.3, -2.5, 1.1, kind="result"),
+    "gradcam": Box("Grad-CAM: 勾配の平均を\n重みにして足す", 4.65, -0.95, 2.1),
+    "heat": Box("見た場所の\nマップ", 7.3, -0.95, 1.1, kind="result"),
+    "hidden": Box("一部を隠した\n写真", 0, -2.0, 1.2, kind="data"),
+    "ask": Box("モデルに尋ねる\n(中は見ない)", 1.95, -2.0, 1.4),
+    "lime": Box("LIME: 近い標本に\n直線を当てはめる", 4.65, -1.68, 1.8),
+    "shap": Box("SHAP: 公平に\n分ける", 4.65, -2.35, 1.8),
+    "values": Box("部品ごとの\n効き目", 7.3, -2.0, 1.1, kind="result"),
 }
 ARROWS = (
     Arrow("image", "layers"),
@@ -165,7 +165,7 @@ def plot_values(
     if alt is None:
         pairs = "、".join(f"{name} {value:+.2f}" for name, value in zip(names, values, strict=True))
         alt = f"{heading}: 横棒グラフ。横軸は{label}。上から順に {pairs}。"
-    figure, axis = new_figure(alt, figsize=(6.5, 0.36 * len(names) + 1.3))
+    figure, axis = new_figure(alt, figsize=(6, 0.25 * len(names) + 1.0))
     places = np.arange(len(names))[::-1]
     signs = np.sign(values)
     bars = axis.barh(places, values, color=np.where(signs < 0, "#D55E00", "#0072B2"))
@@ -189,7 +189,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, 2, figsize=(7.2, 3.4), sharey=True)
+    figure, axes = new_figure(alt, 1, 2, figsize=(7.2, 2.8), sharey=True)
     for axis, index, title, xlabel in (
         (axes[0], 1, "挿入: 大事な順に見せる", "見せた面積の割合"),
         (axes[1], 2, "削除: 大事な順に隠す", "隠した面積の割合"),
@@ -207,7 +207,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
 
 def plot_randomised(found: Sanity) -> DescribedFigure:
     """Plots how alike maps stay while the weights are randomised."""
-    figure, axis = new_figure("ch23.randomised_layers", figsize=(6, 3.2))
+    figure, axis = new_figure("ch23.randomised_layers", figsize=(6, 2.5))
     for name, values, marker in (
         ("輪郭線 (モデルを見ない)", found.edges, "s"),
         ("Grad-CAM", found.grad_cam, "o"),

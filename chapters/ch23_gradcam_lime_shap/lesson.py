@@ -92,13 +92,9 @@ result_table(tables.guesses(names.values(), logits), caption="分類器の答え
 #
 # クラスの得点を各マスで微分し、マップごとに平均した値が $\alpha_1 = 0.5$、$\alpha_2 = -1$ だったとします。
 # $0.5 A^1 - A^2$ を計算し、負の値を 0 にすると、左上と右下だけが残ります。
-
-# %% tags=["nbval-check-output"]
-A = np.array([[[1, 0], [2, 1]], [[0, 3], [1, 0]]])
-weighted = 0.5 * A[0] - A[1]
-print("重みを掛けた和\n", weighted, "\n負を 0 に\n", np.maximum(weighted, 0))
-
-# %% [markdown]
+#
+# $$0.5 A^1 - A^2 = \begin{pmatrix} 0.5 & -3 \\ 0 & 0.5 \end{pmatrix} \;\to\; \begin{pmatrix} 0.5 & 0 \\ 0 & 0.5 \end{pmatrix}$$
+#
 # 式で書くと、次のとおりです。$y^c$ はクラス $c$ の**得点 (logit)**、つまり softmax の前の値で、$Z$ はマスの数です。
 #
 # $$\alpha_k^c = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
@@ -295,11 +291,17 @@ check("ch23.predict_preprocess")
 
 # %%
 by_report = ask(experiment.divide_by_255(photographs)).numpy()
+pairs = zip(tables.guesses(names.values(), logits), tables.guesses(names.values(), by_report), strict=True)
 result_table(
     [
-        {"前処理": way, "写真": row["写真"], "1 位": row["1 位"], "確率": row["確率"]}
-        for way, scores in (("正しい", logits), ("BGR で x / 255", by_report))
-        for row in tables.guesses(names.values(), scores)
+        {
+            "写真": a["写真"],
+            "正しい": a["1 位"],
+            "確率": a["確率"],
+            "x / 255": b["1 位"],
+            "その確率": b["確率"],
+        }
+        for a, b in pairs
     ]
 )
 
@@ -348,16 +350,9 @@ by_chance = gradcam_maps(with_softmax, "top_activation", inputs, answers)
 shrinkage = by_chance.max(axis=(1, 2)) / coarse.max(axis=(1, 2))
 print("最大値は、得点を微分したときの", " / ".join(f"{ratio:.3f}" for ratio in shrinkage), "倍")
 claim("ch23.report.softmax", float(shrinkage.max()))
-figures.show_maps(
-    [photographs[0]] * 2,
-    methods.enlarge(np.stack([coarse[0], by_chance[0]]), 224),
-    ["得点を微分", "確率を微分"],
-    heading="猫の写真の「エジプト猫」",
-    alt="ch23.softmax",
-)
 
 # %% [markdown]
-# 得点のマップは「猫らしい場所」を、確率のマップは「**ほかの猫ではなく**エジプト猫らしい場所」を示します。問いが違うのです。
+# 猫の写真なら、得点のマップは「エジプト猫らしい場所」を、確率のマップは「**ほかの猫ではなく**エジプト猫らしい場所」を示します。問いが違うのです。
 #
 # この節の答えは、**それらしい図が出ても、手順が正しいとは限らない**です。次の 3 問で、正しい手順を組み立てましょう。
 #
@@ -497,26 +492,17 @@ for name, fit in zip(answer_names, fits, strict=True):
 # %% [markdown]
 # 猫は $R^2$ が小さく、直線では説明しきれていません。
 #
-# ### 線形なら係数を取り戻す。隠し方で説明は変わる
+# ### 線形なら、係数を取り戻す
 #
 # 隠したことを $z_i = 0$ と書く線形モデル $f(z) = b + w \cdot z$ なら、罰則を 0 にした LIME は $w$ をそのまま返すはずです。
-# 写真では、もう 1 つ気を付けることがあります。`lime` は、部品を「その部品の平均の色」で隠すのが既定です。この章は、画像全体の平均の色で隠しています。同じ 200 標本で比べましょう。
 
 # %%
 true_weights, samples = rng.normal(size=10), rng.integers(0, 2, (200, 10))
 found, _ = fit_surrogate(samples, 0.3 + samples @ true_weights, nearness(samples), ridge=0.0)
 claim("ch23.lime.linear", float(np.abs(found - true_weights).max()))
 
-own_colour = np.stack([camera[pieces == piece].mean(axis=0) for piece in range(pieces.max() + 1)])[pieces]
-by_piece = np.where(z.astype(bool)[:, pieces][..., None], camera, own_colour.round().astype("uint8"))
-other, _ = fit_surrogate(z, probability(by_piece, tripod), weights)
-print(
-    f"部品 {largest} の係数: 画像の平均で隠す {coefficients[largest]:.2f}、部品の平均で隠す {other[largest]:.2f}"
-)
-print(f"2 つの説明の順位相関 {methods.rank_correlation(coefficients, other):.2f}")
-
 # %% [markdown]
-# いちばん効いた部品は変わらなくても、ほかの部品の順位は、隠し方で変わります。部品の分け方、隠し方、$\sigma$、標本の数は、使う人が決めます。**説明には、決め方も書き添えます**。
+# 部品の分け方、隠し方、$\sigma$、標本の数は、使う人が決めます。決め方で説明は変わります (「もっと調べる」)。**説明には、決め方も書き添えます**。
 #
 # この節の答えは、**隠し方を変えて尋ね、直線を当てはめれば分かる。ただし、直線が当てはまるところまで**です。
 #
@@ -791,8 +777,6 @@ def train_on(inputs, labels, seed, epochs=10):
 # %%
 drawn, shapes = draw_shapes(960, seed=1001), experiment.unseen_shapes(seed=1)
 kinds = [KINDS[label] for label in shapes.labels]
-figures.show_colour(shapes.images[:4], kinds[:4], heading="根拠の場所が分かっている絵", alt="ch23.shapes")
-
 model = train_on(preprocess(drawn.images), drawn.labels, seed=1)
 for way, function in (("正しい caffe 方式", preprocess), ("x / 255", experiment.divide_by_255)):
     accuracy = experiment.accuracy(model, shapes, function)
@@ -891,16 +875,13 @@ figures.plot_two_curves(curves, heading="三脚の写真 (1 枚)", alt="ch23.tri
 # %%
 stored = experiment.stored_results("quick")
 claim("ch23.measure.curves", tables.least_gain(stored))
-figures.plot_two_curves(
-    tables.mean_curves(stored), heading="図形の絵 (5 つのシードの平均)", alt="ch23.insertion_and_deletion"
-)
 result_table(
     tables.summary(stored),
     caption="図形の絵、5 つのシード: 最小 / 中央値 / 最大 (↑ は大きいほど、↓ は小さいほどよい)",
 )
 
 # %% [markdown]
-# 3 つの方法の曲線は、ほとんど重なります。この問題では、どれも図形を正しく見つけているからです。違うのは、費用と乱数です。
+# 3 つの方法の面積は、ほとんど同じです。この問題では、どれも図形を正しく見つけているからです。違うのは、費用と乱数です。
 # Grad-CAM は 1 回の逆伝播で済み、乱数も使いませんが、畳み込みのあるモデルにしか使えません。
 # LIME と SHAP は何百回も予測を呼び、乱数で少し揺れますが、モデルを選びません。
 # 何も見せないときの確率は、当てずっぽうと同じ 0.25 に近いので、削除曲線は 0 までは下がりません。
@@ -929,7 +910,7 @@ check("ch23.insertion")
 # ### 問題 12 測って、決める (1 点)
 #
 # 輪郭線の絵は、モデルを見ていません (5 節)。では、挿入曲線の面積で Grad-CAM に**勝ってしまう**写真は、あるでしょうか。
-# セルを足して、あなたの `insertion_curve` で測りましょう。
+# 1 節のセルと問題 11 の答えを実行してあれば、セルを足して、あなたの `insertion_curve` で次のように測れます。
 #
 # ```python
 # for name, label in zip(photos.FILES, photos.CLASSES):
@@ -993,31 +974,9 @@ claim("ch23.shap.baseline", float(phi.sum() - (now - mean)))
 # %% [markdown]
 # ### 局所と全体
 #
-# LIME を表に使うときは、隠す代わりに、もとの行の**周りの行**を作り、近いものほど重く数えます。3 節の `fit_surrogate` がそのまま使えます。
-# 2 人の患者を並べると、説明は人によって違います。これが「局所的」です。
-#
+# 患者が変われば、値も変わります。これが「局所的」です。
 # 1 人ずつの SHAP の大きさを多くの患者で平均すると、モデル全体での重要さ (グローバル) になります。
 # 別の物差しである「その特徴の列を混ぜると、予測がどれだけ動くか」と、順位を比べます。
-# 最後に、BMI の列を複製した表で線形モデル (わずかな罰則つき) を学習し直し、同じ情報の列が 2 つあると寄与がどうなるかを見ます。
-
-# %%
-scale = table[:342].std(axis=0)
-
-
-def explain_row(row):
-    steps = np.random.default_rng(1).normal(size=(1000, len(row)))  # 標準偏差を単位にした、ずれ
-    variance = 0.75**2 * len(row)  # lime パッケージの表用の既定値
-    weights = np.sqrt(np.exp(-(steps**2).sum(axis=1) / variance))
-    return fit_surrogate(steps, trees.predict(row + steps * scale), weights)[0]
-
-
-first, second = (explain_row(patient) for patient in patients[:2])
-columns = zip(tables.FEATURES, first, second, phi, strict=True)
-result_table(
-    [{"特徴": f, "患者 1 LIME": a, "患者 2 LIME": b, "患者 1 SHAP": c} for f, a, b, c in columns],
-    caption="LIME は 1 標準偏差あたりの傾き、SHAP は背景の平均からの寄与 (意味が違うので、値は一致しません)",
-    digits=1,
-)
 
 # %%
 local = [exact_shapley(worth_of_coalitions(trees.predict, row, background)) for row in patients[:20]]
@@ -1028,19 +987,6 @@ for feature in range(10):
     mixed[:, feature] = rng.permutation(mixed[:, feature])
     moved.append(np.abs(trees.predict(mixed) - trees.predict(patients)).mean())
 claim("ch23.shap.global", methods.rank_correlation(overall, np.array(moved)))
-
-
-# %%
-from sklearn.linear_model import Ridge
-
-
-def bmi_share(rows, column=2):
-    ridge = Ridge(alpha=1e-3).fit(rows[:342], progress[:342])
-    return ridge.coef_[column] * (rows[342, column] - rows[:20, column].mean())  # 線形モデルのシャープレイ値
-
-
-doubled = np.column_stack([table, table[:, 2]])
-print(f"BMI の寄与: 1 列なら {bmi_share(table):.1f}、2 列あると 1 列あたり {bmi_share(doubled):.1f}")
 
 # %% [markdown]
 # ### 文: 「おいしくない」は、どの言葉のせいか
@@ -1076,7 +1022,6 @@ print("最も効いた語: SHAP「{}」、LIME「{}」".format(*strongest))
 # | 画像 | ◎ 1 回の逆伝播 | ○ 部品ごと、数百枚の予測 | ○ 部品ごと、数百枚の予測 |
 # | 表 | × | ○ 1 行の近くの傾き | ◎ 和が予測と合う。全体の重要さにもなる |
 # | 文 | × (1 次元の畳み込みなら可) | ○ 語ごと | ○ 語ごと |
-# | 乱数 | なし | あり | 列挙ならなし、近似ならあり |
 # | 使う人が決めること | 層 | 部品、隠し方、$\sigma$、標本の数 | 背景 (基準)、標本の数 |
 # | 限界 | 粗い (この章では 7×7) | 直線で足りないと当たらない | 特徴が増えると近似。ありえない組み合わせも尋ねる |
 #
@@ -1104,7 +1049,7 @@ print("最も効いた語: SHAP「{}」、LIME「{}」".format(*strongest))
 #   寄与の和は、その平均と、いまの予測との差になります (7 節)。
 # - **最後の畳み込み層** マップの粗さは層で決まります。論文は、意味と場所の兼ね合いから、最後の畳み込み層を勧めています。
 # - **Grad-CAM の図は、それだけでは根拠になりません** 隠す、壊す、測る、の検査を通ってはじめて、モデルを見た図だといえます。
-# - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます (7 節の BMI)。
+# - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます (「もっと調べる」)。
 #
 # ## 10. まとめ
 #
@@ -1143,11 +1088,45 @@ print(course.cost())
 #
 # ここからは、興味のある人のためのものです。
 #
-# ### パッケージで同じ答えを出す
+# ### 隠し方、表の LIME、パッケージ、同じ情報の列
 #
-# `shap` は保守されています。`lime` は 2020 年の 0.2.0.1 を最後に更新が止まっていますが、いまの NumPy でも動きます。
-# 7 節の患者を渡すと、`shap` の値は、定義から書いた値と一致します。`lime` は標本の作り方が違うので、上位の特徴だけを見ます
-# (同じ標本を使ったときの一致は、この章のテストが確かめます)。
+# `lime` は、部品を「その部品の平均の色」で隠すのが既定です。この章は、画像全体の平均の色で隠しました。3 節の三脚の写真を、同じ 200 標本で比べます。
+#
+# LIME を表に使うときは、隠す代わりに、もとの行の**周りの行**を作り、近いものほど重く数えます。3 節の `fit_surrogate` がそのまま使えます。
+# `shap` は保守されています。`lime` は 2020 年の 0.2.0.1 を最後に更新が止まっていますが、いまの NumPy でも動きます。`shap` の値は、7 節の値と一致するはずです。
+# 最後に、BMI の列を複製した表で線形モデル (わずかな罰則つき) を学習し直し、同じ情報の列が 2 つあると寄与がどうなるかを見ます。6 節の、5 つのシードの平均の曲線も描きます。
+
+# %%
+z = np.random.default_rng(1).integers(0, 2, (200, pieces.max() + 1))
+own_colour = np.stack([camera[pieces == piece].mean(axis=0) for piece in range(pieces.max() + 1)])[pieces]
+by_piece = np.where(z.astype(bool)[:, pieces][..., None], camera, own_colour.round().astype("uint8"))
+ways = [
+    fit_surrogate(z, probability(pictures, tripod), nearness(z))[0]
+    for pictures in (show_only(camera, pieces, z), by_piece)
+]
+print(
+    f"部品 {largest} の係数: 画像の平均で隠す {ways[0][largest]:.2f}、部品の平均で隠す {ways[1][largest]:.2f}"
+)
+print(f"2 つの説明の順位相関 {methods.rank_correlation(*ways):.2f}")
+
+# %%
+scale = table[:342].std(axis=0)
+
+
+def explain_row(row):
+    steps = np.random.default_rng(1).normal(size=(1000, len(row)))  # 標準偏差を単位にした、ずれ
+    variance = 0.75**2 * len(row)  # lime パッケージの表用の既定値
+    weights = np.sqrt(np.exp(-(steps**2).sum(axis=1) / variance))
+    return fit_surrogate(steps, trees.predict(row + steps * scale), weights)[0]
+
+
+first, second = (explain_row(patient) for patient in patients[:2])
+columns = zip(tables.FEATURES, first, second, phi, strict=True)
+result_table(
+    [{"特徴": f, "患者 1 LIME": a, "患者 2 LIME": b, "患者 1 SHAP": c} for f, a, b, c in columns],
+    caption="LIME は 1 標準偏差あたりの傾き、SHAP は背景の平均からの寄与 (意味が違うので、値は一致しません)",
+    digits=1,
+)
 
 # %%
 import shap
@@ -1156,13 +1135,27 @@ from lime.lime_tabular import LimeTabularExplainer
 theirs = shap.KernelExplainer(trees.predict, background).shap_values(
     patients[0], nsamples=1024, l1_reg=0, silent=True
 )
-print(f"shap {shap.__version__}: ずれは最大 {np.abs(theirs - exact_shapley(worth)).max():.0e}")
-
+print(f"shap {shap.__version__}: ずれは最大 {np.abs(theirs - phi).max():.0e}")
 explainer = LimeTabularExplainer(
     table[:342], feature_names=tables.FEATURES, mode="regression", random_state=1, discretize_continuous=False
 )
 longest = explainer.explain_instance(patients[0], trees.predict, num_features=3, num_samples=1000)
-print("lime:", [name for name, _ in longest.as_list()])
+print("lime で係数の大きい特徴:", [name for name, _ in longest.as_list()])
+
+# %%
+from sklearn.linear_model import Ridge
+
+
+def bmi_share(rows, column=2):
+    ridge = Ridge(alpha=1e-3).fit(rows[:342], progress[:342])
+    return ridge.coef_[column] * (rows[342, column] - rows[:20, column].mean())  # 線形モデルのシャープレイ値
+
+
+doubled = np.column_stack([table, table[:, 2]])
+print(f"BMI の寄与: 1 列なら {bmi_share(table):.1f}、2 列あると 1 列あたり {bmi_share(doubled):.1f}")
+figures.plot_two_curves(
+    tables.mean_curves(stored), heading="図形の絵 (5 つのシードの平均)", alt="ch23.insertion_and_deletion"
+)
 
 # %% [markdown]
 # ### レポートと同じ規模で
