@@ -49,15 +49,21 @@ ARROWS = (
 )
 
 
-def draw_methods(*highlight: str, title: str = "") -> Figure:
-    """Draws what the three methods look at.
+ASKING = ("hidden", "ask", "lime", "shap", "values")
+"""Names of the boxes that do not look into the model."""
 
-    Args:
-        *highlight: Names of the boxes that the present section is about.
-        title: What the highlighted boxes are.
-    """
-    alt = alternative_text("ch23.methods") + (f"濃く示した部分: {title}" if highlight else "")
-    return draw(BOXES, ARROWS, highlight=highlight, title=title, alt=alt)
+
+def draw_methods(title: str = "") -> Figure:
+    """Draws what the three methods look at."""
+    return draw(BOXES, ARROWS, title=title, alt=alternative_text("ch23.methods"))
+
+
+def draw_asking(title: str = "") -> Figure:
+    """Draws the part that only asks the model, LIME and SHAP highlighted."""
+    boxes = {name: BOXES[name] for name in ASKING}
+    arrows = [arrow for arrow in ARROWS if {arrow.start, arrow.end} <= boxes.keys()]
+    alt = alternative_text("ch23.asking")
+    return draw(boxes, arrows, highlight=("lime", "shap"), title=title, alt=alt)
 
 
 def show_maps(

@@ -93,8 +93,6 @@ result_table(tables.guesses(names.values(), logits), caption="分類器の答え
 # クラスの得点を各マスで微分し、マップごとに平均した値が $\alpha_1 = 0.5$、$\alpha_2 = -1$ だったとします。
 # $0.5 A^1 - A^2$ を計算し、負の値を 0 にすると、左上と右下だけが残ります。
 #
-# $$0.5 A^1 - A^2 = \begin{pmatrix} 0.5 & -3 \\ 0 & 0.5 \end{pmatrix} \;\to\; \begin{pmatrix} 0.5 & 0 \\ 0 & 0.5 \end{pmatrix}$$
-#
 # 式で書くと、次のとおりです。$y^c$ はクラス $c$ の**得点 (logit)**、つまり softmax の前の値で、$Z$ はマスの数です。
 #
 # $$\alpha_k^c = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
@@ -291,19 +289,9 @@ check("ch23.predict_preprocess")
 
 # %%
 by_report = ask(experiment.divide_by_255(photographs)).numpy()
-pairs = zip(tables.guesses(names.values(), logits), tables.guesses(names.values(), by_report), strict=True)
-result_table(
-    [
-        {
-            "写真": a["写真"],
-            "正しい": a["1 位"],
-            "確率": a["確率"],
-            "x / 255": b["1 位"],
-            "その確率": b["確率"],
-        }
-        for a, b in pairs
-    ]
-)
+for way, scores in (("正しい前処理", logits), ("BGR で x / 255", by_report)):
+    found = tables.guesses(names.values(), scores)
+    print(way, "、".join(f"{row['1 位']} {row['確率']:.2f}" for row in found))
 
 # %% [markdown]
 # この分類器では、答えは変わらず、確率が下がるだけでした。x / 255 は、待っている値に比べて明暗の差が半分になり、赤と青が入れ替わった絵です。それでも足りました。
@@ -414,9 +402,7 @@ check("ch23.grad_cam")
 # 中の見えないモデルでも、隠し方を変えて何度も尋ねれば、効いたところが分かるでしょうか。
 
 # %%
-figures.draw_methods(
-    "hidden", "ask", "lime", "shap", "values", title="この節の LIME と、次の節の SHAP が見るところ"
-)
+figures.draw_asking(title="この節の LIME と、次の節の SHAP が見るところ")
 
 # %% [markdown]
 # ### 手で計算する
@@ -785,20 +771,12 @@ claim("ch23.report.preprocess", accuracy)
 
 # %% [markdown]
 # 2 節の予想どおり、caffe 方式のネットワークでは、x / 255 は致命的でした。予測は、当てずっぽうの 0.25 の近くまで落ちます。
-# では、正しい前処理で Grad-CAM を描きます。破線は、図形を囲む枠です。
+# では、正しい前処理で Grad-CAM を求め、最大の場所が図形を囲む枠に入るかを数えます (図は「もっと調べる」)。
 
 # %%
 inputs = preprocess(shapes.images)
-maps = methods.enlarge(gradcam_maps(model, "block3_conv2", inputs, shapes.labels), 48)
-figures.show_maps(
-    shapes.images[:6],
-    maps[:6],
-    kinds[:6],
-    boxes=shapes.boxes[:6],
-    heading="Grad-CAM: 正しいクラスの根拠",
-    alt="ch23.gradcam_on_shapes",
-)
-hits = np.mean([methods.pointing_game(m, box) for m, box in zip(maps, shapes.boxes, strict=True)])
+shape_maps = methods.enlarge(gradcam_maps(model, "block3_conv2", inputs, shapes.labels), 48)
+hits = np.mean([methods.pointing_game(m, box) for m, box in zip(shape_maps, shapes.boxes, strict=True)])
 middle = shapes.boxes[:, 24, 24].mean()
 print(f"いつも真ん中を指すと {middle:.3f}、ランダムに指すと {shapes.boxes.mean():.3f}")
 claim("ch23.gradcam.pointing", float(hits))
@@ -826,7 +804,7 @@ def randomised_from_the_top(model, seed):
 
 # %%
 followed = experiment.sanity(model, experiment.unseen_shapes(1, 40), seed=1)
-figures.plot_randomised(followed)
+print(f"順位相関: 出力層だけランダム {followed.grad_cam[1]:.2f}、すべてランダム {followed.grad_cam[-1]:.2f}")
 stored_sanity = experiment.stored_results("sanity")
 claim("ch23.sanity.gradcam", float(np.median([result.grad_cam[-1] for result in stored_sanity])))
 
@@ -1003,12 +981,6 @@ words = sentences.words(text)
 word_phi = exact_shapley(read(words, methods.all_coalitions(len(words))))
 figures.plot_values(words, word_phi, label="満足の確率への寄与", heading=text)
 
-z = rng.integers(0, 2, (1000, len(words)))
-z[0] = 1
-word_lime, _ = fit_surrogate(z, read(words, z), nearness(z))
-strongest = [words[int(np.abs(values).argmax())] for values in (word_phi, word_lime)]
-print("最も効いた語: SHAP「{}」、LIME「{}」".format(*strongest))
-
 # %% [markdown]
 # 「おいしい」は満足の語なので、責めは「ない」に行きます。語の効き目は、**いっしょにある語で変わる**のです。
 # この節の答えは、**使える。モデルを呼べて、特徴を「見せない」やり方さえ決めればよい**です。
@@ -1047,8 +1019,6 @@ print("最も効いた語: SHAP「{}」、LIME「{}」".format(*strongest))
 # - **確率ではなく得点を微分する** 「対象のクラスに対する出力」は、論文では softmax の前の得点です。確率を微分すると、マップが小さくなり、問いも変わります (2 節)。
 # - **SHAP の基準** レポートは「特定のデータポイントに対するモデルの予測を基準にして」といいますが、基準は**背景データでの予測の平均**です。
 #   寄与の和は、その平均と、いまの予測との差になります (7 節)。
-# - **最後の畳み込み層** マップの粗さは層で決まります。論文は、意味と場所の兼ね合いから、最後の畳み込み層を勧めています。
-# - **Grad-CAM の図は、それだけでは根拠になりません** 隠す、壊す、測る、の検査を通ってはじめて、モデルを見た図だといえます。
 # - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます (「もっと調べる」)。
 #
 # ## 10. まとめ
@@ -1094,7 +1064,7 @@ print(course.cost())
 #
 # LIME を表に使うときは、隠す代わりに、もとの行の**周りの行**を作り、近いものほど重く数えます。3 節の `fit_surrogate` がそのまま使えます。
 # `shap` は保守されています。`lime` は 2020 年の 0.2.0.1 を最後に更新が止まっていますが、いまの NumPy でも動きます。`shap` の値は、7 節の値と一致するはずです。
-# 最後に、BMI の列を複製した表で線形モデル (わずかな罰則つき) を学習し直し、同じ情報の列が 2 つあると寄与がどうなるかを見ます。6 節の、5 つのシードの平均の曲線も描きます。
+# 最後に、BMI の列を複製した表で線形モデル (わずかな罰則つき) を学習し直し、同じ情報の列が 2 つあると寄与がどうなるかを見ます。5 節と 6 節の図も描きます。
 
 # %%
 z = np.random.default_rng(1).integers(0, 2, (200, pieces.max() + 1))
@@ -1153,6 +1123,15 @@ def bmi_share(rows, column=2):
 
 doubled = np.column_stack([table, table[:, 2]])
 print(f"BMI の寄与: 1 列なら {bmi_share(table):.1f}、2 列あると 1 列あたり {bmi_share(doubled):.1f}")
+figures.show_maps(
+    shapes.images[:6],
+    shape_maps[:6],
+    kinds[:6],
+    boxes=shapes.boxes[:6],
+    heading="Grad-CAM: 正しいクラスの根拠",
+    alt="ch23.gradcam_on_shapes",
+)
+figures.plot_randomised(followed)
 figures.plot_two_curves(
     tables.mean_curves(stored), heading="図形の絵 (5 つのシードの平均)", alt="ch23.insertion_and_deletion"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from chapters.ch23_gradcam_lime_shap import figures
 from chapters.ch23_gradcam_lime_shap.experiment import Sanity
@@ -57,10 +58,14 @@ def test_colours_stay_close_to_those_of_the_image() -> None:
     assert figure.alt == "説明"
 
 
-def test_drawing_names_what_is_highlighted() -> None:
-    figure = figures.draw_methods("lime", title="この節")
+def test_drawing_of_the_asking_part_is_a_part_of_the_whole() -> None:
+    whole, part = figures.draw_methods(), figures.draw_asking(title="この節")
 
-    assert figure.alt.endswith("濃く示した部分: この節")
+    def labels(figure: Figure) -> set[str]:
+        return {text.get_text() for text in figure.axes[0].texts}
+
+    assert labels(part) < labels(whole)
+    assert len(labels(part)) == len(figures.ASKING)
 
 
 def test_randomised_layers_are_on_the_axis() -> None:
