@@ -171,7 +171,7 @@ def plot_values(
     if alt is None:
         pairs = "、".join(f"{name} {value:+.2f}" for name, value in zip(names, values, strict=True))
         alt = f"{heading}: 横棒グラフ。横軸は{label}。上から順に {pairs}。"
-    figure, axis = new_figure(alt, figsize=(6, 0.25 * len(names) + 1.0))
+    figure, axis = new_figure(alt, figsize=(5.6, 0.21 * len(names) + 0.9))
     places = np.arange(len(names))[::-1]
     signs = np.sign(values)
     bars = axis.barh(places, values, color=np.where(signs < 0, "#D55E00", "#0072B2"))
@@ -213,7 +213,7 @@ def plot_two_curves(curves: Sequence[tuple[str, Array, Array]], *, heading: str,
 
 def plot_randomised(found: Sanity) -> DescribedFigure:
     """Plots how alike maps stay while the weights are randomised."""
-    figure, axis = new_figure("ch23.randomised_layers", figsize=(6, 2.5))
+    figure, axis = new_figure("ch23.randomised_layers", figsize=(6, 3.2))
     for name, values, marker in (
         ("輪郭線 (モデルを見ない)", found.edges, "s"),
         ("Grad-CAM", found.grad_cam, "o"),
@@ -225,5 +225,5 @@ def plot_randomised(found: Sanity) -> DescribedFigure:
         ylabel="もとのマップとの順位相関",
         title="重みを出力層から順にランダムにする",
     )
-    axis.legend()
+    axis.legend(loc="center right")
     return figure

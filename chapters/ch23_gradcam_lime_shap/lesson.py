@@ -612,15 +612,6 @@ def kernel_shap(z, scores, weights, empty, full):
     return free - ones * (free.sum() - (full - empty)) / ones.sum()  # 余りを、和が合うように配る
 
 
-def draw_coalitions(players, count, rng):
-    """重みに比例した割合で提携を選び出します。半分は、もう半分を裏返したものです。"""
-    sizes = np.arange(1, players)
-    chance = 1 / (sizes * (players - sizes))  # 重み × その人数の提携の数、に比例
-    drawn = rng.choice(sizes, count // 2, p=chance / chance.sum())
-    half = (rng.random((count // 2, players)).argsort(axis=1) < drawn[:, None]).astype(int)
-    return np.concatenate([half, 1 - half])
-
-
 # %% [markdown]
 # 写真を 2×3 の区画に分け、区画を「人」にします。$2^6 = 64$ 枚の予測で、列挙した正確な値と、回帰の答えを比べられます。
 
@@ -635,7 +626,7 @@ print("区画ごとのシャープレイ値\n", phi.reshape(2, 3).round(2))
 claim("ch23.shap.kernel", float(np.abs(by_regression - phi).max()))
 
 # %% [markdown]
-# すべての提携を使えば、答えは列挙と一致します。列挙できないときは、提携を選び出して近似します。スーパーピクセルに使い、3 つの方法を並べましょう。
+# すべての提携を使えば、答えは列挙と一致します。列挙できないときは、重みに比例した割合で提携を選び出し、近似します (`methods.draw_coalitions`)。スーパーピクセルに使い、3 つの方法を並べましょう。
 
 # %%
 shap_maps = []
@@ -993,7 +984,7 @@ figures.plot_values(words, word_phi, label="満足の確率への寄与", headin
 # | 使えるモデル | 畳み込みと勾配のあるもの | 呼べるもの、すべて | 呼べるもの、すべて |
 # | 画像 | ◎ 1 回の逆伝播 | ○ 部品ごと、数百枚の予測 | ○ 部品ごと、数百枚の予測 |
 # | 表 | × | ○ 1 行の近くの傾き | ◎ 和が予測と合う。全体の重要さにもなる |
-# | 文 | × (1 次元の畳み込みなら可) | ○ 語ごと | ○ 語ごと |
+# | 文 | × | ○ 語ごと | ○ 語ごと |
 # | 使う人が決めること | 層 | 部品、隠し方、$\sigma$、標本の数 | 背景 (基準)、標本の数 |
 # | 限界 | 粗い (この章では 7×7) | 直線で足りないと当たらない | 特徴が増えると近似。ありえない組み合わせも尋ねる |
 #
@@ -1015,7 +1006,7 @@ figures.plot_values(words, word_phi, label="満足の確率への寄与", headin
 #
 # ## 9. 補足・訂正
 #
-# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています。2 節で 1 つずつ直しました。
+# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています (2 節)。
 # - **確率ではなく得点を微分する** 「対象のクラスに対する出力」は、論文では softmax の前の得点です。確率を微分すると、マップが小さくなり、問いも変わります (2 節)。
 # - **SHAP の基準** レポートは「特定のデータポイントに対するモデルの予測を基準にして」といいますが、基準は**背景データでの予測の平均**です。
 #   寄与の和は、その平均と、いまの予測との差になります (7 節)。

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from skimage.segmentation import slic
 
 from chapters.ch23_gradcam_lime_shap.taught import (
-    draw_coalitions,
     fit_surrogate,
     kernel_shap,
     nearness,
@@ -95,6 +94,24 @@ def lime_image(
 def all_coalitions(players: int) -> Array:
     """Lists all subsets: row ``k`` has player ``i`` when bit ``i`` of ``k`` is 1; ``(2**players, players)``."""
     return np.arange(2**players)[:, None] >> np.arange(players) & 1
+
+
+def draw_coalitions(players: int, count: int, rng: np.random.Generator) -> Array:
+    """Draws coalitions as often as the Shapley kernel weighs them, each with its complement.
+
+    Args:
+        players: Number of players, 2 or more.
+        count: Number of coalitions, even.
+        rng: Random numbers.
+
+    Returns:
+        0 or 1, neither empty nor full, shape ``(count, players)``.
+    """
+    sizes = np.arange(1, players)
+    chance = 1 / (sizes * (players - sizes))  # weight times number of coalitions of that size
+    drawn = rng.choice(sizes, count // 2, p=chance / chance.sum())
+    half = (rng.random((count // 2, players)).argsort(axis=1) < drawn[:, None]).astype(int)
+    return np.concatenate([half, 1 - half])
 
 
 def shap_image(

@@ -97,15 +97,6 @@ def kernel_shap(z, scores, weights, empty, full):
     return free - ones * (free.sum() - (full - empty)) / ones.sum()  # 余りを、和が合うように配る
 
 
-def draw_coalitions(players, count, rng):
-    """重みに比例した割合で提携を選び出します。半分は、もう半分を裏返したものです。"""
-    sizes = np.arange(1, players)
-    chance = 1 / (sizes * (players - sizes))  # 重み × その人数の提携の数、に比例
-    drawn = rng.choice(sizes, count // 2, p=chance / chance.sum())
-    half = (rng.random((count // 2, players)).argsort(axis=1) < drawn[:, None]).astype(int)
-    return np.concatenate([half, 1 - half])
-
-
 def small_vgg(classes, widths=(8, 16, 32)):
     """48 画素四方の画像から得点を返す、VGG に似た小さなネットワークを作ります。"""
     inputs = keras.Input((48, 48, 3))

@@ -167,7 +167,7 @@ def test_kernel_shap_on_all_coalitions_is_exact(rng: np.random.Generator) -> Non
 
 
 def test_drawn_coalitions_come_with_their_complements(rng: np.random.Generator) -> None:
-    drawn = taught.draw_coalitions(7, 5000, rng)
+    drawn = methods.draw_coalitions(7, 5000, rng)
 
     np.testing.assert_array_equal(drawn[:2500] + drawn[2500:], 1)
     assert set(drawn.sum(axis=1)) == set(range(1, 7))
