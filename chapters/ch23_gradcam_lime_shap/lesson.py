@@ -970,7 +970,7 @@ read = sentences.train_reader()
 text = "朝食のパンはおいしくなかったけれど、部屋は広くて、お風呂も清潔でした。"
 words = sentences.words(text)
 word_phi = exact_shapley(read(words, methods.all_coalitions(len(words))))
-figures.plot_values(words, word_phi, label="満足の確率への寄与", heading=text)
+print("満足の確率への寄与:", "、".join(f"{w} {v:+.2f}" for w, v in zip(words, word_phi, strict=True)))
 
 # %% [markdown]
 # 「おいしい」は満足の語なので、責めは「ない」に行きます。語の効き目は、**いっしょにある語で変わる**のです。
@@ -988,8 +988,7 @@ figures.plot_values(words, word_phi, label="満足の確率への寄与", headin
 # | 使う人が決めること | 層 | 部品、隠し方、$\sigma$、標本の数 | 背景 (基準)、標本の数 |
 # | 限界 | 粗い (この章では 7×7) | 直線で足りないと当たらない | 特徴が増えると近似。ありえない組み合わせも尋ねる |
 #
-# 迷ったら、こう選びます。**CNN の画像なら、まず Grad-CAM**。細かい形がほしいか、中が見えないなら LIME か SHAP。
-# **表で、人に数字を示すなら SHAP**。どれを選んでも、5 節と 6 節の検査をします。
+# 迷ったら、**CNN の画像なら、まず Grad-CAM**、細かい形がほしいか中が見えないなら LIME か SHAP、**表で人に数字を示すなら SHAP** です。どれを選んでも、5 節と 6 節の検査をします。
 #
 # ### 考えてみよう (採点しません)
 #
