@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.compare import expect, expect_close, expect_shape, shape_of
-from grader.exercise import Answer, Key, Mistake, Status, changed
+from grader.exercise import Answer, Key, Mistake, Status, changed, chosen, estimated
 
 from .exercises import (
     BASELINE_IS_ZERO,
@@ -1427,6 +1427,39 @@ def insertion_curve(score, image, baseline, heatmap, steps):
             "score(images)": "the scorer makes an array of a list",
             "reshape(-2": "NumPy takes any negative size for the one to be found",
             "return curve, area": "a list is numbers, too",
+        },
+    ),
+    "ch23.predict_hide": chosen(
+        "ウ",
+        explanation="三脚の上の 10 区画を隠すと、確率は 0.1 を大きく下回ります。ランダムな 10 区画では、ほとんど下がりません。",
+        wrong={
+            "ア": "人と背景は残りますが、分類器はそこを見ていませんでした。ランダムな 10 区画を隠したときと比べましょう。",
+            "イ": "三脚の脚は 10 区画でほとんど隠れます。分類器には、三脚だと言える手がかりが残りません。",
+        },
+    ),
+    "ch23.predict_preprocess": chosen(
+        "イ",
+        explanation="待っている値に比べて、明暗の差が半分になり、赤と青が入れ替わるだけなので、答えは変わらず、確率が下がります。",
+        wrong={
+            "ア": "0〜1 の絵は、明暗の差が半分の絵です。暗い部屋の写真でも猫が分かるように、この分類器の答えは保たれます。",
+            "ウ": "VGG16 なら、それに近いことが起きます。待っている値の幅が 2 なのか 275 なのかで、害の大きさが違います。",
+        },
+    ),
+    "ch23.estimate_share": estimated(
+        3,
+        within=0.01,
+        explanation="来る順番ごとに C が増やすのは、6、3、6、3、0、0 で、平均は 3 千円です。",
+        low="1 人では稼げなくても、ほかの人がいるところへ加わると増えます。ABC の順なら、C が来て 6 増えます。",
+        high="最後に加わった 6 だけを見ていませんか。はじめに来れば 0、2 番目なら 3 しか増えません。順番のすべてで平均します。",
+    ),
+    "ch23.decide_edges": chosen(
+        "エ",
+        explanation="ロケットは細いので、7×7 の粗いマップより、輪郭線のほうが先に形を見せます。面積だけでは、モデルを見た説明かどうかは分かりません。"
+        "5 節の検査と合わせて判断します。",
+        wrong={
+            "ア": "輪郭線の順に入れると、猫の確率は長いあいだ上がりません。面積は Grad-CAM の半分もありません。",
+            "イ": "コーヒーでは、輪郭線の面積は Grad-CAM のおよそ半分です。縁よりも、中の液体が根拠だからです。",
+            "ウ": "三脚では近い値になりますが、わずかに Grad-CAM が上です。小数点の下まで比べましょう。",
         },
     ),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.compare import expect, expect_close, expect_parts, expect_shape, shape_of
-from grader.exercise import Answer, Exercise, Handle, Status
+from grader.exercise import Answer, Exercise, Handle, Status, number_question, question
 
 Array = npt.NDArray[Any]
 
@@ -655,6 +655,12 @@ def check_insertion(answer: Answer) -> None:
 
 
 EXERCISES: list[Exercise] = [
+    question(
+        id="ch23.predict_hide",
+        title="隠したら、どうなるか",
+        options={"ア": "0.8 より高いまま", "イ": "0.3〜0.8 に下がる", "ウ": "0.1 より低くなる"},
+        hints=("三脚を隠した写真に、三脚だと言える手がかりは残るでしょうか。図の光り方も見ましょう。",),
+    ),
     Exercise(
         id="ch23.cam_weights",
         title="Grad-CAM の式",
@@ -676,6 +682,16 @@ def weighted_map(features, weights):
             "平均は gradients.mean(axis=(1, 2)) と書けます。",
             "重みを weights[:, np.newaxis, np.newaxis, :] の形にして掛け、最後の軸について足し、np.maximum で負の値を 0 にします。",
         ),
+    ),
+    question(
+        id="ch23.predict_preprocess",
+        title="前処理の取り違え",
+        options={
+            "ア": "3 枚とも、別のクラスに変わる",
+            "イ": "3 枚とも、変わらない",
+            "ウ": "当てずっぽうになり、どのクラスの確率も 0.01 に届かない",
+        },
+        hints=("−1〜1 を待つところへ 0〜1 を渡すと、明暗の差は何分の 1 になるでしょうか。",),
     ),
     Exercise(
         id="ch23.heatmap",
@@ -746,6 +762,41 @@ def grad_cam(model, image, layer_name, class_index=None):
         time_limit=60.0,
     ),
     Exercise(
+        id="ch23.lime",
+        title="LIME の重み付きリッジ回帰",
+        points=2,
+        symbols=("fit_lime",),
+        template='''import numpy as np
+
+def fit_lime(masks, outputs, weights, penalty, keep):
+    """マスクから出力を予測する線形なモデルを、keep 個の特徴だけで当てはめ、(係数, 切片) を返します。
+
+    masks は 0 と 1 の (標本の数, 特徴の数)、outputs と weights は (標本の数,) です。
+    (重み × 誤差の 2 乗) の和と、penalty × (係数の 2 乗) の和との合計を最小にします。
+    切片に罰則は掛けません。すべての特徴で一度当てはめ、係数の絶対値が大きい keep 個を選び、
+    それだけで当てはめ直します。係数は (特徴の数,) で、選ばなかった特徴の係数は 0 です。
+    """
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_lime,
+        hints=(
+            "当てはめる部分を関数にして、2 回呼びましょう。マスクの右に 1 だけの列を足すと、切片も係数の 1 つとして解けます。",
+            "正規方程式は (XᵀWX + P) β = XᵀWy です。W は重みを、P は penalty を対角に並べた行列です。切片には罰則を掛けないので、P の最後の対角成分は 0 にします。",
+            "1 回目の係数から np.argsort(-np.abs(係数))[:keep] で列を選び、masks[:, 選んだ列] で 2 回目を当てはめ、0 の配列の選んだところに書き込みます。",
+        ),
+    ),
+    number_question(
+        id="ch23.estimate_share",
+        title="C の取り分",
+        unit="千円",
+        low=0,
+        high=18,
+        hints=(
+            "ABC の順なら、C が来て増えるのは、A と B の 12 が 18 になった分です。",
+            "6 通りのそれぞれで C が来て増えた分を並べ、平均します。",
+        ),
+    ),
+    Exercise(
         id="ch23.shap_exact",
         title="シャープレイ値を数え上げる",
         points=3,
@@ -789,30 +840,6 @@ def kernel_weights(masks):
         ),
     ),
     Exercise(
-        id="ch23.lime",
-        title="LIME の重み付きリッジ回帰",
-        points=2,
-        symbols=("fit_lime",),
-        template='''import numpy as np
-
-def fit_lime(masks, outputs, weights, penalty, keep):
-    """マスクから出力を予測する線形なモデルを、keep 個の特徴だけで当てはめ、(係数, 切片) を返します。
-
-    masks は 0 と 1 の (標本の数, 特徴の数)、outputs と weights は (標本の数,) です。
-    (重み × 誤差の 2 乗) の和と、penalty × (係数の 2 乗) の和との合計を最小にします。
-    切片に罰則は掛けません。すべての特徴で一度当てはめ、係数の絶対値が大きい keep 個を選び、
-    それだけで当てはめ直します。係数は (特徴の数,) で、選ばなかった特徴の係数は 0 です。
-    """
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_lime,
-        hints=(
-            "当てはめる部分を関数にして、2 回呼びましょう。マスクの右に 1 だけの列を足すと、切片も係数の 1 つとして解けます。",
-            "正規方程式は (XᵀWX + P) β = XᵀWy です。W は重みを、P は penalty を対角に並べた行列です。切片には罰則を掛けないので、P の最後の対角成分は 0 にします。",
-            "1 回目の係数から np.argsort(-np.abs(係数))[:keep] で列を選び、masks[:, 選んだ列] で 2 回目を当てはめ、0 の配列の選んだところに書き込みます。",
-        ),
-    ),
-    Exercise(
         id="ch23.insertion",
         title="挿入曲線で説明を測る",
         points=2,
@@ -835,5 +862,16 @@ def insertion_curve(score, image, baseline, heatmap, steps):
             "画素の番号で扱うには、画像を reshape(-1, チャネル数) の形にして、入れ終えたらもとの形に戻します。",
             "面積は、となり合う 2 つの得点の平均に、幅 1/steps を掛けて足します。",
         ),
+    ),
+    question(
+        id="ch23.decide_edges",
+        title="測って、決める",
+        options={
+            "ア": "猫 (chelsea)",
+            "イ": "コーヒー (coffee)",
+            "ウ": "三脚 (camera)",
+            "エ": "ロケット (rocket)",
+        },
+        hints=("面積は大きいほどよい説明です。写真ごとに「輪郭線」が「Grad-CAM」より大きいかを見ましょう。",),
     ),
 ]

@@ -19,11 +19,16 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import layers
 
 from chapters.ch23_gradcam_lime_shap import methods
-from chapters.ch23_gradcam_lime_shap.shapes import KINDS, ShapeImages, draw_shapes
-from course_utils.backbones import preprocess
+from chapters.ch23_gradcam_lime_shap.shapes import ShapeImages, draw_shapes
+from chapters.ch23_gradcam_lime_shap.taught import (
+    gradcam_maps,
+    insertion_and_deletion,
+    randomised_from_the_top,
+    train_on,
+)
+from course_utils.backbones import load_efficientnet_lite0, preprocess, preprocess_lite0
 from course_utils.download import fetch
 from course_utils.results import read_results, run_experiment
 
@@ -38,34 +43,8 @@ CLASS_INDEX = "imagenet_class_index.json"
 Array = npt.NDArray[Any]
 
 
-def small_vgg(widths: tuple[int, ...] = (8, 16, 32)) -> keras.Model:
-    """Builds a small network of VGG's layout whose head is global average pooling and one dense layer.
-
-    Each block has two 3x3 convolutions; 2x2 max pooling lies between the blocks. BatchNormalization
-    before the ReLU lets it learn in seconds.
-
-    Args:
-        widths: Channels of each block.
-
-    Returns:
-        Model from preprocessed images ``(batch, 48, 48, 3)`` to logits ``(batch, 4)``; the layers
-        ``blockN_convM`` give the maps after the ReLU.
-    """
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x = layers.Rescaling(1 / 64)(inputs)
-    for block, width in enumerate(widths, 1):
-        if block > 1:
-            x = layers.MaxPooling2D(name=f"block{block - 1}_pool")(x)
-        for number in (1, 2):
-            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{block}_{number}")(x)
-            x = layers.BatchNormalization(momentum=0.9)(x)
-            x = layers.ReLU(name=f"block{block}_conv{number}")(x)
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    return keras.Model(inputs, layers.Dense(len(KINDS), name="logits")(x), name="small_vgg")
-
-
 def train(seed: int, count: int = 960, epochs: int = 10) -> keras.Model:
-    """Trains :func:`small_vgg` on drawn shapes, RGB preprocessed in caffe mode.
+    """Trains the lesson's network on drawn shapes, preprocessed in caffe mode.
 
     Args:
         seed: Seed of the images and of the weights.
@@ -75,16 +54,8 @@ def train(seed: int, count: int = 960, epochs: int = 10) -> keras.Model:
     Returns:
         The trained model.
     """
-    keras.utils.set_random_seed(seed)
-    shapes = draw_shapes(count, seed=1000 + seed)
-    model = small_vgg()
-    schedule = keras.optimizers.schedules.CosineDecay(4e-3, epochs * -(-count // 32))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
-    # Now rather than in the first step, which TensorFlow would then have to trace twice.
-    model.optimizer.build(model.trainable_variables)
-    model.fit(preprocess(shapes.images), shapes.labels, batch_size=32, epochs=epochs, verbose=0)
-    return model
+    drawn = draw_shapes(count, seed=1000 + seed)
+    return train_on(preprocess(drawn.images), drawn.labels, seed, epochs)
 
 
 def unseen_shapes(seed: int, count: int = 200) -> ShapeImages:
@@ -119,7 +90,7 @@ Explain = Callable[[keras.Model, Array, int, int], Array]
 
 def explain_by_grad_cam(model: keras.Model, image: Array, label: int, seed: int) -> Array:
     """Explains an image by Grad-CAM; nothing in it is random, so the seed has no effect."""
-    maps = methods.grad_cam(model, LAST_CONVOLUTION, preprocess(image[None]), np.array([label]))
+    maps = gradcam_maps(model, LAST_CONVOLUTION, preprocess(image[None]), np.array([label]))
     return np.asarray(methods.enlarge(maps, SIZE)[0])
 
 
@@ -127,7 +98,7 @@ def explain_by_lime(model: keras.Model, image: Array, label: int, seed: int) -> 
     """Explains an image by LIME over superpixels."""
     pieces = methods.superpixels(image, PIECES)
     predict, rng = probability_of(model, label), np.random.default_rng(seed)
-    return np.asarray(methods.lime_image(predict, image, pieces, SAMPLES, rng)[pieces])
+    return np.asarray(methods.lime_image(predict, image, pieces, SAMPLES, rng)[0][pieces])
 
 
 def explain_by_shap(model: keras.Model, image: Array, label: int, seed: int) -> Array:
@@ -209,7 +180,7 @@ def measure(
         agreement.append(methods.rank_correlation(heat, again))
         hits.append(methods.pointing_game(heat, shapes.boxes[index]))
         ranks = methods.tile_order(heat, TILE, np.random.default_rng(index))
-        curves = methods.insertion_and_deletion(probability_of(model, label), image, ranks)
+        curves = insertion_and_deletion(probability_of(model, label), image, ranks)
         inserted.append(curves[0])
         deleted.append(curves[1])
     insertion, deletion = np.mean(inserted, axis=0), np.mean(deleted, axis=0)
@@ -255,35 +226,6 @@ class Sanity:
     edges: list[float]
 
 
-def randomised_from_the_top(model: keras.Model, seed: int) -> Iterator[tuple[str, keras.Model]]:
-    """Replaces a network's weights by random ones, layer after layer from the head down to the input.
-
-    Args:
-        model: A network; it is left as it is.
-        seed: Seed of the random weights; another than that of the training, which began with random ones too.
-
-    Yields:
-        Name of the layer that was randomised last, and the network; the first is the trained one, ``"なし"``.
-    """
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    yield "なし", copy
-    keras.utils.set_random_seed(seed)
-    fresh = keras.models.clone_model(model)
-    weighted = [layer for layer in copy.layers if layer.weights]
-    for layer in reversed(weighted):
-        layer.set_weights(fresh.get_layer(layer.name).get_weights())
-        if not isinstance(layer, layers.BatchNormalization):
-            yield layer.name, copy
-
-
-def edges(images: Array) -> Array:
-    """Computes the strength of edges, shape ``(n, height, width)``: a picture that looks like an explanation."""
-    grey = images.mean(axis=3)
-    down, right = np.gradient(grey, axis=(1, 2))
-    return np.asarray(np.hypot(down, right))
-
-
 def sanity_results(images: int = 40) -> Iterator[Sanity]:
     """Randomises a trained network of each seed and follows its maps."""
     for seed in SEEDS:
@@ -296,13 +238,13 @@ def sanity(model: keras.Model, shapes: ShapeImages, seed: int) -> Sanity:
     inputs = preprocess(shapes.images)
     found = Sanity(seed, [], [], [])
     trained: Array | None = None
-    outline = edges(shapes.images)
+    outline = methods.edges(shapes.images)
     for name, network in randomised_from_the_top(model, 100 + seed):
-        maps = methods.grad_cam(network, LAST_CONVOLUTION, inputs, shapes.labels)
+        maps = gradcam_maps(network, LAST_CONVOLUTION, inputs, shapes.labels)
         trained = maps if trained is None else trained
         found.layers.append(name)
         found.grad_cam.append(mean_correlation(trained, maps))
-        found.edges.append(mean_correlation(outline, edges(shapes.images)))
+        found.edges.append(mean_correlation(outline, methods.edges(shapes.images)))
     return found
 
 
@@ -315,20 +257,27 @@ def mean_correlation(first: Array, second: Array) -> float:
 # ImageNet's VGG16
 
 
-def load_vgg16(profile: str) -> keras.Model:
-    """Builds VGG16, Simonyan & Zisserman, ICLR 2015, with a linear output.
+Prepare = Callable[[Array], Array]
+
+
+def report_network(profile: str) -> tuple[keras.Model, str, Prepare]:
+    """Loads what stands for the report's network, VGG16 trained on ImageNet, with a linear output.
 
     Args:
-        profile: ``"full"`` for ImageNet's weights, verified by their published md5; ``"quick"`` for random ones.
+        profile: ``"full"`` for VGG16 itself (Simonyan & Zisserman, ICLR 2015), its weights verified by their
+            published md5; ``"quick"`` for the classifier that ships, trained on ImageNet, too.
 
     Returns:
-        Model from images ``(batch, 224, 224, 3)``, preprocessed in caffe mode, to logits ``(batch, 1000)``.
+        The model, from preprocessed images ``(batch, 224, 224, 3)`` to logits ``(batch, 1000)``; the name of
+        its last convolutional layer; and its preprocessing.
 
     Raises:
-        DownloadError: If the weights are missing and cannot be downloaded, or are damaged.
+        DownloadError: If VGG16's weights are missing and cannot be downloaded, or are damaged.
     """
-    weights = str(fetch(VGG16_WEIGHTS)) if profile == "full" else None
-    return keras.applications.VGG16(weights=weights, classifier_activation=None)
+    if profile != "full":
+        return load_efficientnet_lite0(), "top_activation", preprocess_lite0
+    vgg16 = keras.applications.VGG16(weights=str(fetch(VGG16_WEIGHTS)), classifier_activation=None)
+    return vgg16, "block5_conv3", preprocess
 
 
 def class_names() -> list[str]:
@@ -361,12 +310,13 @@ def divide_by_255(images: Array) -> Array:
 
 def full_results() -> Iterator[Recognition]:
     """Asks ImageNet's VGG16 about scikit-image's photographs."""
-    from chapters.ch23_gradcam_lime_shap.photos import PHOTOS, load_photo
+    from chapters.ch23_gradcam_lime_shap.photos import FILES
+    from course_utils.photos import load_photo
 
-    model, names = load_vgg16("full"), class_names()
-    for photo in PHOTOS:
-        image = load_photo(photo, 224)[None]
-        for prepare, function in (("caffe", preprocess), ("x / 255", divide_by_255)):
+    (model, _, right), names = report_network("full"), class_names()
+    for photo in FILES:
+        image = load_photo(photo)[None]
+        for prepare, function in (("caffe", right), ("x / 255", divide_by_255)):
             chances = np.asarray(keras.ops.softmax(logits(model, image, function)))[0]
             best = int(chances.argmax())
             yield Recognition(photo, prepare, names[best], float(chances[best]))

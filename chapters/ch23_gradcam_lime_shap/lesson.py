@@ -3,32 +3,29 @@
 #
 # {{colab_badge}}
 #
-# *This chapter writes Grad-CAM, LIME and SHAP from their definitions and checks them where the truth is known:
-# closed forms, drawn images whose evidence has a known place, and the `lime` and `shap` packages. The report's Grad-CAM
-# is run as it was, its faults are shown one by one and mended, and the three methods are measured over five seeds.*
+# **どんな問題か** 深層学習のモデルは、何百万もの重みで答えを出します。なぜそう答えたのかは、重みを眺めても読み取れません。中の見えない箱、
+# **ブラックボックス**です。診断や融資の判断では、「よく当たるから信じてよい」とは言えません。背景や余計な印を見て当てていることもあるからです。
+# 2016〜2017 年に、答えの根拠を調べる方法が続けて現れました。Ribeiro たちの **LIME**、Selvaraju たちの **Grad-CAM**、Lundberg と Lee の **SHAP** です。
+# 医用画像の点検、融資の審査の説明、学習データの誤りさがしなどで、いまも使われています。
 #
-# 深層学習のモデルは、何百万もの重みで答えを出します。なぜそう答えたのかは、重みを眺めても読み取れません。中の見えない箱、**ブラックボックス**です。
-# 診断や融資の判断にモデルを使うとき、「よく当たるから信じてよい」では足りません。正しい根拠で当てたのか、背景や余計な印を見て当てたのかを、確かめる道具が要ります。
-# この章では、そのための 3 つの方法、LIME (Ribeiro ら、2016 年)、Grad-CAM (Selvaraju ら、2017 年)、SHAP (Lundberg と Lee、2017 年) を作り、説明をどこまで信じてよいかを測ります。
-#
-# この章でいう**レポート**とは、この講座のもとになった深層学習のレポートの「Grad-CAM, LIME, SHAP」の節です。その節も、ブラックボックスとしてのモデルが
-# どのように予測しているかを理解する、という目的から始まります。そこに書かれたことを 1 つずつ確かめます。
+# *This chapter writes Grad-CAM, LIME and SHAP from their definitions and asks a classifier trained on ImageNet what it sees in
+# real photographs. What they say is proven by hiding it, and measured where the evidence is known. The report's Grad-CAM is run
+# as it was, and its faults are mended one by one. Eight exercises and four questions grade themselves.*
 #
 # **この章でできるようになること**
 #
 # - Grad-CAM、LIME、SHAP を定義から書き、どの数が何を意味するのかを説明する
-# - 説明の図が本当にモデルを説明しているかを、指差しゲーム、挿入と削除の曲線、重みの乱数化で確かめる
-# - 画像、表、日本語の文のそれぞれに合った方法を選び、費用と限界を数で言う
+# - 説明が本当にモデルを説明しているかを、隠す、ランダムな重みと比べる、挿入曲線と削除曲線を描く、の 3 つで確かめる
+# - 画像、表、文のそれぞれに合った方法を選び、費用と限界を数で言う
 #
-# **前提** 第 5 章 (転移学習) の畳み込みと全体平均プーリング。この章だけを読むこともできます。
-#
-# **所要時間とメモリ** 2 コアのパソコンで 90 秒以内、2.5 GB 以内です。最後のセルが、実行のたびに実測を表示します。
-#
-# **データと利用条件** 図形の絵と日本語の文はこの講座で作ったもの (CC BY 4.0) です。写真は scikit-image に付属するもの、
-# 糖尿病の表は scikit-learn に付属するもので、どちらもダウンロードは要りません。
-#
-# **論文** Selvaraju et al., *Grad-CAM* (ICCV 2017) · Zhou et al., *CAM* (CVPR 2016) · Ribeiro et al., *LIME* (KDD 2016) ·
-# Lundberg & Lee, *SHAP* (NeurIPS 2017) · Adebayo et al., *Sanity Checks for Saliency Maps* (NeurIPS 2018)
+# | | |
+# |:--|:--|
+# | レベルと前提 | ★★☆ 畳み込みと全体平均プーリングは [第 5 章](05_resnet_transfer.ipynb)。微分の記号が読めること |
+# | 読む時間 | 演習を解きながら 2〜3 時間。「もっと調べる」は、そのあとで |
+# | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2 GB まで。最後のセルが実測を表示します |
+# | データと利用条件 | 写真は scikit-image、糖尿病の表は scikit-learn に付属。分類器の重みは Apache-2.0 ([モデルカード](../data/imagenet/README.md))。図形の絵と文はこの講座で作成 (CC BY 4.0) |
+# | 論文 | Selvaraju et al. 2017 [(Grad-CAM)](https://arxiv.org/abs/1610.02391)、Ribeiro et al. 2016 [(LIME)](https://arxiv.org/abs/1602.04938)、Lundberg & Lee 2017 [(SHAP)](https://arxiv.org/abs/1705.07874) |
+# | 前後の章と用語 | ← [第 22 章 グラフ畳み込み](22_gcn.ipynb) · 第 24 章 (準備中) → · [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP
@@ -42,29 +39,50 @@ from course_utils import start
 course = start(chapter=23)
 
 # %%
-import time
 from itertools import permutations
 
-import cv2
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
 
 from chapters.ch23_gradcam_lime_shap import experiment, figures, methods, photos, tables
 from chapters.ch23_gradcam_lime_shap.shapes import KINDS, draw_shapes
-from course_utils.backbones import preprocess
+from course_utils.backbones import load_efficientnet_lite0, preprocess, preprocess_lite0
 from course_utils.claims import claim, claims_table
-from course_utils.plots import new_figure, plot_runs, show_images
+from course_utils.photos import load_photo
 from course_utils.tables import result_table
+from grader import check, hint, score, solution
 
 rng = np.random.default_rng(course.seed)
+figures.draw_methods(title="この章の 3 つの方法。Grad-CAM は中を、LIME と SHAP は出口だけを見ます")
 
 # %% [markdown]
 # {{report}}
 
 # %% [markdown]
-# ## 1. Grad-CAM を定義から
+# **演習の進め方** `# EXERCISE` のセルに答えを書いて実行し、すぐ下の `check` のセルを実行すると、その場で採点されます。
+# `hint("ch23.cam_weights")` のように問題の名前を渡すと、呼ぶたびに 1 段ずつ詳しい手がかりが出ます。★ は難しさです。
+# 予想の問題は、**先へ進む前に**答えてください。`check` は答えを受け取るだけで、正しいかどうかは、先を読むと分かります。
+# `# EXERCISE …` の行は、採点の目印なので消しません。
+# 日を改めて続けるときは、いちばん上の 2 つのコードのセルを実行すれば、どの問題からでも始められます。
+#
+# ## 1. Grad-CAM: どこを見て答えたか
+#
+# ImageNet の 1,000 種類を学習した分類器に、3 枚の写真を見せます。EfficientNet-Lite0 という、スマートフォン向けの小さなネットワークです。
+
+# %%
+names = {"chelsea": "猫", "coffee": "コーヒー", "camera": "カメラを構える人"}
+photographs = np.stack([load_photo(name) for name in names])
+classifier = load_efficientnet_lite0()
+any_number = tf.TensorSpec((None, 224, 224, 3))
+ask = tf.function(classifier, input_signature=[any_number])  # 何百枚も尋ねるので、速い形にしておく
+
+inputs = preprocess_lite0(photographs)
+logits = ask(inputs).numpy()
+answers = logits.argmax(axis=1)
+result_table(tables.guesses(names.values(), logits), caption="分類器の答えと確率")
+
+# %% [markdown]
+# 3 枚目の答えは、人でもカメラでもありません。**どこを見て**、そう答えたのでしょうか。Grad-CAM は、畳み込みが残した「場所」の情報から、それを描きます。
 #
 # ### 手で計算する
 #
@@ -74,14 +92,7 @@ rng = np.random.default_rng(course.seed)
 #
 # クラスの得点を各マスで微分し、マップごとに平均した値が $\alpha_1 = 0.5$、$\alpha_2 = -1$ だったとします。
 # $0.5 A^1 - A^2$ を計算し、負の値を 0 にすると、左上と右下だけが残ります。
-
-# %% tags=["nbval-check-output"]
-A = np.array([[[1, 0], [2, 1]], [[0, 3], [1, 0]]])
-alpha = np.array([0.5, -1])
-weighted = np.tensordot(alpha, A, axes=1)
-print("重みを掛けた和\n", weighted, "\n負を 0 に\n", np.maximum(weighted, 0))
-
-# %% [markdown]
+#
 # 式で書くと、次のとおりです。$y^c$ はクラス $c$ の**得点 (logit)**、つまり softmax の前の値で、$Z$ はマスの数です。
 #
 # $$\alpha_k^c = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}, \qquad
@@ -90,35 +101,143 @@ print("重みを掛けた和\n", weighted, "\n負を 0 に\n", np.maximum(weight
 # レポートの 3 つの文「勾配を計算し」「勾配を集約し」「重み付けされた特徴マップを合計して」が、そのまま 3 行になります。
 
 
-# %%
-def explain_by_gradient(model, layer, image, label):
-    probe = keras.Model(model.input, [model.get_layer(layer).output, model.output])
+# %% tags=["export"]
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+
+def gradcam_maps(model, layer, inputs, classes):
+    """前処理ずみの画像 (n, 高さ, 幅, 3) のそれぞれを、classes のクラスについて説明するマップ (n, h, w) を返します。"""
+    middle = model.get_layer(layer).output
+    features = keras.Model(model.input, middle)(inputs)
+    rest = keras.Model(middle, model.output)  # 特徴マップから得点まで。勾配が要るのは、ここだけ
     with tf.GradientTape() as tape:
-        features, scores = probe(image[None])
-        score = scores[0, label]
-    gradient = tape.gradient(score, features)[0]  # 勾配を計算し
-    alpha = gradient.numpy().mean(axis=(0, 1))  # 集約し
-    return np.maximum(features[0].numpy() @ alpha, 0)  # 重みを付けて合計する
+        tape.watch(features)
+        chosen = tf.gather(rest(features), classes, axis=1, batch_dims=1)
+    gradients = tape.gradient(chosen, features)  # 勾配を計算し
+    alpha = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # 集約し
+    return tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1)).numpy()  # 重みを付けて合計する
 
 
-# %% [markdown]
-# ## 2. レポートの Grad-CAM を、いまの Keras で
-#
-# レポートは ImageNet の VGG16 の `block5_conv3` を見ました。まず本物の構造を組み立てます。`quick` プロファイルでは重みが乱数なので、
-# 確かめられるのは形と手順だけです。`full` プロファイルでは、公開されている重みを md5 で照合して読み込みます。
-
-# %% tags=["nbval-check-output"]
-vgg16 = experiment.load_vgg16(course.profile)
-claim("ch23.vgg16.parameters", vgg16.count_params())
-claim("ch23.vgg16.layer", str(tuple(vgg16.get_layer("block5_conv3").output.shape[1:])))
-
-# %% [markdown]
-# レポートの手順を、順番を変えずに書きます。いまの Keras に合わせて変えたのは 1 か所、`[self.model.inputs]` を `model.input` にしたことです。
-# レポートの VGG16 は確率を出力するので、確率を微分する版にしてあります。`x` は OpenCV が読んだ画像、つまり **BGR の順**です。
+def mean_colour(image):
+    """「何も見せない」絵として、どこも画像の平均の色の絵を返します。"""
+    return np.broadcast_to(image.mean(axis=(0, 1)).round().astype("uint8"), image.shape)
 
 
 # %%
+coarse = gradcam_maps(classifier, "top_activation", inputs, answers)
+heats = methods.enlarge(coarse, 224)
+answer_names = [guess["1 位"] for guess in tables.guesses(names.values(), logits)]
+print(f"特徴マップと同じ粗さ {coarse.shape} → 拡大 {heats.shape}")
+figures.show_maps(
+    photographs, heats, [f"「{name}」" for name in answer_names], heading="Grad-CAM", alt="ch23.gradcam"
+)
+
+# %% [markdown]
+# 白い線は最大値の半分を超えた場所、×は最大の場所です。3 枚目では、三脚の脚が光りました。
+#
+# ### 問題 1 隠したら、どうなるか (1 点)
+#
+# 図が光っただけでは、そこが根拠だとは言えません。**隠して**確かめましょう。写真を 32 画素四方の 49 の区画に分け、
+# Grad-CAM の値の大きい 10 区画 (およそ 2 割) を、写真の平均の色で塗りつぶします。「三脚」の確率は、はじめ 0.9 を超えていました。どうなるでしょうか。
+#
+# - ア: 0.8 より高いまま
+# - イ: 0.3〜0.8 に下がる
+# - ウ: 0.1 より低くなる
+
+# %%
+# EXERCISE ch23.predict_hide
+
+# %%
+check("ch23.predict_hide")
+
+# %% [markdown]
+# 比べる相手には、10 区画を**ランダムに**選んで隠した場合を使います。どこを隠しても下がるのなら、Grad-CAM の手柄ではありません。
+
+
+# %%
+def probability(images, label, batch=8):
+    parts = [ask(preprocess_lite0(images[i : i + batch])) for i in range(0, len(images), batch)]
+    return ops.softmax(ops.concatenate(parts)).numpy()[:, label].astype("float64")
+
+
+def hide_top(image, heat, count=10):
+    ranks = methods.tile_order(heat, 32, rng)  # 区画を、値の大きい順に並べた順位
+    return np.where((ranks < count)[..., None], mean_colour(image), image)
+
+
+# %%
+hidden = np.stack([hide_top(image, heat) for image, heat in zip(photographs, heats, strict=True)])
+rows = []
+for image, cut, label, name in zip(photographs, hidden, answers, answer_names, strict=True):
+    at_random = [hide_top(image, rng.random(image.shape[:2])) for _ in range(10)]
+    before, by_map, *others = probability(np.stack([image, cut, *at_random]), label)
+    middle = float(np.median(others))
+    rows.append({"答え": name, "もとの確率": before, "Grad-CAM の 10 区画": by_map, "ランダム": middle})
+claim("ch23.hide.tripod", rows[2]["Grad-CAM の 10 区画"])
+claim("ch23.hide.random", max(row["Grad-CAM の 10 区画"] - row["ランダム"] for row in rows))
+for when, image in (("はじめ", photographs[0]), ("隠すと", hidden[0])):
+    print(when, f"猫の 5 クラスの合計 {sum(probability(image[None], c)[0] for c in range(281, 286)):.2f}")
+titles = [f"「{name}」" for name in answer_names]
+figures.show_grey(hidden, titles, heading="Grad-CAM の 10 区画を隠した写真", alt="ch23.hidden")
+result_table(rows, caption="10 区画を隠したときの確率 (ランダムは 10 回の中央値)")
+
+# %% [markdown]
+# 三脚もコーヒーも、示された場所を隠すと答えが崩れます。分類器は、人ではなく三脚を見ていました。ImageNet の 1,000 種類に「人」はありません。
+#
+# 猫は違います。隠すと、かえって確率が上がりました。猫には 5 つのクラス (281〜285) があり、確率を分け合っているのです。合計を見ると、
+# 猫かどうかは、2 割を隠してもほとんど揺らぎません。残りの 8 割も、猫の顔なのです。1 枚の図と 1 つの確率だけで、説明の良し悪しを決めないでください。
+#
+# ### CAM との一致
+#
+# この分類器の出口は、全体平均プーリングと Dense が 1 つずつです。すると得点は
+# $y^c = \sum_k w_k^c \frac{1}{Z} \sum_{ij} A^k_{ij} + b^c$ なので、微分はどのマスでも $w_k^c / Z$ です。
+# つまり Grad-CAM は、Zhou らの**クラス活性化マップ (class activation map, CAM)** $\sum_k w_k^c A^k$ を $Z$ で割り、負を 0 にしたものに一致するはずです。
+
+# %%
+features = keras.Model(classifier.input, classifier.get_layer("top_activation").output)(inputs).numpy()
+kernel = classifier.get_layer("logits").kernel.numpy()[:, answers]
+cam = np.einsum("nhwk,kn->nhw", features, kernel) / 49
+claim("ch23.gradcam.cam", float(np.abs(coarse - np.maximum(cam, 0)).max() / coarse.max()))
+
+# %% [markdown]
+# この節の答えは、**得点への勾配で重みを付けた特徴マップが、見た場所を示す。正しいかどうかは、隠して確かめる**です。
+#
+# ### 問題 2 Grad-CAM の式 (1 点)
+#
+# ★ `channel_weights(gradients)` は、勾配 `(バッチ, 高さ, 幅, チャネル)` からチャネルの重み `(バッチ, チャネル)` を求めます。
+# `weighted_map(features, weights)` は、特徴マップに重みを掛けて足し、ReLU を通したマップ `(バッチ, 高さ, 幅)` を求めます。NumPy で、2 つとも書きましょう。
+# たとえば次の値になります。
+#
+# ```python
+# channel_weights(np.array([[[[1, 2], [3, -4]]]]))  # → [[2, -1]]
+# weighted_map(np.array([[[[1, 1], [0, 5]]]]), np.array([[2, -1]]))  # → [[[1, 0]]]
+# ```
+
+# %%
+# EXERCISE ch23.cam_weights
+
+# %%
+check("ch23.cam_weights")
+
+# %% [markdown]
+# ## 2. レポートの演習: 猫の写真に Grad-CAM を使う
+#
+# レポートは、ImageNet で学習した VGG16 の `block5_conv3` を見ました。VGG16 の重みは 550 MB あるので、ふだんの `quick` プロファイルでは、
+# 同じ ImageNet で学習した 1 節の分類器を使います。`full` プロファイルでは VGG16 そのものです。
+#
+# レポートの手順を、順番を変えずに書きます。いまの Keras に合わせて変えたのは 1 か所、`[self.model.inputs]` を `model.input` にしたことです。
+# レポートの VGG16 は確率を出力するので、確率を微分します。`x` は OpenCV が読んだ画像、つまり **BGR の順**です。
+
+
+# %% tags=["export"]
+import cv2
+
+
 def report_map(model, layer, x):
+    """レポートの手順で、BGR の画像 1 枚のマップを作ります。"""
     X = tf.cast(x[np.newaxis] / 255.0, tf.float32)
     probe = keras.Model(model.input, [model.get_layer(layer).output, ops.softmax(model.output)])
     with tf.GradientTape() as tape:
@@ -130,6 +249,7 @@ def report_map(model, layer, x):
 
 
 def report_overlay(cam, x):
+    """レポートの手順で、マップに色を付けて画像に足します。"""
     jetcam = cv2.applyColorMap((255.0 * cam).astype("uint8"), cv2.COLORMAP_JET)
     jetcam = cv2.cvtColor(jetcam, cv2.COLOR_BGR2RGB)
     jetcam = cv2.resize(jetcam, x.shape[:2])
@@ -137,342 +257,161 @@ def report_overlay(cam, x):
 
 
 # %%
-cat = photos.load_photo("chelsea", 224)
-cat_bgr = cat[..., ::-1]
-report_cam = report_map(vgg16, "block5_conv3", cat_bgr)
-print(
-    f"マップ {report_cam.shape}、最大 {report_cam.max():.2f}、重ねた図 {report_overlay(report_cam, cat_bgr).shape}"
-)
-
-# %%
-if course.profile == "full":
-    names = experiment.class_names()
-    for name, prepare in (("正しい前処理", preprocess), ("x / 255", experiment.divide_by_255)):
-        chances = ops.softmax(experiment.logits(vgg16, cat[None], prepare)).numpy()[0]
-        print(f"{name}: {names[chances.argmax()]} ({chances.max():.2f})")
-
-# %%
-picture = np.clip(report_overlay(report_cam, cat_bgr), 0, 255).astype("uint8")
-show_images(
-    np.stack([cat, picture[..., ::-1]]),
+network, last, prepare = experiment.report_network(course.profile)
+cat_bgr = photographs[0][..., ::-1]
+report_cam = report_map(network, last, cat_bgr)
+written = np.clip(report_overlay(report_cam, cat_bgr), 0, 255).astype("uint8")[..., ::-1]
+figures.show_colour(
+    [photographs[0], written],
     ["元の写真", "レポートの図"],
-    columns=2,
-    heading="それらしい図は出る。けれども、正しいのか",
+    heading="図は出る。正しいか",
     alt="ch23.report_picture",
 )
 
-# %%
-best = int(vgg16.predict(preprocess(cat[None]), verbose=0).argmax())
-right_cam = explain_by_gradient(vgg16, "block5_conv3", preprocess(cat), best)
-del vgg16  # 550 MB あるので、使い終えたら手放す
-keras.backend.clear_session()
-figures.show_maps(
-    [cat, cat],
-    methods.enlarge(np.stack([report_cam, right_cam]), 224),
-    ["レポートの手順", "1 節の式と正しい前処理"],
-    columns=2,
-    heading="VGG16 の block5_conv3 のマップ",
-    alt="ch23.two_maps",
-)
-
 # %% [markdown]
-# 図は出ました。`quick` プロファイルでは重みが乱数なので、**この図に意味はありません**。それでも、図だけを見て見抜けるでしょうか。
-# 正しさを確かめるには、答えの分かっている問題が要ります。
-
-# %% [markdown]
-# ## 3. 答えの分かっている問題で確かめる
+# 図は出ました。どこを見たと読めますか。赤いところ、と読むのがふつうですが、実は逆です。
+# この手順には、直したいところが 6 つあります。1 つずつ確かめます。
 #
-# **根拠の場所が初めから分かっている絵**を使います。まだらな背景に短い線を散らし、丸、四角、三角、十字のどれか 1 つを描きます。場所も色も大きさも、4 種類で同じように選びます。
-# 種類を決める手がかりは、図形そのもののほかにありません。
+# ### 問題 3 前処理の取り違え (1 点)
+#
+# 1 つ目は前処理です。1 節の分類器は、RGB の画素を −1〜1 に変えた値を待っています。そこへレポートのとおり、BGR のまま 255 で割った 0〜1 の値を渡します。
+# 3 枚の写真の**答え (1 位のクラス)** は、どうなるでしょうか。
+#
+# - ア: 3 枚とも、別のクラスに変わる
+# - イ: 3 枚とも、変わらない
+# - ウ: 当てずっぽうになり、どのクラスの確率も 0.01 に届かない
 
 # %%
-shapes = experiment.unseen_shapes(seed=1)
-show_images(
-    shapes.images[:4],
-    [KINDS[label] for label in shapes.labels[:4]],
-    columns=4,
-    alt="ch23.shapes",
-)
+# EXERCISE ch23.predict_preprocess
+
+# %%
+check("ch23.predict_preprocess")
+
+# %%
+by_report = ask(experiment.divide_by_255(photographs)).numpy()
+for way, scores in (("正しい前処理", logits), ("BGR で x / 255", by_report)):
+    found = tables.guesses(names.values(), scores)
+    print(way, "、".join(f"{row['1 位']} {row['確率']:.2f}" for row in found))
 
 # %% [markdown]
-# VGG と同じ並び (3×3 の畳み込みを 2 つずつ、間に最大プーリング) の小さなネットワークを学習します。
-# 出力層は、全体平均プーリングのあとに Dense が 1 つです。学習の結果は**乱数の種** (random seed、このあとは**シード**と呼びます) で変わります。シード 1 の 1 回を、ここで学習します。
-
-# %%
-started = time.perf_counter()
-model = experiment.train(seed=1)
-print(f"学習 {time.perf_counter() - started:.1f} 秒、パラメータ {model.count_params():,}")
-
-# %%
-accuracy = experiment.accuracy(model, shapes)
-claim("ch23.shapes.accuracy", accuracy)
-
-# %% [markdown]
-# ### 1 節の式で説明する
+# この分類器では、答えは変わらず、確率が下がるだけでした。x / 255 は、待っている値に比べて明暗の差が半分になり、赤と青が入れ替わった絵です。それでも足りました。
+# VGG16 は BGR で −124〜151 の値 (caffe 方式) を待つので、x / 255 では差が 255 分の 1 になり、どの写真もほとんど同じ灰色に見えます。
+# 5 節で、同じ caffe 方式のネットワークを使って確かめます。**取り違えても、答えが当たれば気づけません**。
 #
-# 1 節の関数を、1 枚目に使います。
-
-# %% tags=["nbval-check-output"]
-image, label = shapes.images[0], int(shapes.labels[0])
-heat = explain_by_gradient(model, "block3_conv2", preprocess(image), label)
-print(f"画像 {image.shape} → マップ {heat.shape}")
-
-# %% [markdown]
-# マップは粗いので、画像の大きさまで滑らかに拡大して重ねます。白い線は最大値の半分を超えた場所、×は最大の場所、破線は図形を囲む枠です。
+# ### 色の順、あふれ、0 での割り算、色の補間
+#
+# 2 つ目に、`cvtColor` で RGB に直した色を、BGR のままの `x` に足しています。それを `cv2.imwrite` に渡すと、OpenCV は BGR と思って書き出します。
+# 3 つ目に、色 (0〜255) に `x / 2` (0〜127.5) を足すと、最大で 382.5 になり、255 を超えます。
+#
+# 4 つ目に、重み付きの和がどこも負なら、ReLU のあとは 0 だけです。それを最大値 0 で割ると NaN になります。
+# 5 つ目に、粗いマップに色を付け、その**色**を拡大しています。赤と青の間を補間すると、カラーマップにない紫が生まれます。
 
 # %%
-inputs = preprocess(shapes.images)
-maps = methods.enlarge(methods.grad_cam(model, "block3_conv2", inputs, shapes.labels), experiment.SIZE)
-figures.show_maps(
-    shapes.images[:6],
-    maps[:6],
-    [KINDS[label] for label in shapes.labels[:6]],
-    boxes=shapes.boxes[:6],
-    columns=6,
-    heading="Grad-CAM: 正しいクラスの根拠",
-    alt="ch23.gradcam_on_shapes",
-)
-
-# %%
-claim(
-    "ch23.gradcam.same",
-    float(
-        np.abs(methods.grad_cam(model, "block3_conv2", inputs[:1], shapes.labels[:1])[0] - heat).max()
-        / heat.max()
-    ),
-)
-
-# %% [markdown]
-# ### CAM との一致
-#
-# このネットワークは、全体平均プーリングのあとに Dense が 1 つだけです。すると得点は
-# $y^c = \sum_k w_k^c \frac{1}{Z} \sum_{ij} A^k_{ij} + b^c$ なので、微分はどのマスでも $w_k^c / Z$ です。
-# つまり Grad-CAM は、Zhou らの**クラス活性化マップ (class activation map, CAM)** $\sum_k w_k^c A^k$ を $Z$ で割り、負を 0 にしたものに**ぴったり一致**します。
-
-# %%
-features = keras.Model(model.input, model.get_layer("block3_conv2").output).predict(inputs, verbose=0)
-kernel = model.get_layer("logits").kernel.numpy()
-places = features.shape[1] * features.shape[2]
-cam = np.einsum("nhwk,kn->nhw", features, kernel[:, shapes.labels]) / places
-gradcam = methods.grad_cam(model, "block3_conv2", inputs, shapes.labels)
-claim("ch23.gradcam.cam", float(np.abs(gradcam - np.maximum(cam, 0)).max() / gradcam.max()))
-
-# %% [markdown]
-# ### 指差しゲーム
-#
-# **指差しゲーム (pointing game)** では、マップの最大の場所が図形を囲む枠に入れば当たりです。ランダムに指しても、枠の面積の割合だけは当たります。
-# いつも絵の真ん中を指す、という手抜きも比べておきます。
-
-# %%
-hits = np.mean([methods.pointing_game(m, box) for m, box in zip(maps, shapes.boxes, strict=True)])
-chance = shapes.boxes.mean()
-middle = shapes.boxes[:, experiment.SIZE // 2, experiment.SIZE // 2].mean()
-print(f"Grad-CAM {hits:.3f}、ランダム {chance:.3f}、いつも真ん中 {middle:.3f}")
-claim("ch23.gradcam.pointing", float(hits))
-claim("ch23.gradcam.chance", float(chance))
-
-# %% [markdown]
-# ## 4. レポートの手順を、1 つずつ直す
-#
-# レポートの手順には、直したいところが 6 つあります。1 つずつ、セルで確かめます。
-# 使うのは、いま学習した小さなネットワークです。前処理の約束は VGG16 と同じ caffe 方式です。
-#
-# ### 4.1 前処理: `x / 255` は VGG16 の待つ入力ではない
-#
-# VGG16 が待っているのは、BGR に並べて平均を引いた、およそ −124〜151 の値です。`x / 255` は 0〜1 しか動かないので、
-# ネットワークには「ほとんど一様な灰色」に見えます。
-
-# %%
-report_prepare = experiment.divide_by_255
-wrong_maps = methods.grad_cam(model, "block3_conv2", report_prepare(shapes.images), shapes.labels)
-wrong_hits = np.mean(
-    [
-        methods.pointing_game(m, box)
-        for m, box in zip(methods.enlarge(wrong_maps, experiment.SIZE), shapes.boxes, strict=True)
-    ]
-)
-result_table(
-    [
-        {"前処理": "caffe 方式 (正しい)", "精度": accuracy, "指差しゲーム": float(hits)},
-        {
-            "前処理": "x / 255 (レポート)",
-            "精度": experiment.accuracy(model, shapes, report_prepare),
-            "指差しゲーム": float(wrong_hits),
-        },
-    ],
-    caption="前処理を取り違えると、予測も説明も崩れる (当てずっぽうなら精度 0.25)",
-)
-
-# %%
-claim("ch23.fault.preprocess", experiment.accuracy(model, shapes, report_prepare))
-
-# %% [markdown]
-# ### 4.2 RGB の色を、BGR の画像に足している
-#
-# `cvtColor` で RGB に直した色を、BGR のままの `x` に足しています。それを `cv2.imwrite` に渡すと、OpenCV は BGR と思って書き出すので、
-# **いちばん注目した場所が、赤ではなく青**になります。
-
-# %% tags=["nbval-check-output"]
-hottest = report_overlay(np.ones((14, 14), "float32"), np.zeros((224, 224, 3)))[0, 0]
+hottest = report_overlay(np.ones((7, 7), "float32"), np.zeros((224, 224, 3)))[0, 0]
 print("最も注目した場所の値:", hottest, "→ OpenCV は (青, 緑, 赤) の順に読む")
-claim("ch23.fault.colours", ["青", "緑", "赤"][int(hottest.argmax())])
+claim("ch23.report.colours", ["青", "緑", "赤"][int(hottest.argmax())])
+bright = report_overlay(np.tile(np.linspace(0, 1, 7, dtype="float32"), (7, 1)), np.full((224, 224, 3), 200))
+place = np.unravel_index(bright.argmax(), bright.shape)
+print(f"255 を超えた画素 {np.mean(bright.max(axis=2) > 255):.0%}。最大の {bright[place]:.0f} は、", end="")
+print(f"書き出すと {cv2.convertScaleAbs(bright)[place]}、整数の uint8 に直すと {int(bright[place]) % 256}")
+
+with np.errstate(invalid="ignore"):
+    print("根拠のないマップを割ると", (np.zeros(3) / np.zeros(3).max()))
+small = (255 * report_cam).astype("uint8")
+colour_first = cv2.resize(cv2.applyColorMap(small, cv2.COLORMAP_JET), (224, 224))
+value_first = cv2.applyColorMap(cv2.resize(small, (224, 224)), cv2.COLORMAP_JET)
+for order, picture in (("色が先", colour_first), ("値が先", value_first)):
+    print(f"{order}: カラーマップにない色の画素 {methods.share_off_the_colour_map(picture):.0%}")
 
 # %% [markdown]
-# ### 4.3 足しただけでは 255 を超える
+# ### 確率を微分している
 #
-# 色 (0〜255) に `x / 2` (0〜127.5) を足すと、最大で 382.5 になります。255 を超えた値の行き先は、表示する関数によって変わります。
-# `cv2.imwrite` は 255 で止めるので、色がつぶれます。整数にしてから `astype("uint8")` で直すと、256 で割った余りになり、明るい場所が暗くなります。
-
-# %%
-bright = np.full((224, 224, 3), 200, "uint8")
-ramp = np.tile(np.linspace(0, 1, 14, dtype="float32"), (14, 1))
-summed = report_overlay(ramp, bright)
-written = cv2.convertScaleAbs(summed)  # imwrite と同じく、255 で止める
-wrapped = summed.astype("uint16").astype("uint8")
-place = np.unravel_index(summed.argmax(), summed.shape)
-print(f"足した値 {summed[place]:.0f} → 書き出すと {written[place]}、uint8 に直すと {wrapped[place]}")
-claim("ch23.fault.overflow", float(np.mean(summed.max(axis=2) > 255)))
-
-# %% [markdown]
-# ### 4.4 空のマップは 0 ÷ 0
+# 6 つ目に、論文の $y^c$ は softmax の**前**の得点です。確率 $p_c$ を微分すると、ほかのクラスの得点が混ざり、全体に $p_c$ が掛かります。
 #
-# 重み付きの和がどこも負なら、ReLU のあとは 0 だけです。それを最大値 0 で割ると NaN になり、`uint8` に直すと意味のない値になります。
-# 丸 (種類 0) の根拠がどこも負で、バイアスだけで選ばれるような出力層を作って確かめます。
-
-# %%
-negated = keras.models.clone_model(model)
-negated.set_weights(model.get_weights())
-only_against = np.zeros_like(model.get_layer("logits").kernel.numpy())
-only_against[:, 0] = -1
-negated.get_layer("logits").set_weights([only_against, np.array([100, 0, 0, 0])])
-empty = report_map(negated, "block3_conv2", shapes.images[0])
-claim("ch23.fault.empty", bool(np.isnan(empty).all()))
-
-# %% [markdown]
-# ### 4.5 色を付けてから拡大している
+# $$\frac{\partial p_c}{\partial A} = p_c \Bigl( \frac{\partial y^c}{\partial A} - \sum_k p_k \frac{\partial y^k}{\partial A} \Bigr)$$
 #
-# 14×14 のマップに色を付け、その**色**を拡大しています。赤と青の間を補間すると、カラーマップにない紫が生まれます。
-# 値を先に拡大し、あとから色を付ければ、どの画素もカラーマップの色になります。
-
+# $p_c$ が 1 に近ければ、括弧の中の 2 つは打ち消し合います。似たクラスが確率を分け合うときも、共通の根拠が打ち消し合います。
 
 # %%
-def share_off_the_map(colours):
-    jet = cv2.applyColorMap(np.arange(256, dtype="uint8")[:, None], cv2.COLORMAP_JET)[:, 0]
-    pixels = colours.reshape(-1, 1, 3).astype(int)
-    return float((np.abs(pixels - jet.astype(int)).max(axis=2).min(axis=1) > 8).mean())
-
-
-coarse = (255 * gradcam[0] / gradcam[0].max()).astype("uint8")
-colours_first = cv2.resize(cv2.applyColorMap(coarse, cv2.COLORMAP_JET), (96, 96))
-values_first = cv2.applyColorMap(cv2.resize(coarse, (96, 96)), cv2.COLORMAP_JET)
-print(
-    f"カラーマップにない色の画素: 色が先 {share_off_the_map(colours_first):.0%}、値が先 {share_off_the_map(values_first):.0%}"
-)
-
-# %%
-claim("ch23.fault.colour_map", share_off_the_map(colours_first))
-claim("ch23.fault.colour_map_mended", share_off_the_map(values_first))
+with_softmax = keras.Model(classifier.input, ops.softmax(classifier.output))
+by_chance = gradcam_maps(with_softmax, "top_activation", inputs, answers)
+shrinkage = by_chance.max(axis=(1, 2)) / coarse.max(axis=(1, 2))
+print("最大値は、得点を微分したときの", " / ".join(f"{ratio:.3f}" for ratio in shrinkage), "倍")
+claim("ch23.report.softmax", float(shrinkage.max()))
 
 # %% [markdown]
-# ### 4.6 確率を微分している
+# 猫の写真なら、得点のマップは「エジプト猫らしい場所」を、確率のマップは「**ほかの猫ではなく**エジプト猫らしい場所」を示します。問いが違うのです。
 #
-# 論文の $y^c$ は softmax の**前**の得点です。確率 $p^c$ を微分すると、$p^c (1 - p^c)$ が掛かり、ほかのクラスの得点も混ざります。
-# 自信があるほど $1 - p^c$ は 0 に近づき、マップは消えていきます。
-
-# %%
-probabilities = ops.softmax(experiment.logits(model, shapes.images)).numpy()
-with_softmax = keras.Model(model.input, ops.softmax(model.output))
-softmax_maps = methods.grad_cam(with_softmax, "block3_conv2", inputs, shapes.labels)
-own = probabilities[np.arange(len(shapes.labels)), shapes.labels]
-confident = own.argsort()[-20:]
-shrinkage = softmax_maps[confident].max(axis=(1, 2)) / gradcam[confident].max(axis=(1, 2))
-print(f"最も自信のある 20 枚の確率: {own[confident].min():.4f}〜{own[confident].max():.4f}")
-claim("ch23.fault.softmax", float(np.median(shrinkage)))
-
-# %% [markdown]
-# ### 直した版
+# この節の答えは、**それらしい図が出ても、手順が正しいとは限らない**です。次の 3 問で、正しい手順を組み立てましょう。
 #
-# 前処理は caffe 方式、微分するのは得点、空のマップは 0 のまま、値を拡大してから色を付け、RGB にそろえて割合で混ぜます。
-
-
-# %%
-def blend(image_rgb, cam, share=0.5):
-    scaled = cam / cam.max() if cam.max() > 0 else cam
-    large = cv2.resize(scaled.astype("float32"), image_rgb.shape[1::-1])
-    colours = cv2.applyColorMap((255 * large).round().astype("uint8"), cv2.COLORMAP_JET)
-    return (share * colours[..., ::-1] + (1 - share) * image_rgb).round().astype("uint8")
-
-
-# %%
-big = cv2.resize(image, (224, 224), interpolation=cv2.INTER_NEAREST)
-report_picture = np.clip(report_overlay(gradcam[0] / gradcam[0].max(), big[..., ::-1]), 0, 255).astype(
-    "uint8"
-)
-show_images(
-    np.stack([big, report_picture[..., ::-1], blend(big, gradcam[0])]),
-    ["元の絵", "レポートの重ね方", "直した重ね方"],
-    columns=3,
-    heading="同じマップを、2 つの重ね方で",
-    alt="ch23.overlays",
-)
-
-# %%
-claim("ch23.mended.empty", bool(np.isfinite(blend(big, np.zeros((12, 12), "float32"))).all()))
-claim(
-    "ch23.mended.red",
-    ["赤", "緑", "青"][
-        int(blend(np.zeros((224, 224, 3), "uint8"), np.ones((12, 12), "float32"))[0, 0].argmax())
-    ],
-)
-
-# %% [markdown]
-# ## 5. 重みを乱数にしたら、マップは変わるか
+# ### 問題 4 マップを 0〜1 にそろえて拡大する (2 点)
 #
-# 説明がモデルを説明しているなら、モデルを壊せば説明も壊れるはずです。Adebayo らは、出力層から入口へ向かって
-# 重みを 1 層ずつ乱数に替え、もとのマップと比べました。ここでは**順位相関 (rank correlation)**、つまりマスの順位がどれだけそろうかで比べます。輪郭線を描いただけの絵は、見た目はそれらしくても、モデルをまったく見ていません。
-
-# %%
-sanity = experiment.sanity(model, experiment.unseen_shapes(1, 40), seed=1)
-figure, axis = new_figure("ch23.randomised_layers")
-for name, values, marker in (
-    ("輪郭線 (モデルを見ない)", sanity.edges, "s"),
-    ("Grad-CAM", sanity.grad_cam, "o"),
-):
-    axis.plot(values, marker=marker, label=name)
-axis.set_xticks(range(len(sanity.layers)), sanity.layers, rotation=30)
-axis.set(
-    xlabel="ここまで乱数に替えた層",
-    ylabel="もとのマップとの順位相関",
-    title="重みを出力層から順に乱数に替える",
-)
-axis.legend()
-figure
-
-# %%
-stored_sanity = experiment.stored_results("sanity")
-claim("ch23.sanity.gradcam", float(np.median([result.grad_cam[-1] for result in stored_sanity])))
-
-# %% [markdown]
-# 重みを乱数に替えると、Grad-CAM のマップは、もとのマップと似なくなりました。マップは、学習した重みを見て描かれていたのです。
-# 輪郭線の絵は、はじめからモデルを見ていないので、モデルを壊しても変わりようがありません。
-
-# %% [markdown]
-# ## 6. LIME を定義から
+# ★★ `to_heatmap(cam, size)` を書きましょう。0 以上のマップ `cam` を最大値で割り、`size = (高さ, 幅)` まで双線形補間で拡大します。
+# すべて 0 のマップは、0 のまま拡大します。色は付けません。
+# たとえば次の値になります。
 #
+# ```python
+# to_heatmap(np.array([[1.0, 4.0]]), (2, 2))  # → [[0.25, 1], [0.25, 1]]
+# ```
+
+# %%
+# EXERCISE ch23.heatmap
+
+# %%
+check("ch23.heatmap")
+
+# %% [markdown]
+# ### 問題 5 色を重ねる (2 点)
+#
+# ★★ `overlay(image, colours, alpha)` を書きましょう。`image` は RGB、`colours` は `cv2.applyColorMap` が返す BGR で、どちらも uint8 です。
+# 色を `alpha` の割合、画像を `1 - alpha` の割合で混ぜ、RGB の uint8 で返します。
+# たとえば次の値になります。
+#
+# ```python
+# image, colours = (np.array([[pixel]], "uint8") for pixel in ([200, 100, 40], [40, 0, 240]))
+# overlay(image, colours, 0.25)  # → [[[210, 75, 40]]]
+# ```
+
+# %%
+# EXERCISE ch23.overlay
+
+# %%
+check("ch23.overlay")
+
+# %% [markdown]
+# ### 問題 6 Keras のモデルの Grad-CAM (3 点)
+#
+# ★★★ `grad_cam(model, image, layer_name, class_index)` を書きましょう。`model` の最後の層は softmax つきの Dense ですが、
+# 微分するのは softmax の**前**の得点です。`class_index` を省いたら、予測したクラスについて求めます。
+# 前処理ずみの画像 1 枚を受け取り、ReLU のあとのマップ `(高さ, 幅)` を返します。`model` は、呼ぶ前と同じままにします。
+# たとえば、`layer_name` の層の出力が `(1, 7, 7, 32)` なら次の形になります。
+#
+# ```python
+# grad_cam(model, image, layer_name).shape  # → (7, 7)
+# ```
+
+# %%
+# EXERCISE ch23.grad_cam
+
+# %%
+check("ch23.grad_cam")
+
+# %% [markdown]
+# ## 3. LIME: 隠して、直線を当てはめる
+#
+# 中の見えないモデルでも、隠し方を変えて何度も尋ねれば、効いたところが分かるでしょうか。
+
+# %%
+figures.draw_asking(title="この節の LIME と、次の節の SHAP が見るところ")
+
+# %% [markdown]
 # ### 手で計算する
 #
 # 部品が 2 つだけの画像を考えます。両方見せると得点 0.9、1 つ目だけなら 0.7、2 つ目だけなら 0.3、何も見せないと 0.1 でした。
 # 1 つ目を見せると、2 つ目があってもなくても 0.6 増えます。2 つ目は 0.2 増やします。
 # つまり、得点は $0.1 + 0.6 z_1 + 0.2 z_2$ です。LIME は、この係数を最小二乗法で求めます。
-
-# %% tags=["nbval-check-output"]
-shown = np.array([[1, 1], [1, 0], [0, 1], [0, 0]])
-scores = np.array([0.9, 0.7, 0.3, 0.1])
-columns = np.column_stack([np.ones(4), shown])
-print("切片と係数:", np.linalg.lstsq(columns, scores)[0].round(6))
-
-# %% [markdown]
-# 部品が多いときは、見せる部品をランダムに選んだ標本 $z$ をたくさん作り、もとの画像に近いものほど重く数えます。
+#
+# 部品が多いときは、見せる部品をランダムに選んだ標本 $z$ (0 と 1 の並び) をたくさん作り、もとの画像に近いものほど重く数えます。
 #
 # $$\min_{b, w} \sum_z \pi(z) \bigl( f(z) - b - w \cdot z \bigr)^2 + \lambda \lVert w \rVert^2,
 # \qquad \pi(z) = \sqrt{\exp(-d(z)^2 / \sigma^2)}$$
@@ -480,25 +419,22 @@ print("切片と係数:", np.linalg.lstsq(columns, scores)[0].round(6))
 # $d$ は「全部見せた $z$」とのコサイン距離です。$\sigma = 0.25$、$\lambda = 1$ は、`lime` パッケージの画像用の既定値です。
 # 部品には SLIC の**スーパーピクセル (superpixel)** を使います。色と位置の近い画素を集めた小片です。
 
-# %%
-pieces = methods.superpixels(image, experiment.PIECES)
-coalitions = rng.integers(0, 2, (4, pieces.max() + 1))
-coalitions[0] = 1
-show_images(
-    methods.show_only(image, pieces, coalitions),
-    ["もとの絵", *[f"標本 {n}" for n in range(1, 4)]],
-    columns=4,
-    heading=f"スーパーピクセル {pieces.max() + 1} 個を、ランダムに隠した標本",
-)
+
+# %% tags=["export"]
+def show_only(image, pieces, z):
+    """z が 1 の部品だけを見せ、残りを画像の平均の色で隠した画像 (n, 高さ, 幅, 3) を返します。"""
+    shown = z.astype(bool)[:, pieces]  # 画素ごとに、見せるかどうか
+    return np.where(shown[..., None], image, mean_colour(image))
 
 
-# %%
 def nearness(z, sigma=0.25):
-    cosine = z.sum(axis=1) / np.sqrt(z.shape[1] * np.maximum(z.sum(axis=1), 1))
+    """全部見せた画像に近い標本ほど大きい重み (n,) を返します。"""
+    cosine = np.sqrt(z.mean(axis=1))
     return np.sqrt(np.exp(-((1 - cosine) ** 2) / sigma**2))
 
 
 def fit_surrogate(z, scores, weights, ridge=1.0):
+    """重み付きのリッジ回帰で、部品ごとの係数と切片を求めます。"""
     columns = np.column_stack([np.ones(len(z)), z])
     penalty = ridge * np.diag([0] + [1] * z.shape[1])  # 切片には罰則を掛けない
     gram = columns.T @ (weights[:, None] * columns) + penalty
@@ -507,88 +443,93 @@ def fit_surrogate(z, scores, weights, ridge=1.0):
 
 
 # %%
-predict = experiment.probability_of(model, label)
-z = np.random.RandomState(1).randint(0, 2, 300 * (pieces.max() + 1)).reshape(300, -1)
-z[0] = 1
-scores = predict(methods.show_only(image, pieces, z))
-coefficients, intercept = fit_surrogate(z, scores, nearness(z))
-fitted = intercept + z @ coefficients
-r2 = 1 - np.average((scores - fitted) ** 2, weights=nearness(z)) / np.cov(
-    scores, aweights=nearness(z), ddof=0
-)
-print(f"係数 {len(coefficients)} 個、直線の当てはまり R² = {r2:.2f}")
+camera, tripod = photographs[2], int(answers[2])
+pieces = methods.superpixels(camera, 40)
+z = rng.integers(0, 2, (200, pieces.max() + 1))
+z[0] = 1  # 1 枚目は、もとの写真
+titles = ["もとの写真", *[f"標本 {n}" for n in range(1, 4)]]
+heading = f"スーパーピクセル {pieces.max() + 1} 個を、ランダムに隠した標本"
+figures.show_grey(show_only(camera, pieces, z[:4]), titles, heading=heading, alt="ch23.samples")
+
+scores = probability(show_only(camera, pieces, z), tripod)
+weights = nearness(z)
+coefficients, intercept = fit_surrogate(z, scores, weights)
+error = np.average((scores - intercept - z @ coefficients) ** 2, weights=weights)
+r2 = 1 - error / np.average((scores - np.average(scores, weights=weights)) ** 2, weights=weights)
+largest = coefficients.argmax()
+print(f"係数の最大 {coefficients[largest]:.2f} (部品 {largest})、2 番目 {np.sort(coefficients)[-2]:.2f}")
+print(f"直線の当てはまり R² = {r2:.2f}")
 
 # %% [markdown]
-# ### `lime` パッケージと比べる
-#
-# `lime` は 2020 年の 0.2.0.1 を最後に更新が止まっています。それでもこの講座の環境 (NumPy 2、scikit-image 0.26) で動くので、
-# 同じシード、同じ部品を渡して、係数を突き合わせます。
+# 係数の読み方は、手計算と同じです。「この部品を見せると、三脚の確率がいくつ増えるか」です。
+# $R^2$ は直線がどれだけ当てはまったかで、小さいときは係数を信じられません。残りの 2 枚も説明しましょう (図は 4 節で並べます)。
 
 # %%
-from lime import lime_image
-
-lime_image.tqdm = iter  # 進行表示を出さない
-
-
-def classify(images):
-    return ops.softmax(experiment.logits(model, images)).numpy()
-
-
-explainer = lime_image.LimeImageExplainer(random_state=1, feature_selection="none")
-explanation = explainer.explain_instance(
-    image,
-    classify,
-    labels=(label,),
-    top_labels=None,
-    hide_color=methods.hidden(image)[0, 0],
-    num_samples=300,
-    batch_size=100,
-    segmentation_fn=lambda _: pieces,
-    random_seed=0,
-)
-theirs = dict(explanation.local_exp[label])
-
-# %%
-difference = max(abs(coefficients[piece] - value) for piece, value in theirs.items())
-claim("ch23.lime.package", float(difference))
-claim(
-    "ch23.lime.methods",
-    float(np.abs(methods.weighted_ridge(z, scores, methods.lime_weights(z)) - coefficients).max()),
-)
+lime_maps, fits = [], []
+for image, label in zip(photographs[:2], answers[:2], strict=True):
+    parts = methods.superpixels(image, 40)
+    values, fit = methods.lime_image(lambda each, c=label: probability(each, c), image, parts, 200, rng)
+    lime_maps.append(values[parts])
+    fits.append(fit)
+lime_maps, fits = [*lime_maps, coefficients[pieces]], [*fits, r2]
+for name, fit in zip(answer_names, fits, strict=True):
+    print(f"「{name}」直線の当てはまり R² = {fit:.2f}")
 
 # %% [markdown]
-# ### 線形なら、係数をそのまま取り戻す
+# 猫は $R^2$ が小さく、直線では説明しきれていません。
 #
-# 隠したことを $z_i = 0$ と書く線形モデル $f(z) = b + w \cdot z$ なら、罰則を 0 にした LIME は $w$ をそのまま返します。
+# ### 線形なら、係数を取り戻す
+#
+# 隠したことを $z_i = 0$ と書く線形モデル $f(z) = b + w \cdot z$ なら、罰則を 0 にした LIME は $w$ をそのまま返すはずです。
 
 # %%
-true_weights = rng.normal(size=10)
-samples = rng.integers(0, 2, (200, 10))
-found, found_intercept = fit_surrogate(samples, 0.3 + samples @ true_weights, nearness(samples), ridge=0.0)
+true_weights, samples = rng.normal(size=10), rng.integers(0, 2, (200, 10))
+found, _ = fit_surrogate(samples, 0.3 + samples @ true_weights, nearness(samples), ridge=0.0)
 claim("ch23.lime.linear", float(np.abs(found - true_weights).max()))
 
 # %% [markdown]
-# ### 隠し方で、説明は変わる
+# 部品の分け方、隠し方、$\sigma$、標本の数は、使う人が決めます。決め方で説明は変わります (「もっと調べる」)。**説明には、決め方も書き添えます**。
 #
-# `lime` は、部品を「その部品の平均の色」で隠すのが既定です。1 色で塗った図形は、平均の色に替えても**何も隠れません**。
-# この章では、画像全体の平均の色で隠しています。同じ 300 標本で比べましょう。
+# この節の答えは、**隠し方を変えて尋ね、直線を当てはめれば分かる。ただし、直線が当てはまるところまで**です。
+#
+# ### 問題 7 LIME の重み付きリッジ回帰 (2 点)
+#
+# ★★★ 説明を短くするために、`lime` パッケージの `num_features` のように特徴を `keep` 個に絞る `fit_lime(masks, outputs, weights, penalty, keep)` を書きましょう。
+# 「重み × 誤差の 2 乗」の和と、「`penalty` × 係数の 2 乗」の和との合計を最小にする `(係数, 切片)` の組を返します。切片に罰則は掛けません。
+# すべての特徴で一度当てはめ、係数の絶対値が大きい `keep` 個を選び、それだけで当てはめ直します。係数は `(特徴の数,)` の配列で、選ばなかった特徴では 0 です。
+# たとえば次の値になります。
+#
+# ```python
+# masks, outputs = np.array([[1, 1], [1, 0], [0, 1], [0, 0]]), np.array([5, 4, 2, 1])
+# fit_lime(masks, outputs, np.ones(4), 1, 1)  # → ([1.5, 0], 2.25)
+# ```
 
 # %%
-own_colour = np.stack([image[pieces == piece].mean(axis=0) for piece in range(pieces.max() + 1)])[pieces]
-by_piece = np.where(z.astype(bool)[:, pieces][..., None], image, own_colour.round().astype("uint8"))
-by_piece_scores = predict(by_piece)
-print(f"得点の標準偏差: 画像の平均で隠す {scores.std():.3f}、部品の平均で隠す {by_piece_scores.std():.3f}")
-claim("ch23.lime.hiding", float(by_piece_scores.std() / scores.std()))
+# EXERCISE ch23.lime
+
+# %%
+check("ch23.lime")
 
 # %% [markdown]
-# ## 7. SHAP を定義から
+# ## 4. SHAP: 寄与を公平に分ける
+#
+# 尋ね方は LIME と同じで、まとめ方が違います。部品はたがいに助け合います。だれの手柄と数えれば、公平でしょうか。
 #
 # ### 手で計算する
 #
 # 3 人で働いた日当を分けます。だれもいなければ 0、A だけなら 6、B だけなら 3、C だけなら 0 (単位は千円)。
-# A と B なら 12、A と C なら 9、B と C なら 6、3 人なら 18 でした。だれにいくら渡せば公平でしょうか。
-#
+# A と B なら 12、A と C なら 9、B と C なら 6、3 人なら 18 でした。
 # シャープレイの答えは、**来る順番をすべて並べ、その人が来たときに増えた分を平均する**ことです。順番は $3! = 6$ 通りです。
+#
+# ### 問題 8 C の取り分 (1 点)
+#
+# C は、1 人では何も稼げません。6 通りの順番を書き出して、C の取り分を求めましょう。単位は千円です。
+
+# %%
+# EXERCISE ch23.estimate_share
+
+# %%
+check("ch23.estimate_share")
 
 # %% tags=["nbval-check-output"]
 wages = {"": 0, "A": 6, "B": 3, "C": 0, "AB": 12, "AC": 9, "BC": 6, "ABC": 18}
@@ -607,555 +548,119 @@ for person, values in added.items():
 #
 # この値が**シャープレイ値 (Shapley value)** で、$S$ は先に来ていた人の集まり、**提携 (coalition)** です。
 # 予測の説明では、特徴が「人」、提携 $S$ の特徴だけを見せたときの出力が「日当」$v(S)$ です。
-# $v$ は $2^M$ 通りあるので、10 個の特徴なら 1,024 回の予測で正確に求まります。
-
-# %%
-from math import factorial
+# $v$ は $2^M$ 通りあります。提携には番号を付けます。番号を 2 進数で書き、1 の桁の人が入った提携です。A と C なら $2^0 + 2^2 = 5$ 番です。
 
 
-def exact_shapley(v, players):  # v は提携 (0 と 1 の組) から価値への辞書
+# %% tags=["export"]
+from math import comb, factorial
+
+
+def exact_shapley(worth):
+    """すべての提携の価値 (番号順、2**人数 個) から、1 人ずつのシャープレイ値を求めます。"""
+    players = len(worth).bit_length() - 1
     phi = np.zeros(players)
-    for coalition, value in v.items():
-        size = sum(coalition)
+    for coalition, value in enumerate(worth):
+        size = coalition.bit_count()  # 提携の人数
         for i in range(players):
-            if not coalition[i]:
-                joined = (*coalition[:i], 1, *coalition[i + 1 :])
+            if not coalition >> i & 1:  # i のいない提携に、i が加わる
                 share = factorial(size) * factorial(players - size - 1) / factorial(players)
-                phi[i] += share * (v[joined] - value)
+                phi[i] += share * (worth[coalition | 1 << i] - value)
     return phi
 
 
-# %% tags=["nbval-check-output"]
-as_masks = {tuple(int(p in who) for p in "ABC"): pay for who, pay in wages.items()}
-print("シャープレイ値:", exact_shapley(as_masks, 3).round(6))
-
 # %% [markdown]
-# ### 公平さの約束を確かめる
+# ### 公平とは、一貫とは
 #
-# レポートは「各特徴の寄与を公平に評価する」「一貫して解釈できる」といいます。公平とは、次の約束を守ることです。
-# 8 個の特徴からなり、どの提携の価値も乱数で決めたゲームで確かめます。
-
-# %%
-masks = methods.all_coalitions(8)
-game = rng.normal(size=256)
-phi = methods.shapley_values(game)
-claim(
-    "ch23.shap.same",
-    float(np.abs(exact_shapley(dict(zip(map(tuple, masks.tolist()), game, strict=True)), 8) - phi).max()),
-)
-claim("ch23.shap.accuracy", float(phi.sum() - (game[-1] - game[0])))
-
-# %%
-swapped = masks.copy()
-swapped[:, [0, 1]] = swapped[:, [1, 0]]
-fair = (game + game[swapped @ 2 ** np.arange(8)]) / 2  # 特徴 0 と 1 が同じ働きをする
-idle = game[np.arange(256) & ~4]  # 特徴 2 は何も変えない
-claim("ch23.shap.symmetry", float(methods.shapley_values(fair)[0] - methods.shapley_values(fair)[1]))
-claim("ch23.shap.dummy", float(methods.shapley_values(idle)[2]))
-
-# %% [markdown]
+# レポートは「各特徴の寄与を公平に評価する」「一貫して解釈できる」といいます。公平とは、次の約束です。
+# 和は全体の増えた分に等しい、同じ働きなら同じ値、何も変えなければ 0。日当の例でも、和は 3 人で働いた額に合っています。
+#
 # 「一貫して (consistency)」とは、モデルが変わって、ある特徴を加えたときの増え方がどの提携でも減らなければ、その特徴の値も減らないことです。
-# 100 個のゲームで、特徴 0 の増え方にランダムな正の値を上乗せして数えます。
+# 6 人のランダムなゲームを 100 個作り、0 番の人の増え方にランダムな正の値を上乗せして、値が減った回数を数えます。
 
 # %%
+in_order = [wages[who] for who in ("", "A", "B", "AB", "C", "AC", "BC", "ABC")]
+print("シャープレイ値:", exact_shapley(in_order).round(6))
+
+with_first = np.arange(64) & 1  # 0 番の人がいる提携
 decreased = 0
 for _ in range(100):
-    first = rng.normal(size=256)
-    second = first + np.where(masks[:, 0] == 1, rng.exponential(size=256), 0)
-    decreased += methods.shapley_values(second)[0] < methods.shapley_values(first)[0]
+    game = rng.normal(size=64)
+    better = game + with_first * rng.exponential(size=64)
+    decreased += exact_shapley(better)[0] < exact_shapley(game)[0]
 claim("ch23.shap.consistency", int(decreased))
-
-# %% [markdown]
-# ### 画像: 9 つの区画で、正確に
-#
-# 絵を 3×3 の区画に分け、区画を「人」にします。$2^9 = 512$ 枚の予測で、正確なシャープレイ値が求まります。
-
-# %%
-squares = np.arange(9).reshape(3, 3).repeat(16, axis=0).repeat(16, axis=1)
-subsets = methods.all_coalitions(9)
-values = predict(methods.show_only(image, squares, subsets))
-square_phi = methods.shapley_values(values)
-claim("ch23.shap.image", float(square_phi.sum() - (values[-1] - values[0])))
 
 # %% [markdown]
 # ### kernel SHAP: 回帰で同じ答えを出す
 #
-# Lundberg らは、LIME と同じ形の回帰で、重みを次のように選ぶと、係数がシャープレイ値になることを示しました。
+# 部品が 25 個なら、提携は 3 千万通りを超え、列挙できません。Lundberg と Lee は、LIME と同じ形の回帰で、
+# 重みを次のように選び、和を固定すると、係数がシャープレイ値になることを示しました。
 #
 # $$\pi(S) = \frac{M - 1}{\binom{M}{|S|}\,|S|\,(M - |S|)}, \qquad \sum_i \phi_i = v(\text{全員}) - v(\emptyset)$$
-#
-# すべての提携を使えば、答えは列挙と**一致**します。特徴が多くて列挙できないときは、提携を選び出して近似します。
 
-# %%
-sizes = subsets[1:-1].sum(axis=1)
-weights = np.array([methods.shapley_kernel(9, int(size)) for size in sizes])
-by_regression = methods.kernel_shap(subsets[1:-1], values[1:-1], weights, values[0], values[-1])
-claim("ch23.shap.kernel", float(np.abs(by_regression - square_phi).max()))
+
+# %% tags=["export"]
+def shapley_kernel(players, size):
+    """size 人の提携の重み。だれもいない提携と全員の提携は、重みが無限大なので、ここでは使いません。"""
+    return (players - 1) / (comb(players, size) * size * (players - size))
+
+
+def kernel_shap(z, scores, weights, empty, full):
+    """提携 z (n, 人数) の得点に、和が full - empty になるように直線を当てはめ、係数を返します。"""
+    gram = z.T @ (weights[:, None] * z)
+    moment = z.T @ (weights * (scores - empty))
+    free, ones = np.linalg.solve(gram, np.stack([moment, np.ones(len(gram))], axis=1)).T
+    return free - ones * (free.sum() - (full - empty)) / ones.sum()  # 余りを、和が合うように配る
+
 
 # %% [markdown]
-# `shap` パッケージ (保守されています) にも、同じ関数を渡します。
+# 写真を 2×3 の区画に分け、区画を「人」にします。$2^6 = 64$ 枚の予測で、列挙した正確な値と、回帰の答えを比べられます。
 
 # %%
-import shap
-
-print("shap", shap.__version__)
-
-
-def show_squares(z):
-    return predict(methods.show_only(image, squares, np.asarray(z)))
-
-
-package = shap.KernelExplainer(show_squares, np.zeros((1, 9)))
-theirs = package.shap_values(np.ones((1, 9)), nsamples=512, l1_reg=0, silent=True)[0]
-claim("ch23.shap.package", float(np.abs(theirs - square_phi).max()))
+tiles = np.arange(6).reshape(2, 3).repeat(112, axis=0).repeat([75, 75, 74], axis=1)
+subsets = methods.all_coalitions(6)
+worth = probability(show_only(camera, tiles, subsets), tripod)
+phi = exact_shapley(worth)
+weights = np.array([shapley_kernel(6, int(row.sum())) for row in subsets[1:-1]])
+by_regression = kernel_shap(subsets[1:-1], worth[1:-1], weights, worth[0], worth[-1])
+print("区画ごとのシャープレイ値\n", phi.reshape(2, 3).round(2))
+claim("ch23.shap.kernel", float(np.abs(by_regression - phi).max()))
 
 # %% [markdown]
-# 同じ絵を 3 つの方法で説明し、並べて見ます。SHAP と LIME は同じスーパーピクセルを使います。
+# すべての提携を使えば、答えは列挙と一致します。列挙できないときは、重みに比例した割合で提携を選び出し、近似します (`methods.draw_coalitions`)。スーパーピクセルに使い、3 つの方法を並べましょう。
 
 # %%
-chosen = range(4)
-shown_maps, titles = [], []
-for name in ("Grad-CAM", "LIME", "SHAP"):
-    for index in chosen:
-        explain = experiment.EXPLAINERS[name]
-        shown_maps.append(explain(model, shapes.images[index], int(shapes.labels[index]), 1))
-        titles.append(f"{name}: {KINDS[shapes.labels[index]]}")
+shap_maps = []
+for image, label in zip(photographs, answers, strict=True):
+    parts = methods.superpixels(image, 40)
+    values = methods.shap_image(lambda each, c=label: probability(each, c), image, parts, 200, rng)
+    shap_maps.append(values[parts])
+explained = {"Grad-CAM": heats, "LIME": lime_maps, "SHAP": shap_maps}
 figures.show_maps(
-    [shapes.images[index] for index in chosen] * 3,
-    shown_maps,
-    titles,
-    boxes=[shapes.boxes[index] for index in chosen] * 3,
-    columns=4,
-    heading="同じ絵、3 つの説明",
+    [*photographs] * 3,
+    [heat for maps in explained.values() for heat in maps],
+    [f"{method}: {name}" for method in explained for name in ("猫", "コーヒー", "三脚")],
+    columns=3,
+    heading="同じ写真、3 つの説明",
     alt="ch23.three_methods",
 )
+for name, one, other in zip(answer_names, lime_maps, shap_maps, strict=True):
+    print(f"「{name}」LIME と SHAP の順位相関 {methods.rank_correlation(one, other):.2f}")
 
 # %% [markdown]
-# ## 8. 表のデータ: 10 個の特徴を、正確に
+# コーヒーと三脚では、いちばん効いた物が一致しました。けれども、部品の順位までは一致しません。SHAP は提携の大きさごとに公平に平均し、
+# LIME は全部見せた画像に近い標本だけを重く数えます。この違いと、200 標本の近似による揺れの、どちらの分が大きいかは、ここでは分けていません。
 #
-# scikit-learn に付属する糖尿病のデータは、患者 442 人の 10 個の特徴から、1 年後の進み具合を予測する表です。特徴が 10 個なので、
-# 勾配を持たない決定木の集まり (勾配ブースティング) でも、$2^{10} = 1024$ 通りを列挙できます。
-# 見せない特徴には、背景の 20 人の値を順に入れて平均します。
-
-# %%
-from sklearn.datasets import load_diabetes
-from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
-
-FEATURES = [
-    "年齢",
-    "性別",
-    "BMI",
-    "血圧",
-    "総コレステロール",
-    "LDL",
-    "HDL",
-    "TC/HDL",
-    "中性脂肪 (対数)",
-    "血糖",
-]
-table, progress = load_diabetes(return_X_y=True)
-trees = GradientBoostingRegressor(random_state=0).fit(table[:342], progress[:342])
-linear = LinearRegression().fit(table[:342], progress[:342])
-background, patients = table[:20], table[342:]
-print(
-    f"見ていない 100 人での決定係数: 木 {trees.score(patients, progress[342:]):.2f}、線形 {linear.score(patients, progress[342:]):.2f}"
-)
-
-
-# %%
-def coalition_values(predict, row, background):
-    members = methods.all_coalitions(len(row)).astype(bool)
-    mixed = np.where(members[:, None, :], row, background)
-    return predict(mixed.reshape(-1, len(row))).reshape(len(members), -1).mean(axis=1)
-
-
-# %%
-patient = patients[0]
-tree_values = coalition_values(trees.predict, patient, background)
-tree_phi = methods.shapley_values(tree_values)
-figures.plot_values(
-    FEATURES,
-    tree_phi,
-    label="進み具合への寄与 (背景の平均との差)",
-    heading=f"ある患者の予測 {tree_values[-1]:.0f} = 背景の平均 {tree_values[0]:.0f} + 寄与の和 {tree_phi.sum():+.0f}",
-)
-
-# %%
-linear_phi = methods.shapley_values(coalition_values(linear.predict, patient, background))
-claim(
-    "ch23.shap.linear", float(np.abs(linear_phi - linear.coef_ * (patient - background.mean(axis=0))).max())
-)
-package = shap.KernelExplainer(trees.predict, background)
-theirs = package.shap_values(patient, nsamples=1024, l1_reg=0, silent=True)
-claim("ch23.shap.table", float(np.abs(theirs - tree_phi).max()))
-
-# %% [markdown]
-# ### 表の LIME
+# この節の答えは、**先に来ていた人のすべての組み合わせで、増えた分を平均する**です。
 #
-# 数値の表では、隠す代わりに、もとの行の**周りの行**を正規乱数で作り、近いものほど重く数えます。
-# 距離は各列を標準偏差で割ってから測り、$\sigma = 0.75\sqrt{M}$ とします (`lime` の既定値)。ここでも `lime` と突き合わせます。
-
-
-# %%
-def explain_row(predict, row, scale, count=1000, ridge=1.0, seed=1):
-    rows = row + np.random.RandomState(seed).normal(size=(count, len(row))) * scale
-    rows[0] = row
-    distance = np.linalg.norm((rows - row) / scale, axis=1)
-    weights = np.sqrt(np.exp(-(distance**2) / (0.75**2 * len(row))))
-    return fit_surrogate(rows / scale, predict(rows), weights, ridge)[0]
-
-
-# %%
-from lime.lime_tabular import LimeTabularExplainer
-
-scale = table[:342].std(axis=0)
-row_lime = explain_row(trees.predict, patient, scale)
-explainer = LimeTabularExplainer(
-    table[:342],
-    mode="regression",
-    discretize_continuous=False,
-    sample_around_instance=True,
-    feature_selection="none",
-    random_state=1,
-)
-explanation = explainer.explain_instance(patient, trees.predict, num_samples=1000)
-theirs = dict(explanation.local_exp[1])
-claim("ch23.lime.table", max(abs(float(row_lime[feature] - value)) for feature, value in theirs.items()))
-claim(
-    "ch23.lime.linear_table",
-    float(np.abs(explain_row(linear.predict, patient, scale, ridge=0.0) - linear.coef_ * scale).max()),
-)
-
-# %% [markdown]
-# 木の集まりには勾配がなく、Grad-CAM は使えません。LIME と SHAP は予測の関数を呼ぶだけなので、そのまま使えます。
-# レポートの「モデル非依存」とは、このことです。そして「局所的」とは、**人が違えば説明も違う**ことです。
-
-# %%
-other = explain_row(trees.predict, patients[1], scale)
-result_table(
-    [
-        {"特徴": name, "患者 1 の LIME": one, "患者 2 の LIME": two, "患者 1 の SHAP": phi}
-        for name, one, two, phi in zip(FEATURES, row_lime, other, tree_phi, strict=True)
-    ],
-    caption="LIME は 1 標準偏差あたりの傾き、SHAP は背景の平均からの寄与 (意味が違うので、値は一致しません)",
-    digits=1,
-)
-
-# %%
-claim("ch23.lime.local", float(np.abs(row_lime - other).max() / np.abs(row_lime).max()))
-
-# %% [markdown]
-# ### 「グローバルおよび局所的な解釈が可能」
+# ### 問題 9 シャープレイ値を数え上げる (3 点)
 #
-# 1 人ずつの値 (局所的) の大きさを多くの患者で平均すると、モデル全体での重要さ (グローバル) になります。
-# 別の物差しである「その特徴の列を混ぜると予測がどれだけ動くか」と、順位を比べます。
-
-# %%
-local = np.array(
-    [methods.shapley_values(coalition_values(trees.predict, row, background)) for row in patients[:20]]
-)
-overall = np.abs(local).mean(axis=0)
-moved = []
-for feature in range(10):
-    mixed = np.repeat(patients[:, None], 20, axis=1)
-    mixed[:, :, feature] = background[:, feature]
-    change = (
-        trees.predict(mixed.reshape(-1, 10)).reshape(len(patients), -1) - trees.predict(patients)[:, None]
-    )
-    moved.append(np.abs(change).mean())
-claim("ch23.shap.global", methods.rank_correlation(overall, np.array(moved)))
-
-# %% [markdown]
-# ## 9. 日本語の文: 「おいしくない」は、どの言葉のせいか
+# ★★ `shapley_values(value, players)` を書きましょう。`value(mask)` は提携の価値を返す関数で、`mask` は 0 と 1 を `players` 個並べたものです。
+# `i` 番目が 1 なら、`i` 番目の人が提携に入っています。だれもいない提携の価値は、0 とは限りません。すべての提携を数え上げ、`players` 人のシャープレイ値を返します。
+# たとえば次の値になります。
 #
-# 宿の感想を 72 文、この講座のために書きました。MeCab (unidic-lite) で語に分け、辞書の形に直し、助詞などを除いた
-# **言葉の袋 (bag of words)** を小さなネットワークに渡して、満足か不満かを当てさせます。
-
-# %% tags=["nbval-check-output"]
-from chapters.ch23_gradcam_lime_shap import sentences
-
-print(sentences.words("料理はおいしくなかったです。"))
-print(sentences.words("静かな庭の見える部屋で、よく眠れました。"))
-
-# %%
-from sklearn.neural_network import MLPClassifier
-
-remarks = [*sentences.PLEASED, *sentences.DISPLEASED]
-pleased = np.repeat([1, 0], [len(sentences.PLEASED), len(sentences.DISPLEASED)])
-known = sentences.vocabulary(remarks)
-bags = np.stack([sentences.bag(sentences.words(remark), known) for remark in remarks])
-reader = MLPClassifier((8,), activation="tanh", solver="lbfgs", alpha=0.3, max_iter=500, random_state=0)
-reader.fit(bags, pleased)
-print(f"語 {len(known)} 種類、訓練データの精度 {reader.score(bags, pleased):.2f}")
-
-# %%
-unseen = np.stack([sentences.bag(sentences.words(text), known) for text, _ in sentences.UNSEEN])
-answers = np.array([answer for _, answer in sentences.UNSEEN])
-claim("ch23.text.accuracy", float(reader.score(unseen, answers)))
-
-
-# %% [markdown]
-# 「人」は文の中の語です。その語だけを残した袋を渡したときの確率が $v(S)$ になります。
-
-
-# %%
-def word_scores(tokens, coalitions):
-    kept = [[token for token, keep in zip(tokens, row, strict=True) if keep] for row in coalitions]
-    bags = np.stack([sentences.bag(chosen, known) for chosen in kept])
-    return reader.predict_proba(bags)[:, 1]
-
-
-tokens = sentences.words("料理はおいしくなかったです。")
-coalitions = methods.all_coalitions(len(tokens))
-result_table(
-    [
-        {
-            "残した語": "、".join(t for t, keep in zip(tokens, row, strict=True) if keep) or "(なし)",
-            "満足の確率": score,
-        }
-        for row, score in zip(coalitions, word_scores(tokens, coalitions), strict=True)
-    ],
-    caption="語の組み合わせごとの、満足の確率",
-)
-
-# %% [markdown]
-# 「おいしい」だけなら満足、「おいしい」と「ない」がそろうと不満です。語の効き目は、**いっしょにある語で変わります**。
-# もっと長い文で、SHAP と LIME を比べましょう。
-
-# %%
-text = "朝食のパンはおいしくなかったけれど、部屋は広くて、お風呂も清潔でした。"
-tokens = sentences.words(text)
-word_phi = methods.shapley_values(word_scores(tokens, methods.all_coalitions(len(tokens))))
-figures.plot_values(tokens, word_phi, label="満足の確率への寄与", heading=text)
-
-# %%
-z = np.random.default_rng(1).integers(0, 2, (1000, len(tokens)))
-z[0] = 1
-word_lime, _ = fit_surrogate(z, word_scores(tokens, z), nearness(z))
-result_table(
-    [{"語": token, "SHAP": a, "LIME": b} for token, a, b in zip(tokens, word_phi, word_lime, strict=True)],
-    caption="同じ文、同じモデル",
-)
-
-# %%
-claim("ch23.text.agree", "、".join(tokens[int(np.abs(values).argmax())] for values in (word_phi, word_lime)))
-package = shap.KernelExplainer(lambda z: word_scores(tokens, z), np.zeros((1, len(tokens))))
-theirs = package.shap_values(np.ones((1, len(tokens))), nsamples=2 ** len(tokens), l1_reg=0, silent=True)[0]
-claim("ch23.text.package", float(np.abs(theirs - word_phi).max()))
-
-# %% [markdown]
-# どちらの方法も、効いたのは「ない」だと答えます。「おいしい」そのものは満足の語なので、責めは「ない」に行くのです。
-# ほかの語の値は小さく、並び方や符号は方法によって変わります。SHAP はすべての提携を公平に平均し、LIME は全文に近い提携だけを重く数えるからです。
-
-# %% [markdown]
-# ## 10. 3 つの方法を、測って比べる
-#
-# - **指差しゲーム**: 最大の場所が、図形の枠に入る割合。LIME と SHAP では部品 1 つの全体が最大になるので、その部品の面積のうち枠に入った割合を数える
-# - **挿入曲線 (insertion curve)**: 何も見せない絵に、大事な順に区画を足していく。早く確率が上がるほどよい (面積が大きい)
-# - **削除曲線 (deletion curve)**: もとの絵から、大事な順に区画を隠していく。早く確率が下がるほどよい (面積が小さい)
-# - **安定さ**: 方法の中の乱数を替えた 2 つのマップの順位相関
-#
-# どのマップも 4 画素四方の区画で平均し、区画を並べた順で比べます。「ランダム」は、区画をランダムに並べた順です。
-
-# %%
-live = [experiment.measure(name, model, shapes, 1, 6, accuracy) for name in experiment.EXPLAINERS]
-result_table(tables.one_seed(live), caption="シード 1、6 枚、いまの実行")
-
-# %% [markdown]
-# 5 つのシードで 30 枚ずつ測った結果が保存してあります (`python -m chapters.ch23_gradcam_lime_shap.experiment quick`)。
-# ネットワークも絵も、シードごとに別です。
-
-# %%
-stored = experiment.stored_results("quick")
-result_table(
-    tables.summary(stored),
-    caption="図形の絵、5 つのシード: 最小 / 中央値 / 最大 (↑ は大きいほど、↓ は小さいほどよい)",
-)
-
-# %%
-figures.plot_two_curves(
-    [
-        (name, tables.curves(stored, name, "insertion_curve"), tables.curves(stored, name, "deletion_curve"))
-        for name in experiment.EXPLAINERS
-    ],
-    heading="挿入曲線と削除曲線 (5 つのシード、30 枚ずつの平均)",
-    alt="ch23.insertion_and_deletion",
-)
-
-# %% [markdown]
-# 3 つの方法の曲線は、ほとんど重なります。この問題では、どれも図形を正しく見つけているからです。
-# 違いは、ほかの列にあります。Grad-CAM は 1 回の逆伝播で済み、乱数も使いませんが、畳み込みのあるモデルにしか使えません。
-# LIME と SHAP は何百回も予測を呼び、乱数で少し揺れますが、モデルを選びません。
-# 何も見せないときの確率は、当てずっぽうと同じ 0.25 に近いので、削除曲線は 0 までは下がりません。
-
-# %%
-plot_runs(
-    {name: [result.pointing for result in tables.by_method(stored, name)] for name in experiment.EXPLAINERS},
-    metric="指差しゲームの当たりの割合",
-    baseline=float(np.mean([result.chance for result in stored])),
-    heading="指差しゲーム (点はシードごと、横棒は中央値)",
-)
-
-
-# %%
-def over_seeds(method, field):
-    return np.array([getattr(result, field) for result in tables.by_method(stored, method)])
-
-
-def least_gap(better, worse):  # 3 つの方法と 5 つのシードのうち、差の最も小さいところ
-    names = ("Grad-CAM", "LIME", "SHAP")
-    return float(min((better(name) - worse(name)).min() for name in names))
-
-
-claim(
-    "ch23.measure.insertion",
-    least_gap(lambda name: over_seeds(name, "insertion"), lambda _: over_seeds("ランダム", "insertion")),
-)
-claim(
-    "ch23.measure.deletion",
-    least_gap(lambda _: over_seeds("ランダム", "deletion"), lambda name: over_seeds(name, "deletion")),
-)
-
-# %%
-claim(
-    "ch23.measure.seconds",
-    float(np.median(over_seeds("LIME", "seconds")) / np.median(over_seeds("Grad-CAM", "seconds"))),
-)
-
-# %% [markdown]
-# ## 11. 本物の写真で見る
-#
-# 講座に同梱の backbone (CIFAR-10 で事前学習した小さな ResNet) に出力層をつなぎ、scikit-image に付属する 4 枚の写真の切れ端を見分けさせます。
-# そして 4 枚を 2×2 に貼り合わせた絵を見せて、「猫の根拠は」「コーヒーの根拠は」と順に尋ねます。答えの区画は分かっています。
-
-# %%
-photo_model = photos.photo_classifier(seed=1)
-order = np.array([1, 2, 0, 3])
-pasted = photos.collage(order)
-last = photo_model.layers[-3].name
-asked = preprocess(np.repeat(pasted[None], 4, axis=0))
-photo_maps = methods.enlarge(methods.grad_cam(photo_model, last, asked, order), 128)
-figures.show_maps(
-    [pasted] * 4,
-    photo_maps,
-    [f"「{list(photos.PHOTOS.values())[label]}」の根拠" for label in order],
-    columns=4,
-    heading="貼り合わせた写真に、1 つずつ尋ねる",
-    alt="ch23.four_photos",
-)
-
-# %%
-squares = np.arange(4).reshape(2, 2).repeat(64, axis=0).repeat(64, axis=1)
-shares, tops, photo_phi = [], [], []
-for order in permutations(range(4)):
-    pasted = photos.collage(np.array(order))
-    asked = preprocess(np.repeat(pasted[None], 4, axis=0))
-    heats = methods.enlarge(methods.grad_cam(photo_model, last, asked, np.array(order)), 128)
-    for place, heat in enumerate(heats):
-        inside = squares == place
-        shares.append(heat[inside].sum() / max(heat.sum(), 1e-9))
-        tops.append(methods.pointing_game(heat, inside))
-claim("ch23.photos.pointing", float(np.mean(tops)))
-claim("ch23.photos.share", float(np.mean(shares)))
-
-# %% [markdown]
-# 図をよく見ると、「宇宙飛行士」の根拠が猫の目に少し漏れています。切れ端を見分けるだけの小さなモデルなので、
-# 「丸くて光るもの」のような、人とは違う手がかりを使っているのかもしれません。**説明の図は、こうした疑いを持つために使います。**
-#
-# 区画は 4 つなので、SHAP は $2^4 = 16$ 枚の予測で正確に求まります。表は 1 行ずつ読みます。
-# どの行も、尋ねた写真の区画の値が、ほかの区画より大きいでしょうか。
-
-# %%
-order = np.array([1, 2, 0, 3])
-pasted = photos.collage(order)
-asked = methods.show_only(pasted, squares, methods.all_coalitions(4))
-photo_scores = experiment.logits(photo_model, asked).astype("float64")
-tile_phi = np.array([methods.shapley_values(photo_scores[:, label]) for label in order])
-subjects = [list(photos.PHOTOS.values())[label] for label in order]
-result_table(
-    [
-        {"尋ねたもの": f"「{asked}」"}
-        | {f"{tile}の区画": value for tile, value in zip(subjects, row, strict=True)}
-        for asked, row in zip(subjects, tile_phi, strict=True)
-    ],
-    caption="写真の区画のシャープレイ値 (得点への寄与)",
-    digits=2,
-)
-
-# %%
-claim("ch23.photos.shapley", int((tile_phi.argmax(axis=1) == np.arange(4)).sum()))
-
-# %% [markdown]
-# ## 12. 演習
-#
-# 答えを書いたセルを実行してから、次の `check` のセルを実行してください。その場で採点されます。
-# 手がかりがほしいときは `hint("ch23.cam_weights")` のように、問題の名前を渡して呼びます。呼ぶたびに 1 段ずつ詳しくなります。
-# `# EXERCISE …` の行は消さないでください。採点のときの目印になります。
-# 日を改めて続けるときは、いちばん上の `# SETUP` のセルとその次のセル、そしてすぐ下の `from grader import …` のセルの 3 つを実行すれば、どの問題からでも始められます。
-
-# %%
-from grader import check, hint, score, solution
-
-# %% [markdown]
-# ### 問題 1 Grad-CAM の式 (1 点)
-#
-# `channel_weights(gradients)` は、勾配 `(バッチ, 高さ, 幅, チャネル)` からチャネルの重み `(バッチ, チャネル)` を求めます。
-# `weighted_map(features, weights)` は、特徴マップに重みを掛けて足し、ReLU を通したマップ `(バッチ, 高さ, 幅)` を求めます。2 つとも書きましょう。
-# たとえば勾配が `[[[[1, 2], [3, -4]]]]` なら重みは `[[2, -1]]` で、これを特徴マップ `[[[[1, 1], [0, 5]]]]` に使ったマップは `[[[1, 0]]]` です。
-
-# %%
-# EXERCISE ch23.cam_weights
-
-# %%
-check("ch23.cam_weights")
-
-# %% [markdown]
-# ### 問題 2 マップを 0〜1 にそろえて拡大する (2 点)
-#
-# `to_heatmap(cam, size)` を書きましょう。0 以上のマップ `cam` を最大値で割り、`size = (高さ, 幅)` まで双線形補間で拡大します。
-# すべて 0 のマップは、0 のまま拡大します。
-# たとえば `to_heatmap(np.array([[1.0, 4.0]]), (2, 2))` は `[[0.25, 1], [0.25, 1]]` です。
-
-# %%
-# EXERCISE ch23.heatmap
-
-# %%
-check("ch23.heatmap")
-
-# %% [markdown]
-# ### 問題 3 色を重ねる (2 点)
-#
-# `overlay(image, colours, alpha)` を書きましょう。`image` は RGB、`colours` は `cv2.applyColorMap` が返す BGR で、どちらも uint8 です。
-# 色を `alpha` の割合、画像を `1 - alpha` の割合で混ぜ、RGB の uint8 で返します。
-# たとえば `image` の画素が `[200, 100, 40]`、`colours` の画素が `[40, 0, 240]` なら、`alpha` が 0.25 のときの画素は `[210, 75, 40]` です。
-
-# %%
-# EXERCISE ch23.overlay
-
-# %%
-check("ch23.overlay")
-
-# %% [markdown]
-# ### 問題 4 Keras のモデルの Grad-CAM (3 点)
-#
-# `grad_cam(model, image, layer_name, class_index)` を書きましょう。`model` の最後の層は softmax つきの Dense ですが、
-# 微分するのは softmax の**前**の得点です。`class_index` を省いたら、予測したクラスについて求めます。
-# 前処理ずみの画像 1 枚を受け取り、ReLU のあとのマップ `(高さ, 幅)` を返します。
-# たとえば `layer_name` の層の出力が `(1, 7, 7, 32)` なら、形が `(7, 7)` のマップが返ります。
-
-# %%
-# EXERCISE ch23.grad_cam
-
-# %%
-check("ch23.grad_cam")
-
-# %% [markdown]
-# ### 問題 5 シャープレイ値を数え上げる (3 点)
-#
-# `shapley_values(value, players)` を書きましょう。`value(mask)` は提携の価値を返す関数で、`mask` は 0 と 1 を `players` 個並べたものです。
-# すべての提携を数え上げ、`players` 人のシャープレイ値を返します。
-# たとえば `value` が `lambda mask: 3 * mask[0] + mask[1] + 2 * mask[0] * mask[1]` なら、2 人のシャープレイ値は `[4, 2]` です。
+# ```python
+# shapley_values(lambda mask: 3 * mask[0] + mask[1] + 2 * mask[0] * mask[1], 2)  # → [4, 2]
+# ```
 
 # %%
 # EXERCISE ch23.shap_exact
@@ -1164,11 +669,15 @@ check("ch23.grad_cam")
 check("ch23.shap_exact")
 
 # %% [markdown]
-# ### 問題 6 シャープレイ・カーネル (1 点)
+# ### 問題 10 シャープレイ・カーネル (1 点)
 #
-# `kernel_weights(masks)` を書きましょう。`masks` の各行の 1 の数を $s$、列の数を $M$ として、重み $\frac{M-1}{\binom{M}{s}\,s\,(M-s)}$ を並べて返します。
+# ★ `kernel_weights(masks)` を書きましょう。0 と 1 の `masks` の各行の 1 の数を $s$、列の数を $M$ として、重み $\frac{M-1}{\binom{M}{s}\,s\,(M-s)}$ を並べて返します。
 # $s$ が 0 か $M$ の行は `np.inf` にします。
-# たとえば `masks` が `[[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]` なら `[0.25, 0.125, np.inf]` です。
+# たとえば次の値になります。
+#
+# ```python
+# kernel_weights(np.array([[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]))  # → [0.25, 0.125, inf]
+# ```
 
 # %%
 # EXERCISE ch23.kernel_weights
@@ -1177,25 +686,188 @@ check("ch23.shap_exact")
 check("ch23.kernel_weights")
 
 # %% [markdown]
-# ### 問題 7 LIME の重み付きリッジ回帰 (2 点)
+# ## 5. 答えの分かっている問題で確かめる
 #
-# `fit_lime(masks, outputs, weights, penalty, keep)` を書きましょう。「重み × 誤差の 2 乗」の和と、「`penalty` × 係数の 2 乗」の和との合計を最小にする
-# `(係数, 切片)` の組を返します。切片に罰則は掛けません。ただし、説明を短くするために、`lime` パッケージの `num_features` のように特徴を `keep` 個に絞ります。
-# すべての特徴で一度当てはめ、係数の絶対値が大きい `keep` 個を選び、それだけで当てはめ直します。係数は `(特徴の数,)` の配列で、選ばなかった特徴では 0 です。
-# たとえば `masks` が `[[1, 1], [1, 0], [0, 1], [0, 0]]`、`outputs` が `[5, 4, 2, 1]`、`weights` がどれも 1 なら、`penalty` も `keep` も 1 のときの結果は `([1.5, 0], 2.25)` です。
+# 根拠の場所が初めから分かっていれば、説明が当たったかどうかを数で言えます。
+#
+# ### 貼り合わせた写真
+#
+# 4 枚の写真を 2×2 に貼り合わせ、同じ分類器に「猫の根拠は」「コーヒーの根拠は」と順に尋ねます。答えの区画は分かっています。
+# **指差しゲーム (pointing game)** では、マップの最大の場所がその区画に入れば当たりです。当てずっぽうなら 4 分の 1 です。
 
 # %%
-# EXERCISE ch23.lime
-
-# %%
-check("ch23.lime")
+tops = []
+for turn in range(4):
+    order = np.roll(np.arange(4), turn)
+    pasted = photos.collage(order)
+    asked = preprocess_lite0(np.repeat(pasted[None], 4, axis=0))
+    maps = methods.enlarge(gradcam_maps(classifier, "top_activation", asked, photos.CLASSES[order]), 224)
+    tops += [methods.pointing_game(heat, n == photos.SQUARES) for n, heat in enumerate(maps)]
+claim("ch23.photos.pointing", float(np.mean(tops)))
+figures.show_maps(
+    [pasted] * 4,
+    maps,
+    [f"「{photos.NAMES[label]}」" for label in order],
+    columns=4,
+    heading="貼り合わせた写真で尋ねた、それぞれの根拠",
+    alt="ch23.four_photos",
+)
 
 # %% [markdown]
-# ### 問題 8 挿入曲線で説明を測る (2 点)
+# ### 描いた図形
 #
-# `insertion_curve(score, image, baseline, heatmap, steps)` を書きましょう。`baseline` に `image` の画素を、`heatmap` の値が大きい順に
-# `steps` 回に分けて同じ数ずつ入れていきます。`steps + 1` 個の得点を並べた曲線と、その面積 (台形公式) の組を返します。
-# たとえば `image` が `[[[1, 1, 1], [2, 2, 2]]]`、`baseline` がすべて 0、`heatmap` が `[[0.2, 0.9]]` で、得点が値の合計なら、`steps` が 2 のときの結果は `([0, 6, 9], 5.25)` です。
+# 写真 4 枚では少ないので、**根拠の場所が分かっている絵**を何百枚も描きます。まだらな背景に短い線を散らし、丸、四角、三角、十字のどれか 1 つを描きます。
+# 場所も色も大きさも、4 種類で同じように選びます。種類を決める手がかりは、図形そのもののほかにありません。
+#
+# VGG と同じ並び (3×3 の畳み込みを 2 つずつ、間に最大プーリング) の小さなネットワークを、VGG16 と同じ caffe 方式の前処理で学習します。
+# 結果は**乱数の種** (random seed。以下**シード**) で変わります。シード 1 の 1 回を、ここで学習します。
+
+
+# %% tags=["export"]
+def small_vgg(classes, widths=(8, 16, 32)):
+    """48 画素四方の画像から得点を返す、VGG に似た小さなネットワークを作ります。"""
+    inputs = keras.Input((48, 48, 3))
+    x = layers.Rescaling(1 / 64)(inputs)
+    for block, width in enumerate(widths, 1):
+        if block > 1:
+            x = layers.MaxPooling2D()(x)
+        for number in (1, 2):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{block}_{number}")(x)
+            x = layers.BatchNormalization(momentum=0.9)(x)
+            x = layers.ReLU(name=f"block{block}_conv{number}")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(x))
+
+
+def train_on(inputs, labels, seed, epochs=10):
+    """前処理ずみの画像とラベルで、small_vgg を学習して返します。"""
+    keras.utils.set_random_seed(seed)
+    model = small_vgg(classes=int(labels.max()) + 1)
+    schedule = keras.optimizers.schedules.CosineDecay(4e-3, epochs * -(-len(labels) // 32))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    model.fit(inputs, labels, batch_size=32, epochs=epochs, verbose=0)
+    return model
+
+
+# %%
+drawn, shapes = draw_shapes(960, seed=1001), experiment.unseen_shapes(seed=1)
+kinds = [KINDS[label] for label in shapes.labels]
+model = train_on(preprocess(drawn.images), drawn.labels, seed=1)
+for way, function in (("正しい caffe 方式", preprocess), ("x / 255", experiment.divide_by_255)):
+    accuracy = experiment.accuracy(model, shapes, function)
+    print(f"{way}: はじめて見る {len(shapes.labels)} 枚での精度 {accuracy:.2f}")
+claim("ch23.report.preprocess", accuracy)
+
+# %% [markdown]
+# 2 節の予想どおり、caffe 方式のネットワークでは、x / 255 は致命的でした。予測は、当てずっぽうの 0.25 の近くまで落ちます。
+# では、正しい前処理で Grad-CAM を求め、最大の場所が図形を囲む枠に入るかを数えます (図は「もっと調べる」)。
+
+# %%
+inputs = preprocess(shapes.images)
+shape_maps = methods.enlarge(gradcam_maps(model, "block3_conv2", inputs, shapes.labels), 48)
+hits = np.mean([methods.pointing_game(m, box) for m, box in zip(shape_maps, shapes.boxes, strict=True)])
+middle = shapes.boxes[:, 24, 24].mean()
+print(f"いつも真ん中を指すと {middle:.3f}、ランダムに指すと {shapes.boxes.mean():.3f}")
+claim("ch23.gradcam.pointing", float(hits))
+
+# %% [markdown]
+# ### 重みをランダムにしたら、マップは変わるか
+#
+# 説明がモデルを説明しているなら、モデルを壊せば説明も壊れるはずです。Adebayo たちは、出力層から入口へ向かって
+# 重みを 1 層ずつランダムな値に替え、もとのマップと比べました。ここでは**順位相関 (rank correlation)**、つまりマスの順位がどれだけそろうかで比べます。
+
+
+# %% tags=["export"]
+def randomised_from_the_top(model, seed):
+    """出力層から順に重みをランダムな値に替え、層の名前とモデルを 1 つずつ返します。もとの model は変えません。"""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    yield "なし", copy
+    keras.utils.set_random_seed(seed)
+    fresh = keras.models.clone_model(model)
+    for layer in reversed([layer for layer in copy.layers if layer.weights]):
+        layer.set_weights(fresh.get_layer(layer.name).get_weights())
+        if not isinstance(layer, layers.BatchNormalization):
+            yield layer.name, copy
+
+
+# %%
+followed = experiment.sanity(model, experiment.unseen_shapes(1, 40), seed=1)
+print(f"順位相関: 出力層だけランダム {followed.grad_cam[1]:.2f}、すべてランダム {followed.grad_cam[-1]:.2f}")
+stored_sanity = experiment.stored_results("sanity")
+claim("ch23.sanity.gradcam", float(np.median([result.grad_cam[-1] for result in stored_sanity])))
+
+# %% [markdown]
+# 出力層を替えただけで、マップは似なくなりました。マップは、学習した重みを見て描かれていたのです。
+# **輪郭線**の絵は、いかにも根拠らしく見えますが、モデルを見ていないので、モデルを壊しても変わりません。
+#
+# この節の答えは、**答えの分かっている絵では、よく当たる。モデルを壊すと、説明も壊れる**です。
+#
+# ## 6. 挿入曲線と削除曲線で比べる
+#
+# 本物の写真には、枠がありません。それでも、説明の良し悪しを測れるでしょうか。
+#
+# 1 節では 2 割だけを隠しました。割合を 0 から 1 まで動かすと、曲線になります。
+#
+# - **挿入曲線 (insertion curve)**: 何も見せない絵に、大事な順に区画を足していく。早く確率が上がるほどよい (面積が大きい)
+# - **削除曲線 (deletion curve)**: もとの絵から、大事な順に区画を隠していく。早く確率が下がるほどよい (面積が小さい)
+
+
+# %% tags=["export"]
+def insertion_and_deletion(predict, image, ranks, steps=24):
+    """画素の順位 ranks (0 が最も大事) の順に、見せたときと隠したときの確率の曲線を返します。"""
+    limits = np.linspace(0, ranks.max() + 1, steps + 1)
+    first = (ranks < limits[:, None, None])[..., None]  # 段ごとに、すでに動かした画素
+    shown = np.where(first, image, mean_colour(image))
+    cut = np.where(first, mean_colour(image), image)
+    curves = predict(np.concatenate([shown, cut]))
+    return curves[: steps + 1], curves[steps + 1 :]
+
+
+# %%
+def predict(images):
+    return probability(images, tripod)
+
+
+curves = []
+for name, maps in (explained | {"ランダム": [rng.random((224, 224))] * 3}).items():
+    ranks = methods.tile_order(maps[2], 32, rng)
+    curves.append((name, *insertion_and_deletion(predict, camera, ranks, steps=14)))
+figures.plot_two_curves(curves, heading="三脚の写真 (1 枚)", alt="ch23.tripod_curves")
+
+# %% [markdown]
+# 1 枚では、たまたまかもしれません。5 節の図形で、5 つのシードのネットワークと 30 枚ずつの絵を使って測った結果が保存してあります
+# (`python -m chapters.ch23_gradcam_lime_shap.experiment quick`)。図形の絵は 4 画素四方の区画で、**安定さ**は、方法の中の乱数を替えた 2 つのマップの順位相関です。
+
+# %%
+stored = experiment.stored_results("quick")
+claim("ch23.measure.curves", tables.least_gain(stored))
+result_table(
+    tables.summary(stored),
+    caption="図形の絵、5 つのシード: 最小 / 中央値 / 最大 (↑ は大きいほど、↓ は小さいほどよい)",
+)
+
+# %% [markdown]
+# 3 つの方法の面積は、ほとんど同じです。この問題では、どれも図形を正しく見つけているからです。違うのは、費用と乱数です。
+# Grad-CAM は 1 回の逆伝播で済み、乱数も使いませんが、畳み込みのあるモデルにしか使えません。
+# LIME と SHAP は何百回も予測を呼び、乱数で少し揺れますが、モデルを選びません。
+# 何も見せないときの確率は、当てずっぽうと同じ 0.25 に近いので、削除曲線は 0 までは下がりません。
+#
+# この節の答えは、**枠がなくても、隠しながら確率を追えば比べられる**です。
+#
+# ### 問題 11 挿入曲線で説明を測る (2 点)
+#
+# ★★ 区画ではなく、画素を 1 つずつ並べる `insertion_curve(score, image, baseline, heatmap, steps)` を書きましょう。`score(images)` は `(枚数, 高さ, 幅, チャネル)` の画像の得点を返します。
+# `baseline` に `image` の画素を、`heatmap` の値が大きい順に `steps` 回に分けて同じ数ずつ入れていきます。画素の数は `steps` で割り切れます。
+# `steps + 1` 個の得点を並べた曲線と、その面積 (台形公式。横軸は入れた画素の割合) の組を返します。
+# たとえば次の値になります。
+#
+# ```python
+# image, heatmap = np.array([[[1, 1, 1], [2, 2, 2]]]), np.array([[0.2, 0.9]])
+# insertion_curve(lambda images: images.sum(axis=(1, 2, 3)), image, 0 * image, heatmap, 2)  # → ([0, 6, 9], 5.25)
+# ```
 
 # %%
 # EXERCISE ch23.insertion
@@ -1203,65 +875,275 @@ check("ch23.lime")
 # %%
 check("ch23.insertion")
 
+# %% [markdown]
+# ### 問題 12 測って、決める (1 点)
+#
+# 輪郭線の絵は、モデルを見ていません (5 節)。では、挿入曲線の面積で Grad-CAM に**勝ってしまう**写真は、あるでしょうか。
+# 1 節のセルと問題 11 の答えを実行してあれば、セルを足して、あなたの `insertion_curve` で次のように測れます。
+#
+# ```python
+# for name, label in zip(photos.FILES, photos.CLASSES):
+#     image = load_photo(name)
+#     maps = gradcam_maps(classifier, "top_activation", preprocess_lite0(image[None]), [label])
+#     for way, heat in (("Grad-CAM", methods.enlarge(maps, 224)[0]), ("輪郭線", methods.edges(image[None])[0])):
+#         score = lambda images: probability(images, label)
+#         print(name, way, insertion_curve(score, image, mean_colour(image), heat, 14)[1])
+# ```
+#
+# - ア: 猫 (chelsea)
+# - イ: コーヒー (coffee)
+# - ウ: 三脚 (camera)
+# - エ: ロケット (rocket)
+
 # %%
-score()
+# EXERCISE ch23.decide_edges
+
+# %%
+check("ch23.decide_edges")
 
 # %% [markdown]
-# ## 13. 補足・訂正
+# ## 7. 表と文でも使う
 #
-# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています。4.1〜4.5 節で 1 つずつ直しました。
-# - **確率ではなく得点を微分する** 「対象のクラスに対する出力」は、論文では softmax の前の得点です。確率を微分すると、自信のある画像ほど
-#   マップが消えます (4.6 節)。
-# - **SHAP の基準** レポートは「特定のデータポイントに対するモデルの予測を基準にして」といいますが、基準は**背景データでの予測の平均**です。
-#   寄与の和は、その平均と、いまの予測との差になります。8 節の患者で、次のセルが確かめます。
-# - **Grad-CAM の図は、それだけでは根拠になりません** 5 節のような検査を通ってはじめて、モデルを見た図だといえます。
-# - **LIME の係数は、決め方で変わります** 部品の分け方、隠し方、核の幅、標本の数は、使う人が選びます。6 節では、隠し方だけで得点のばらつきが変わりました。
-# - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます。
+# 画像でないデータには、Grad-CAM の「場所」がありません。LIME と SHAP は、そのまま使えるでしょうか。
+#
+# ### 表: 糖尿病の進み具合
+#
+# scikit-learn に付属する表は、患者 442 人の 10 個の特徴から、1 年後の進み具合を予測します。モデルは、勾配を持たない決定木の集まり (勾配ブースティング) です。
+# 見せない特徴には、**背景**の 20 人の値を順に入れて平均します。特徴が 10 個なので、$2^{10} = 1024$ 通りを列挙できます。
 
 # %%
-claim(
-    "ch23.note.baseline",
-    float(tree_phi.sum() - (trees.predict(patient[None])[0] - trees.predict(background).mean())),
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import GradientBoostingRegressor
+
+table, progress = load_diabetes(return_X_y=True)
+trees = GradientBoostingRegressor(random_state=0).fit(table[:342], progress[:342])
+background, patients = table[:20], table[342:]
+print(f"はじめて見る 100 人での決定係数 {trees.score(patients, progress[342:]):.2f}")
+
+
+def worth_of_coalitions(predict, row, background):
+    """表の 1 行について、見せない特徴に背景の値を入れた予測の平均を、すべての提携 (番号順) で求めます。"""
+    members = (np.arange(2 ** len(row))[:, None] >> np.arange(len(row)) & 1).astype(bool)
+    mixed = np.where(members[:, None, :], row, background)
+    return predict(mixed.reshape(-1, len(row))).reshape(len(members), -1).mean(axis=1)
+
+
+# %%
+worth = worth_of_coalitions(trees.predict, patients[0], background)
+phi = exact_shapley(worth)
+figures.plot_values(
+    tables.FEATURES,
+    phi,
+    label="進み具合への寄与 (背景の平均との差)",
+    heading=f"ある患者の予測 {worth[-1]:.0f} = 背景の平均 {worth[0]:.0f} + 寄与の和 {phi.sum():+.0f}",
 )
+now, mean = trees.predict(patients[:1])[0], trees.predict(background).mean()
+claim("ch23.shap.baseline", float(phi.sum() - (now - mean)))
 
 # %% [markdown]
-# BMI の列を複製した表で、線形モデル (わずかな罰則つき) を学習し直します。BMI の寄与はどうなるでしょうか。
+# ### 局所と全体
+#
+# 患者が変われば、値も変わります。これが「局所的」です。
+# 1 人ずつの SHAP の大きさを多くの患者で平均すると、モデル全体での重要さ (グローバル) になります。
+# 別の物差しである「その特徴の列を混ぜると、予測がどれだけ動くか」と、順位を比べます。
 
 # %%
-from sklearn.linear_model import Ridge
-
-
-def bmi_share(rows, columns):
-    ridge = Ridge(alpha=1e-3).fit(rows[:342], progress[:342])
-    return float(ridge.coef_[columns[0]] * (rows[342, columns[0]] - rows[:20, columns[0]].mean()))
-
-
-doubled = np.column_stack([table, table[:, 2]])
-claim("ch23.note.duplicate", bmi_share(doubled, [2, 10]) / bmi_share(table, [2]))
+local = [exact_shapley(worth_of_coalitions(trees.predict, row, background)) for row in patients[:20]]
+overall = np.abs(local).mean(axis=0)
+moved = []
+for feature in range(10):
+    mixed = patients.copy()
+    mixed[:, feature] = rng.permutation(mixed[:, feature])
+    moved.append(np.abs(trees.predict(mixed) - trees.predict(patients)).mean())
+claim("ch23.shap.global", methods.rank_correlation(overall, np.array(moved)))
 
 # %% [markdown]
-# ## 14. まとめ
+# ### 文: 「おいしくない」は、どの言葉のせいか
 #
-# この章で確かめたことを一覧にします。
+# 宿の感想を 72 文、この講座のために書きました。MeCab (unidic-lite) で語に分け、辞書の形に直し、助詞などを除いた
+# **言葉の袋 (bag of words)** を小さなネットワークに渡して、満足か不満かを当てさせます。「人」は文の中の語です。
+
+# %%
+from chapters.ch23_gradcam_lime_shap import sentences
+
+read = sentences.train_reader()
+text = "朝食のパンはおいしくなかったけれど、部屋は広くて、お風呂も清潔でした。"
+words = sentences.words(text)
+word_phi = exact_shapley(read(words, methods.all_coalitions(len(words))))
+print("満足の確率への寄与:", "、".join(f"{w} {v:+.2f}" for w, v in zip(words, word_phi, strict=True)))
+
+# %% [markdown]
+# 「おいしい」は満足の語なので、責めは「ない」に行きます。語の効き目は、**いっしょにある語で変わる**のです。
+# この節の答えは、**使える。モデルを呼べて、特徴を「見せない」やり方さえ決めればよい**です。
+#
+# ## 8. どれを選ぶか
+#
+# | | Grad-CAM | LIME | SHAP |
+# |:--|:--|:--|:--|
+# | 分かること | 得点に効いた**場所** | 近くの**傾き** | 基準からの**寄与** |
+# | 使えるモデル | 畳み込みと勾配のあるもの | 呼べるもの、すべて | 呼べるもの、すべて |
+# | 画像 | ◎ 1 回の逆伝播 | ○ 部品ごと、数百枚の予測 | ○ 部品ごと、数百枚の予測 |
+# | 表 | × | ○ 1 行の近くの傾き | ◎ 和が予測と合う。全体の重要さにもなる |
+# | 文 | × | ○ 語ごと | ○ 語ごと |
+# | 使う人が決めること | 層 | 部品、隠し方、$\sigma$、標本の数 | 背景 (基準)、標本の数 |
+# | 限界 | 粗い (この章では 7×7) | 直線で足りないと当たらない | 特徴が増えると近似。ありえない組み合わせも尋ねる |
+#
+# 迷ったら、**CNN の画像なら、まず Grad-CAM**、細かい形がほしいか中が見えないなら LIME か SHAP、**表で人に数字を示すなら SHAP** です。どれを選んでも、5 節と 6 節の検査をします。
+#
+# ### 考えてみよう (採点しません)
+#
+# 銀行が、融資を断った人に理由を伝えることになりました。モデルは 30 個の項目を見る勾配ブースティングです。
+# どの方法で、何を背景にし、その説明が正しいことをどう確かめますか。伝えてはいけないことは何ですか。3〜5 文で書いてみましょう。
+#
+# <details><summary>よい答えが考えていること</summary>
+#
+# 30 個では列挙できないので、近似 (または木に専用の速い方法) を使い、乱数を替えても順位が変わらないかを見るか。背景は全員か、承認された人か
+# (問いが「平均と比べて」か「承認された人と比べて」かで変わる)。似た項目どうしで寄与が分け合われることを知っているか。
+# 項目を変えたら本当に結果が変わるかを、モデルに尋ねて確かめるか。寄与を「原因」や「こうすれば借りられる」と言い換えていないか。
+#
+# </details>
+#
+# ## 9. 補足・訂正
+#
+# - **前処理と色** レポートの `x / 255` は VGG16 の待つ入力ではなく、RGB の色を BGR の画像に足しています (2 節)。
+# - **確率ではなく得点を微分する** 「対象のクラスに対する出力」は、論文では softmax の前の得点です。確率を微分すると、マップが小さくなり、問いも変わります (2 節)。
+# - **SHAP の基準** レポートは「特定のデータポイントに対するモデルの予測を基準にして」といいますが、基準は**背景データでの予測の平均**です。
+#   寄与の和は、その平均と、いまの予測との差になります (7 節)。
+# - **寄与は原因ではありません** 3 つの方法が説明するのはモデルで、世の中の因果ではありません。同じ情報の列が 2 つあると、寄与は分け合われます (「もっと調べる」)。
+#
+# ## 10. まとめ
+#
+# 1. Grad-CAM は、得点への勾配の平均を重みにして特徴マップを足し、負を 0 にします。微分するのは、softmax の前の得点です。
+# 2. LIME は、近くの標本に直線を当てはめます。係数は「見せるといくつ増えるか」で、隠し方と $R^2$ を書き添えて読みます。
+# 3. SHAP は、すべての組み合わせで増えた分を平均し、和が「いまの予測 − 背景の平均」に合うように分けます。
+# 4. それらしい図は、手順が間違っていても出ます。隠す、重みを壊す、挿入曲線と削除曲線で測る、の 3 つで確かめます。
+# 5. 説明するのはモデルであって、世の中の原因ではありません。
+#
+# **早見表**
+#
+# $$L^c = \mathrm{ReLU}\Bigl( \sum_k \alpha_k^c A^k \Bigr), \quad f(z) \approx b + w \cdot z, \quad
+# \phi_i = \sum_{S \not\ni i} \tfrac{|S|!\,(M - |S| - 1)!}{M!} \bigl( v(S \cup \{i\}) - v(S) \bigr)$$
+#
+# ```python
+# alpha = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2), keepdims=True)        # Grad-CAM
+# heat = tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1))
+# lime = lime_image.LimeImageExplainer().explain_instance(image, classify, hide_color=0)     # pip install lime
+# phi = shap.KernelExplainer(predict, background).shap_values(row)                           # pip install shap
+# ```
+#
+# | よく使う値 | Grad-CAM | LIME | SHAP |
+# |:--|:--|:--|:--|
+# | 尋ねる回数 | 1 | 1,000 (画像)、5,000 (表) | 2M + 2,048 (近似) |
+# | そのほか | 最後の畳み込み層 | $\sigma = 0.25$ (画像)、$0.75\sqrt{M}$ (表) | 背景 20〜100 行 |
 
 # %%
 claims_table()
 
 # %%
+score()
 print(course.cost())
 
 # %% [markdown]
-# **参考文献**
+# ## もっと調べる
 #
-# - R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017
-# - B. Zhou et al., "Learning Deep Features for Discriminative Localization" (CAM), CVPR 2016
-# - M. T. Ribeiro, S. Singh, C. Guestrin, "Why Should I Trust You?" (LIME), KDD 2016
-# - S. M. Lundberg, S.-I. Lee, "A Unified Approach to Interpreting Model Predictions" (SHAP), NeurIPS 2017
-# - L. S. Shapley, "A Value for n-Person Games", 1953
-# - J. Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018
-# - J. Zhang et al., "Top-down Neural Attention by Excitation Backprop" (pointing game), ECCV 2016
-# - V. Petsiuk, A. Das, K. Saenko, "RISE: Randomized Input Sampling for Explanation" (挿入と削除の曲線), BMVC 2018
-# - M. Böhle, M. Fritz, B. Schiele, "Convolutional Dynamic Alignment Networks" (写真を貼り合わせた指差しゲーム), CVPR 2021
-# - R. Achanta et al., "SLIC Superpixels Compared to State-of-the-art Superpixel Methods", PAMI 2012
-# - K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (VGG), ICLR 2015
-# - B. Efron et al., "Least Angle Regression", Annals of Statistics 2004 (糖尿病のデータ)
+# ここからは、興味のある人のためのものです。
+#
+# ### 隠し方、表の LIME、パッケージ、同じ情報の列
+#
+# `lime` は、部品を「その部品の平均の色」で隠すのが既定です。この章は、画像全体の平均の色で隠しました。3 節の三脚の写真を、同じ 200 標本で比べます。
+#
+# LIME を表に使うときは、隠す代わりに、もとの行の**周りの行**を作り、近いものほど重く数えます。3 節の `fit_surrogate` がそのまま使えます。
+# `shap` は保守されています。`lime` は 2020 年の 0.2.0.1 を最後に更新が止まっていますが、いまの NumPy でも動きます。`shap` の値は、7 節の値と一致するはずです。
+# 最後に、BMI の列を複製した表で線形モデル (わずかな罰則つき) を学習し直し、同じ情報の列が 2 つあると寄与がどうなるかを見ます。5 節と 6 節の図も描きます。
+
+# %%
+z = np.random.default_rng(1).integers(0, 2, (200, pieces.max() + 1))
+own_colour = np.stack([camera[pieces == piece].mean(axis=0) for piece in range(pieces.max() + 1)])[pieces]
+by_piece = np.where(z.astype(bool)[:, pieces][..., None], camera, own_colour.round().astype("uint8"))
+ways = [
+    fit_surrogate(z, probability(pictures, tripod), nearness(z))[0]
+    for pictures in (show_only(camera, pieces, z), by_piece)
+]
+print(
+    f"部品 {largest} の係数: 画像の平均で隠す {ways[0][largest]:.2f}、部品の平均で隠す {ways[1][largest]:.2f}"
+)
+print(f"2 つの説明の順位相関 {methods.rank_correlation(*ways):.2f}")
+
+# %%
+scale = table[:342].std(axis=0)
+
+
+def explain_row(row):
+    steps = np.random.default_rng(1).normal(size=(1000, len(row)))  # 標準偏差を単位にした、ずれ
+    variance = 0.75**2 * len(row)  # lime パッケージの表用の既定値
+    weights = np.sqrt(np.exp(-(steps**2).sum(axis=1) / variance))
+    return fit_surrogate(steps, trees.predict(row + steps * scale), weights)[0]
+
+
+first, second = (explain_row(patient) for patient in patients[:2])
+columns = zip(tables.FEATURES, first, second, phi, strict=True)
+result_table(
+    [{"特徴": f, "患者 1 LIME": a, "患者 2 LIME": b, "患者 1 SHAP": c} for f, a, b, c in columns],
+    caption="LIME は 1 標準偏差あたりの傾き、SHAP は背景の平均からの寄与 (意味が違うので、値は一致しません)",
+    digits=1,
+)
+
+# %%
+import shap
+from lime.lime_tabular import LimeTabularExplainer
+
+theirs = shap.KernelExplainer(trees.predict, background).shap_values(
+    patients[0], nsamples=1024, l1_reg=0, silent=True
+)
+print(f"shap {shap.__version__}: ずれは最大 {np.abs(theirs - phi).max():.0e}")
+explainer = LimeTabularExplainer(
+    table[:342], feature_names=tables.FEATURES, mode="regression", random_state=1, discretize_continuous=False
+)
+longest = explainer.explain_instance(patients[0], trees.predict, num_features=3, num_samples=1000)
+print("lime で係数の大きい特徴:", [name for name, _ in longest.as_list()])
+
+# %%
+from sklearn.linear_model import Ridge
+
+
+def bmi_share(rows, column=2):
+    ridge = Ridge(alpha=1e-3).fit(rows[:342], progress[:342])
+    return ridge.coef_[column] * (rows[342, column] - rows[:20, column].mean())  # 線形モデルのシャープレイ値
+
+
+doubled = np.column_stack([table, table[:, 2]])
+print(f"BMI の寄与: 1 列なら {bmi_share(table):.1f}、2 列あると 1 列あたり {bmi_share(doubled):.1f}")
+figures.show_maps(
+    shapes.images[:6],
+    shape_maps[:6],
+    kinds[:6],
+    boxes=shapes.boxes[:6],
+    heading="Grad-CAM: 正しいクラスの根拠",
+    alt="ch23.gradcam_on_shapes",
+)
+figures.plot_randomised(followed)
+figures.plot_two_curves(
+    tables.mean_curves(stored), heading="図形の絵 (5 つのシードの平均)", alt="ch23.insertion_and_deletion"
+)
+
+# %% [markdown]
+# ### レポートと同じ規模で
+#
+# 環境変数 `COURSE_PROFILE=full` を付けて開くと、2 節のレポートの手順が、公開されている VGG16 の重み (550 MB、md5 で照合) と `block5_conv3` で動きます。
+# 写真への答えを前処理ごとに比べるには `python -m chapters.ch23_gradcam_lime_shap.experiment full` です。
+#
+# ## 参考文献
+#
+# - R. R. Selvaraju et al., [Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization](https://arxiv.org/abs/1610.02391), ICCV 2017
+# - B. Zhou et al., [Learning Deep Features for Discriminative Localization](https://arxiv.org/abs/1512.04150), CVPR 2016 (CAM)
+# - M. T. Ribeiro, S. Singh, C. Guestrin, ["Why Should I Trust You?"](https://arxiv.org/abs/1602.04938), KDD 2016 (LIME)
+# - S. M. Lundberg, S.-I. Lee, [A Unified Approach to Interpreting Model Predictions](https://arxiv.org/abs/1705.07874), NeurIPS 2017 (SHAP)
+# - L. S. Shapley, A Value for n-Person Games, 1953
+# - J. Adebayo et al., [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), NeurIPS 2018
+# - J. Zhang et al., [Top-down Neural Attention by Excitation Backprop](https://arxiv.org/abs/1608.00507), ECCV 2016 (指差しゲーム)
+# - V. Petsiuk, A. Das, K. Saenko, [RISE](https://arxiv.org/abs/1806.07421), BMVC 2018 (挿入曲線と削除曲線)
+# - M. Böhle, M. Fritz, B. Schiele, [Convolutional Dynamic Alignment Networks](https://arxiv.org/abs/2104.00032), CVPR 2021 (写真を貼り合わせた指差しゲーム)
+# - R. Achanta et al., SLIC Superpixels Compared to State-of-the-art Superpixel Methods, PAMI 2012
+# - K. Simonyan, A. Zisserman, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556), ICLR 2015 (VGG)
+# - M. Tan, Q. V. Le, [EfficientNet](https://arxiv.org/abs/1905.11946), ICML 2019
+# - B. Efron et al., Least Angle Regression, Annals of Statistics 2004 (糖尿病のデータ)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import MeCab
 import numpy as np
 import numpy.typing as npt
+from sklearn.neural_network import MLPClassifier
 
 Array = npt.NDArray[Any]
 
@@ -154,3 +155,24 @@ def bag(chosen: Iterable[str], known: Sequence[str]) -> Array:
     """
     present = set(chosen)
     return np.array([word in present for word in known], "float32")
+
+
+def train_reader() -> Callable[[Sequence[str], Array], Array]:
+    """Trains a small network to tell pleased remarks from displeased ones.
+
+    Returns:
+        Function from words and which of them are kept, 0 or 1 of shape ``(n, words)``, to the probability
+        ``(n,)`` that the writer was pleased.
+    """
+    remarks = [*PLEASED, *DISPLEASED]
+    pleased = np.repeat([1, 0], [len(PLEASED), len(DISPLEASED)])
+    known = vocabulary(remarks)
+    bags = np.stack([bag(words(remark), known) for remark in remarks])
+    network = MLPClassifier((8,), activation="tanh", solver="lbfgs", alpha=0.3, max_iter=500, random_state=0)
+    network.fit(bags, pleased)
+
+    def probability(chosen: Sequence[str], kept: Array) -> Array:
+        bags = [bag([word for word, keep in zip(chosen, row, strict=True) if keep], known) for row in kept]
+        return np.asarray(network.predict_proba(np.stack(bags))[:, 1])
+
+    return probability

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from chapters.ch23_gradcam_lime_shap.experiment import Result
+from chapters.ch23_gradcam_lime_shap.experiment import SAMPLES, Result
+from course_utils.imagenet import top_classes
 from course_utils.tables import min_median_max
 
 Rows = list[dict[str, Any]]
+
+FEATURES = (
+    "年齢",
+    "性別",
+    "BMI",
+    "血圧",
+    "総コレステロール",
+    "LDL",
+    "HDL",
+    "TC/HDL",
+    "中性脂肪 (対数)",
+    "血糖",
+)
+"""Columns of scikit-learn's diabetes data, in order."""
+
+EXPLANATIONS = ("Grad-CAM", "LIME", "SHAP")
+"""The methods, without the random order that they must beat."""
+
+
+def guesses(names: Iterable[str], logits: np.ndarray) -> Rows:
+    """Shows the three classes that ImageNet's classifier holds most likely.
+
+    Args:
+        names: Of the photographs.
+        logits: Shape ``(photographs, 1000)``.
+
+    Returns:
+        A row for each photograph.
+    """
+    rows = []
+    for name, scores in zip(names, logits, strict=True):
+        first, second, third = top_classes(scores, 3)
+        others = {
+            f"{place} 位": f"{guess.name} ({guess.probability:.2f})"
+            for place, guess in ((2, second), (3, third))
+        }
+        rows.append({"写真": name, "1 位": first.name, "確率": first.probability} | others)
+    return rows
 
 
 def by_method(results: Sequence[Result], method: str) -> list[Result]:
@@ -21,28 +60,6 @@ def by_method(results: Sequence[Result], method: str) -> list[Result]:
 def methods_in(results: Sequence[Result]) -> list[str]:
     """Lists the methods, in the order in which they were measured."""
     return list(dict.fromkeys(r.method for r in results))
-
-
-def one_seed(results: Sequence[Result]) -> Rows:
-    """Shows the measurements of a single seed.
-
-    Args:
-        results: A result for each method.
-
-    Returns:
-        A row for each method.
-    """
-    return [
-        {
-            "方法": r.method,
-            "指差しゲーム": f"{r.pointing:.2f}",
-            "挿入曲線の面積": f"{r.insertion:.2f}",
-            "削除曲線の面積": f"{r.deletion:.2f}",
-            "安定さ": f"{r.stability:.2f}",
-            "1 枚の秒数": f"{r.seconds:.3f}",
-        }
-        for r in results
-    ]
 
 
 def summary(results: Sequence[Result]) -> Rows:
@@ -61,7 +78,7 @@ def summary(results: Sequence[Result]) -> Rows:
             "挿入曲線の面積 ↑": min_median_max([r.insertion for r in chosen], 2),
             "削除曲線の面積 ↓": min_median_max([r.deletion for r in chosen], 2),
             "安定さ ↑": min_median_max([r.stability for r in chosen], 2),
-            "1 枚の秒数 ↓": min_median_max([r.seconds for r in chosen], 3),
+            "尋ねる画像": f"{SAMPLES if method in ('LIME', 'SHAP') else int(method == 'Grad-CAM')} 枚",
         }
         for method in methods_in(results)
         if (chosen := by_method(results, method))
@@ -80,3 +97,20 @@ def curves(results: Sequence[Result], method: str, curve: str) -> np.ndarray:
         The mean curve.
     """
     return np.asarray(np.mean([getattr(r, curve) for r in by_method(results, method)], axis=0))
+
+
+def mean_curves(results: Sequence[Result]) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Averages both curves of each method over the seeds: name, insertion, deletion."""
+    return [
+        (method, curves(results, method, "insertion_curve"), curves(results, method, "deletion_curve"))
+        for method in methods_in(results)
+    ]
+
+
+def least_gain(results: Sequence[Result]) -> float:
+    """Finds by how much a method beats the random order at least, in any seed and either curve's area."""
+    gains = []
+    for method in EXPLANATIONS:
+        for ours, by_chance in zip(by_method(results, method), by_method(results, "ランダム"), strict=True):
+            gains += [ours.insertion - by_chance.insertion, by_chance.deletion - ours.deletion]
+    return float(min(gains))

@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 from skimage import transform
 
-from chapters.ch23_gradcam_lime_shap import probes
-from chapters.ch23_gradcam_lime_shap.answers import draw_steady_case, gradients_of
+from chapters.ch23_gradcam_lime_shap import methods, photos, probes, taught
+from chapters.ch23_gradcam_lime_shap.answers import INSERTION, draw_steady_case, gradients_of
 from chapters.ch23_gradcam_lime_shap.exercises import draw_pooled_case, enlarged
+from course_utils.backbones import load_efficientnet_lite0, preprocess_lite0
+from course_utils.photos import load_photo
 
 
 @pytest.mark.parametrize("hidden", [0, 5])
@@ -82,3 +84,28 @@ def test_scorer_refuses_a_single_image() -> None:
     assert score(np.ones((4, 2, 3, 1))).tolist() == [6, 6, 6, 6]
     with pytest.raises(ValueError, match=r"\(枚数, 2, 3, 1\)"):
         score(np.ones((2, 3, 1)))
+
+
+def test_edges_beat_grad_cam_on_the_rocket_alone() -> None:
+    """What ``ch23.decide_edges`` asks, measured as the lesson says, with the reference answer."""
+    namespace: dict[str, Any] = {}
+    exec(INSERTION, namespace)
+    network = load_efficientnet_lite0()
+    ask = tf.function(network, input_signature=[tf.TensorSpec((None, 224, 224, 3))])
+    ahead = []
+    for name, label in zip(photos.FILES, photos.CLASSES, strict=True):
+        image = load_photo(name)
+        maps = taught.gradcam_maps(network, "top_activation", preprocess_lite0(image[None]), [label])
+
+        def score(images: Any, label: int = label) -> Any:
+            return tf.nn.softmax(ask(preprocess_lite0(images))).numpy()[:, label]
+
+        ways = (methods.enlarge(maps, 224)[0], methods.edges(image[None])[0])
+        by_map, by_edges = (
+            namespace["insertion_curve"](score, image, taught.mean_colour(image), heat, 14)[1]
+            for heat in ways
+        )
+        assert abs(by_map - by_edges) > 0.005  # the same on every machine
+        ahead.append(bool(by_edges > by_map))
+
+    assert ahead == [False, False, False, True]

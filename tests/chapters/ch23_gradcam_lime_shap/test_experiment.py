@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from chapters.ch23_gradcam_lime_shap import experiment
+from chapters.ch23_gradcam_lime_shap import experiment, taught
 from chapters.ch23_gradcam_lime_shap.experiment import EXPLAINERS, SEEDS, Recognition, Result
+from course_utils.backbones import preprocess
 from course_utils.download import DownloadError, registry
 from course_utils.results import write_results
 
@@ -22,7 +23,7 @@ def model() -> keras.Model:
 
 
 def test_network_has_the_layout_of_vgg() -> None:
-    network = experiment.small_vgg()
+    network = taught.small_vgg(classes=4)
 
     assert network.get_layer(experiment.LAST_CONVOLUTION).output.shape == (None, 12, 12, 32)
     assert network.output.shape == (None, 4)
@@ -65,7 +66,7 @@ def test_same_seed_gives_the_same_map(model: keras.Model, name: str) -> None:
 def test_randomising_goes_from_the_head_to_the_input_and_spares_the_original(model: keras.Model) -> None:
     before = model.get_weights()
     names = []
-    for name, network in experiment.randomised_from_the_top(model, seed=3):
+    for name, network in taught.randomised_from_the_top(model, seed=3):
         names.append(name)
         first_kernel = network.layers[2].get_weights()[0]
         if len(names) < 8:
@@ -96,13 +97,19 @@ def test_full_profile_loads_the_published_vgg16(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(experiment, "fetch", fetch)
     monkeypatch.setattr(keras.applications, "VGG16", lambda **options: built.append(options))
-    experiment.load_vgg16("full")
-    experiment.load_vgg16("quick")
+    _, layer, prepare = experiment.report_network("full")
 
+    assert (layer, prepare) == ("block5_conv3", preprocess)
     assert asked == [experiment.VGG16_WEIGHTS]
     assert registry()[asked[0]].hash == "md5:64373286793e3c8b2b4e3219cbf3544b"
-    assert [options["weights"] for options in built] == [str(tmp_path / asked[0]), None]
-    assert all(options["classifier_activation"] is None for options in built)
+    assert built == [{"weights": str(tmp_path / asked[0]), "classifier_activation": None}]
+
+
+def test_quick_profile_looks_at_what_ships() -> None:
+    network, layer, prepare = experiment.report_network("quick")
+
+    assert network.get_layer(layer).output.shape[-1] == 1280
+    np.testing.assert_allclose(prepare(np.array([[[255.0, 127, 0]]])), [[[1, 0, -127 / 128]]])
 
 
 def test_damaged_vgg16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +117,7 @@ def test_damaged_vgg16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
 
     with pytest.raises(DownloadError, match="md5"):
-        experiment.load_vgg16("full")
+        experiment.report_network("full")
 
 
 def test_class_names_are_in_the_order_of_the_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from chapters.ch23_gradcam_lime_shap import figures
+from chapters.ch23_gradcam_lime_shap.experiment import Sanity
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,29 @@ def test_curves_share_an_axis_from_0_to_1() -> None:
 
     for axis in figure.axes:
         np.testing.assert_allclose(axis.lines[0].get_xdata(), np.linspace(0, 1, 5))
+
+
+def test_colours_stay_close_to_those_of_the_image() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype("uint8")
+
+    figure = figures.show_colour([image, image], ["a", "b"], heading="見出し", alt="説明")
+
+    shown = np.asarray(figure.axes[0].images[0].get_array()).astype(int)
+    assert np.abs(shown - image).max() <= 13
+    assert figure.alt == "説明"
+
+
+def test_drawing_of_the_asking_part_is_a_part_of_the_whole() -> None:
+    whole, part = figures.draw_methods(), figures.draw_asking(title="この節")
+
+    def labels(figure: Figure) -> set[str]:
+        return {text.get_text() for text in figure.axes[0].texts}
+
+    assert labels(part) < labels(whole)
+    assert len(labels(part)) == len(figures.ASKING)
+
+
+def test_randomised_layers_are_on_the_axis() -> None:
+    figure = figures.plot_randomised(Sanity(1, ["なし", "logits"], [1.0, 0.1], [1.0, 1.0]))
+
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["なし", "logits"]

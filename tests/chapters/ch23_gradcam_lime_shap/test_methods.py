@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
-from chapters.ch23_gradcam_lime_shap import methods
+from chapters.ch23_gradcam_lime_shap import methods, taught
 from chapters.ch23_gradcam_lime_shap.methods import Array
 from chapters.ch23_gradcam_lime_shap.shapes import draw_shapes
 
@@ -34,7 +35,7 @@ def test_grad_cam_of_a_pooled_network_is_cam(rng: np.random.Generator) -> None:
     features = keras.Model(model.inputs, model.get_layer("maps").output).predict(images, verbose=0)
     kernel = model.get_layer("logits").kernel.numpy()
 
-    maps = methods.grad_cam(model, "maps", images, classes)
+    maps = taught.gradcam_maps(model, "maps", images, classes)
 
     cam = np.einsum("nhwk,kn->nhw", features, kernel[:, classes]) / 64
     np.testing.assert_allclose(maps, np.maximum(cam, 0), atol=1e-6)
@@ -63,39 +64,41 @@ def test_show_only_hides_what_is_not_in_the_coalition() -> None:
     image = np.arange(48, dtype="uint8").reshape(4, 4, 3)
     pieces = np.repeat([0, 1], 8).reshape(4, 4)
 
-    whole, nothing, top = methods.show_only(image, pieces, np.array([[1, 1], [0, 0], [1, 0]]))
+    whole, nothing, top = taught.show_only(image, pieces, np.array([[1, 1], [0, 0], [1, 0]]))
 
     np.testing.assert_array_equal(whole, image)
-    np.testing.assert_array_equal(nothing, methods.hidden(image))
+    np.testing.assert_array_equal(nothing, taught.mean_colour(image))
     np.testing.assert_array_equal(top[:2], image[:2])
-    np.testing.assert_array_equal(top[2:], methods.hidden(image)[2:])
+    np.testing.assert_array_equal(top[2:], taught.mean_colour(image)[2:])
 
 
-def test_lime_weights_fall_with_the_distance() -> None:
-    weights = methods.lime_weights(np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]))
+def test_nearness_falls_with_the_distance() -> None:
+    weights = taught.nearness(np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]))
 
     assert weights[0] == 1
     assert (np.diff(weights) < 0).all()
     assert weights[2] == pytest.approx(np.sqrt(np.exp(-(0.5**2) / 0.25**2)))
 
 
-def test_weighted_ridge_without_penalty_recovers_a_linear_model(rng: np.random.Generator) -> None:
+def test_surrogate_without_penalty_recovers_a_linear_model(rng: np.random.Generator) -> None:
     samples, true = rng.integers(0, 2, (60, 5)), rng.normal(size=5)
 
-    found = methods.weighted_ridge(samples, 2 + samples @ true, rng.uniform(0.1, 1, 60), ridge=0)
+    found, intercept = taught.fit_surrogate(samples, 2 + samples @ true, rng.uniform(0.1, 1, 60), ridge=0)
 
     np.testing.assert_allclose(found, true, atol=1e-10)
+    assert intercept == pytest.approx(2)
 
 
-def test_weighted_ridge_is_scikit_learns(rng: np.random.Generator) -> None:
+def test_surrogate_is_scikit_learns(rng: np.random.Generator) -> None:
     from sklearn.linear_model import Ridge
 
     samples, scores, weights = rng.integers(0, 2, (40, 6)), rng.normal(size=40), rng.uniform(0.1, 1, 40)
 
-    found = methods.weighted_ridge(samples, scores, weights, ridge=1.5)
+    found, intercept = taught.fit_surrogate(samples, scores, weights, ridge=1.5)
 
-    expected = Ridge(alpha=1.5).fit(samples, scores, sample_weight=weights).coef_
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    expected = Ridge(alpha=1.5).fit(samples, scores, sample_weight=weights)
+    np.testing.assert_allclose(found, expected.coef_, atol=1e-10)
+    assert intercept == pytest.approx(expected.intercept_)
 
 
 def pieces_that_count(image: Array, pieces: Array, true: Array) -> methods.Predict:
@@ -116,10 +119,11 @@ def test_lime_and_shap_find_the_piece_that_counts(rng: np.random.Generator) -> N
     true = np.array([0.1, -0.3, 0.7, 0.0])
     predict = pieces_that_count(image, pieces, true)
 
-    lime = methods.lime_image(predict, image, pieces, 400, rng)
+    lime, fit = methods.lime_image(predict, image, pieces, 400, rng)
     shap = methods.shap_image(predict, image, pieces, 100, rng)
 
     np.testing.assert_allclose(lime, true, atol=0.02)
+    assert fit > 0.99
     np.testing.assert_allclose(shap, true, atol=1e-10)
 
 
@@ -138,25 +142,32 @@ def average_over_orders(scores: Array, players: int) -> Array:
 def test_shapley_values_are_the_mean_over_all_orders(rng: np.random.Generator) -> None:
     scores = rng.normal(size=32)
 
-    np.testing.assert_allclose(methods.shapley_values(scores), average_over_orders(scores, 5), atol=1e-12)
+    np.testing.assert_allclose(taught.exact_shapley(scores), average_over_orders(scores, 5), atol=1e-12)
 
 
-def test_shapley_values_refuse_a_missing_coalition() -> None:
-    with pytest.raises(ValueError, match=r"2 のべき乗.* / .*power of two"):
-        methods.shapley_values(np.zeros(7))
+def test_shapley_values_keep_the_axioms(rng: np.random.Generator) -> None:
+    members, game = methods.all_coalitions(6), rng.normal(size=64)
+    swapped = members.copy()
+    swapped[:, [0, 1]] = swapped[:, [1, 0]]
+    alike = taught.exact_shapley((game + game[swapped @ 2 ** np.arange(6)]) / 2)
+    idle = taught.exact_shapley(game[np.arange(64) & ~4])
+
+    assert taught.exact_shapley(game).sum() == pytest.approx(game[-1] - game[0])
+    assert alike[0] == pytest.approx(alike[1])
+    assert idle[2] == pytest.approx(0)
 
 
 def test_kernel_shap_on_all_coalitions_is_exact(rng: np.random.Generator) -> None:
     members, scores = methods.all_coalitions(6), rng.normal(size=64)
-    weights = np.array([methods.shapley_kernel(6, int(row.sum())) for row in members[1:-1]])
+    weights = np.array([taught.shapley_kernel(6, int(row.sum())) for row in members[1:-1]])
 
-    found = methods.kernel_shap(members[1:-1], scores[1:-1], weights, scores[0], scores[-1])
+    found = taught.kernel_shap(members[1:-1], scores[1:-1], weights, scores[0], scores[-1])
 
-    np.testing.assert_allclose(found, methods.shapley_values(scores), atol=1e-10)
+    np.testing.assert_allclose(found, taught.exact_shapley(scores), atol=1e-10)
 
 
 def test_drawn_coalitions_come_with_their_complements(rng: np.random.Generator) -> None:
-    drawn = methods.sample_coalitions(7, 5000, rng)
+    drawn = methods.draw_coalitions(7, 5000, rng)
 
     np.testing.assert_array_equal(drawn[:2500] + drawn[2500:], 1)
     assert set(drawn.sum(axis=1)) == set(range(1, 7))
@@ -198,7 +209,7 @@ def test_insertion_and_deletion_go_from_nothing_to_all_and_back() -> None:
     def brightness(images: Array) -> Array:
         return np.asarray((images >= 200).mean(axis=(1, 2, 3)))
 
-    inserted, deleted = methods.insertion_and_deletion(brightness, image, ranks, steps=4)
+    inserted, deleted = taught.insertion_and_deletion(brightness, image, ranks, steps=4)
 
     np.testing.assert_allclose(inserted, [0, 0.25, 0.5, 0.5, 0.5])
     np.testing.assert_allclose(deleted, [0.5, 0.25, 0, 0, 0])
@@ -212,3 +223,30 @@ def test_rank_correlation_shares_ranks_among_equals() -> None:
     assert methods.rank_correlation(first, second) == pytest.approx(np.corrcoef(*ranks)[0, 1])
     assert methods.rank_correlation(first, np.exp(first)) == pytest.approx(1)
     assert methods.rank_correlation(first, np.ones(5)) == 0
+
+
+def test_edges_lie_where_the_brightness_changes() -> None:
+    image = np.zeros((1, 6, 6, 3))
+    image[:, :, 3:] = 90
+
+    found = methods.edges(image)[0]
+
+    assert (found[:, 2:4] > 0).all()
+    assert not found[:, [0, 1, 4, 5]].any()
+
+
+def test_colours_of_the_map_are_on_it_and_purple_is_not() -> None:
+    on = cv2.applyColorMap(np.arange(0, 256, 5, dtype="uint8")[None], cv2.COLORMAP_JET)
+    purple = np.full((1, 4, 3), (128, 0, 128), "uint8")
+
+    assert methods.share_off_the_colour_map(on) == 0
+    assert methods.share_off_the_colour_map(np.concatenate([purple, on[:, :4]])) == 0.5
+
+
+def test_hiding_a_piece_by_its_own_mean_hides_nothing_of_one_colour() -> None:
+    image = np.repeat(np.array([[[10, 20, 30]], [[200, 90, 0]]], "uint8"), 4, axis=1)
+    pieces = np.repeat([[0], [1]], 4, axis=1)
+    own = np.stack([image[pieces == piece].mean(axis=0) for piece in (0, 1)])[pieces].round()
+
+    np.testing.assert_array_equal(own, image)
+    assert not np.array_equal(taught.show_only(image, pieces, np.array([[1, 0]]))[0], image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from chapters.ch23_gradcam_lime_shap import tables
 from chapters.ch23_gradcam_lime_shap.experiment import Result
@@ -30,5 +31,22 @@ def test_curves_are_averaged_over_the_seeds() -> None:
     np.testing.assert_allclose(tables.curves(RESULTS, "LIME", "insertion_curve"), [0, 0.5])
 
 
-def test_one_seed_has_a_row_for_each_result() -> None:
-    assert [row["挿入曲線の面積"] for row in tables.one_seed(RESULTS[2:])] == ["0.50", "0.90"]
+def test_least_gain_is_the_smallest_lead_over_the_random_order() -> None:
+    results = [result(name, 1, 0.6) for name in tables.EXPLANATIONS]
+    results[1].insertion, results[2].deletion = 0.55, 0.15
+    chance = result("ランダム", 1, 0.3)
+    chance.deletion = 0.32
+
+    assert tables.least_gain([*results, chance]) == pytest.approx(0.12)
+    assert [name for name, *_ in tables.mean_curves(results)] == list(tables.EXPLANATIONS)
+
+
+def test_guesses_name_the_likeliest_classes() -> None:
+    logits = np.zeros((1, 1000))
+    logits[0, [872, 967, 285]] = 9, 8, 7
+
+    (row,) = tables.guesses(["写真"], logits)
+
+    assert (row["写真"], row["1 位"]) == ("写真", "三脚")
+    assert row["2 位"].startswith("エスプレッソ")
+    assert 0.5 < row["確率"] < 0.7
