@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chapters.ch04_mobilenet_densenet_wavenet import experiment, sounds
-from chapters.ch04_mobilenet_densenet_wavenet.blocks import NETWORKS
 from chapters.ch04_mobilenet_densenet_wavenet.experiment import SEEDS, Result, WaveResult
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS
 from course_utils.data import load_flowers
 from course_utils.results import write_results
 
