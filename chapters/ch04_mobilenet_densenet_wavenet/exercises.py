@@ -783,24 +783,6 @@ def mu_law_decode(codes, mu):
         ),
     ),
     Exercise(
-        id="ch04.generate",
-        title="1 サンプルずつ作る",
-        points=2,
-        symbols=("generate",),
-        template='''import numpy as np
-
-def generate(next_probabilities, start, uniforms, receptive_field):
-    """乱数 1 個につき符号を 1 つ選び、作った符号だけを返します。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_generate,
-        hints=(
-            "これまでの符号のリストを 1 本持ち、選んだ符号を後ろに足していきます。",
-            "[128] * receptive_field を前に付けておくと、codes[-receptive_field:] がいつも窓になります。",
-            "np.cumsum(確率) が乱数をはじめて超える場所は、np.argmax(np.cumsum(確率) > u) です。",
-        ),
-    ),
-    Exercise(
         id="ch04.wavenet",
         title="波形の次の値を当てる",
         points=3,
@@ -818,6 +800,24 @@ def train_predictor(signals):
             "チャネルは 32、Adam の学習率は 0.01、バッチサイズは 8、エポックは 20 ほどで届きます。損失は平均二乗誤差です。",
         ),
         time_limit=180.0,
+    ),
+    Exercise(
+        id="ch04.generate",
+        title="1 サンプルずつ作る",
+        points=2,
+        symbols=("generate",),
+        template='''import numpy as np
+
+def generate(next_probabilities, start, uniforms, receptive_field):
+    """乱数 1 個につき符号を 1 つ選び、作った符号だけを返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_generate,
+        hints=(
+            "これまでの符号のリストを 1 本持ち、選んだ符号を後ろに足していきます。",
+            "[128] * receptive_field を前に付けておくと、codes[-receptive_field:] がいつも窓になります。",
+            "np.cumsum(確率) が乱数をはじめて超える場所は、np.argmax(np.cumsum(確率) > u) です。",
+        ),
     ),
     question(
         id="ch04.predict_undilated",

@@ -158,6 +158,8 @@ print(f"重みの数: 通常 {product.size}、分けると {spatial.size + mixin
 #
 # pointwise は depthwise の出力に掛かる 1×1 の畳み込みで、stride は 1 です。1 回の積和を 1 と数え、足した 0 との積も数えます。バイアスは数えません。
 #
+# たとえば、次のようになります。
+#
 # ```python
 # multiply_adds(4, 4, 2, 3, 3, 1, "same")  # → (864, 288, 96)
 # ```
@@ -230,6 +232,8 @@ result_table(
 # ★★ `depthwise_convolution(images, kernels, stride)` を NumPy で書きましょう。`images` は `(枚数, 高さ, 幅, チャネル)`、`kernels` は `(k, k, チャネル)` で k は奇数です。
 #
 # 上下左右に 0 を (k - 1) / 2 画素ずつ足してから、左上の端から `stride` 画素おきに、チャネルごとに窓とカーネルの積の和を取ります。出力は `(枚数, ⌈高さ / stride⌉, ⌈幅 / stride⌉, チャネル)` です。深層学習の習慣どおり、カーネルは裏返しません。
+#
+# たとえば、次のようになります。
 #
 # ```python
 # depthwise_convolution(np.ones((1, 3, 3, 1)), np.ones((3, 3, 1)), 2)[0, :, :, 0].tolist()  # → [[4.0, 4.0], [4.0, 4.0]]
@@ -386,6 +390,8 @@ claim("ch04.dense.gradient", reaching["連結、初期値 Glorot"])
 # `densenet_channels` は、チャネルの数の変化をリストで返します: ブロックのあと、遷移層のあと、ブロックのあと、… の順です。遷移層はブロックとブロックの間だけにあり、チャネルを ⌊compression × チャネル⌋ に減らします。DenseNet121 は (64, 32, [6, 12, 24, 16], 0.5) です。
 #
 # `convolution_weights` は、その間の畳み込みの重みの数を返します。ブロックの 1 層は、1×1 で 4 × growth_rate チャネルにしてから、3×3 で growth_rate チャネルにします。遷移層は 1×1 です。バイアスはなく、BatchNormalization は数えません。
+#
+# たとえば、次のようになります。
 #
 # ```python
 # densenet_channels(4, 2, [1, 1], 0.5), convolution_weights(4, 2, [1, 1], 0.5)  # → ([6, 3, 5], 362)
@@ -639,6 +645,8 @@ claim("ch04.causal.future", float(np.abs(future).max()))
 #
 # ★ `receptive_field(kernel_size, dilations, stacks)` を書きましょう。幅 `kernel_size` でダイレーションが `dilations` の因果的な畳み込みを順に重ね、その組を `stacks` 回くり返します。最後の層の 1 つの出力が見ている入力のサンプルの数 (自分の時刻も数えます) を返します。
 #
+# たとえば、次のようになります。
+#
 # ```python
 # receptive_field(2, [1, 2, 4, 8], 1)  # → 16
 # ```
@@ -655,6 +663,8 @@ check("ch04.receptive_field")
 # ★★ `causal_convolution(signal, kernel, dilation)` を NumPy で書きましょう。`signal` は `(本数, 長さ, 入力のチャネル)`、`kernel` は `(k, 入力のチャネル, 出力のチャネル)`、出力は `(本数, 長さ, 出力のチャネル)` です。
 #
 # 時刻 t の出力は、時刻 t, t - dilation, t - 2·dilation, … の k 個の入力だけから決まります。`kernel` の最後 (`kernel[-1]`) が時刻 t に、その 1 つ前が t - dilation に掛かります。始まりより前の入力は 0 とします。
+#
+# たとえば、次のようになります。
 #
 # ```python
 # signal = np.arange(1.0, 6).reshape(1, 5, 1)
@@ -697,6 +707,8 @@ for amplitude in (1, 0.1, 0.01):
 # encode は、値を -1〜1 に切り、f = sign(x) ln(1 + μ|x|) / ln(1 + μ) を求め、(f + 1) / 2 × μ をいちばん近い整数に丸めて (ちょうど真ん中は大きいほう) 0〜μ の整数の配列にします。
 #
 # decode はその逆で、f = 2 × 符号 / μ - 1 から、sign(f) ((1 + μ)^|f| - 1) / μ を返します。配列の形は変わりません。
+#
+# たとえば、次のようになります。
 #
 # ```python
 # mu_law_encode(np.array([-1, 0, 0.5]), 101).tolist()  # → [0, 51, 94]
@@ -819,6 +831,8 @@ result_table(
 #
 # 採点では、出力が未来の入力によらないことも、どこにも渡していない次の値を当てられることも確かめます。
 #
+# たとえば、次のようになります。
+#
 # ```python
 # train_predictor(np.ones((16, 100))).predict(np.ones((2, 50, 1)), verbose=0).shape  # → (2, 50, 1)
 # ```
@@ -895,6 +909,8 @@ result_table(tables.sung_summary(taught, sung), caption="作った歌は、楽�
 # `start` はそれまでの符号のリストで、空のこともあります。いちばん新しい `receptive_field` 個を渡し、足りないときは古い側を無音の符号 128 で埋めます。`uniforms` は 0〜1 の乱数で、1 個につき 1 サンプルを作ります: 確率を 0 番から順に足していき、和が乱数をはじめて超えた符号を選びます。選んだ符号は次の窓に入ります。
 #
 # 作った符号だけを、`uniforms` と同じ長さの整数の配列で返します。
+#
+# たとえば、次のようになります。
 #
 # ```python
 # chances = np.zeros(256)
