@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.exercise import Answer, Key, Mistake, changed
+from grader.exercise import Answer, Key, Mistake, changed, chosen, estimated
 
 from .exercises import (
     CAUSAL_FLIPS_KERNEL,
@@ -39,11 +39,9 @@ from .exercises import (
     TRANSPOSES_KERNEL,
     TRUNCATES,
     USES_KERNEL_SIZE,
-    check_dense_block_at,
     check_no_leak,
     check_predictor_at,
     check_round_trip,
-    check_separable_block_at,
     expect_causal,
     expect_channels,
     expect_codes,
@@ -129,19 +127,6 @@ def hidden_depthwise(answer: Answer) -> None:
                 PADS_WITH_EDGE: depthwise(images, kernels, stride, "edge"),
             },
         )
-
-
-# ch04.separable_block and ch04.dense_block
-
-
-def hidden_separable_block(answer: Answer) -> None:
-    check_separable_block_at(answer, 3, 7, 2)
-    check_separable_block_at(answer, 6, 2, 1)
-
-
-def hidden_dense_block(answer: Answer) -> None:
-    check_dense_block_at(answer, channels_in=7, growth_rate=4, depth=2)
-    check_dense_block_at(answer, channels_in=3, growth_rate=2, depth=5)
 
 
 # ch04.growth
@@ -676,292 +661,6 @@ def depthwise_convolution(images, kernels, stride):
             "k = kernels.shape[1]": "kernels are square",
             "height + 3 * p": "zeros below that no window reaches",
             "correlate(image[..., c], ": "images are floats",
-        },
-    ),
-    "ch04.separable_block": Key(
-        reference=SEPARABLE_BLOCK,
-        explanation="depthwise が場所を、1×1 がチャネルを受け持ちます。重みは 9C + CM 個で、普通の畳み込みの 9CM 個よりずっと少なくなります。",
-        alternatives={
-            "Sequential": """import keras
-from keras import layers
-
-def build_separable_block(channels_in, channels_out, stride):
-    return keras.Sequential([
-        keras.Input((None, None, channels_in)),
-        layers.DepthwiseConv2D((3, 3), strides=stride, padding="same", use_bias=False),
-        layers.BatchNormalization(),
-        layers.Activation("relu"),
-        layers.Conv2D(channels_out, 1, padding="same", use_bias=False),
-        layers.BatchNormalization(),
-        layers.Activation("relu"),
-    ])
-""",
-            "groups を使う": """import keras
-from keras import layers, ops
-
-def build_separable_block(channels_in, channels_out, stride):
-    inputs = keras.Input((None, None, channels_in))
-    x = layers.Conv2D(channels_in, 3, stride, padding="same", groups=channels_in, use_bias=False)(inputs)
-    x = ops.relu(layers.BatchNormalization()(x))
-    x = layers.Dense(channels_out, use_bias=False)(x)
-    return keras.Model(inputs, ops.relu(layers.BatchNormalization()(x)))
-""",
-            "ZeroPadding2D と valid": """import keras
-from keras import layers
-
-def build_separable_block(channels_in, channels_out, stride):
-    inputs = keras.Input((None, None, channels_in))
-    x = layers.ZeroPadding2D(1)(inputs)
-    x = layers.DepthwiseConv2D(3, stride, use_bias=False)(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.Conv2D(channels_out, 1, use_bias=False)(x)
-    return keras.Model(inputs, layers.ReLU()(layers.BatchNormalization()(x)))
-""",
-            "Model のサブクラス": SEPARABLE_SUBCLASS,
-        },
-        mistakes={
-            "1×1 だけに stride": Mistake(
-                changed(
-                    changed(SEPARABLE_BLOCK, "(3, stride, ", "(3, "),
-                    "channels_out, 1,",
-                    "channels_out, 1, stride,",
-                ),
-                "stride が 1×1 の畳み込みに付いて",
-            ),
-            "training=False を渡す": Mistake(
-                SEPARABLE_SUBCLASS.replace("training=training", "training=False"),
-                "バッチの平均と分散を使って",
-            ),
-            "普通の畳み込み": Mistake(
-                changed(
-                    SEPARABLE_BLOCK,
-                    "layers.DepthwiseConv2D(3, stride",
-                    "layers.Conv2D(channels_out, 3, stride",
-                ),
-                "3×3 の普通の畳み込み",
-            ),
-            "順番が逆": Mistake(
-                """import keras
-from keras import layers
-def build_separable_block(channels_in, channels_out, stride):
-    inputs = keras.Input((None, None, channels_in))
-    x = layers.Conv2D(channels_out, 1, use_bias=False)(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    x = layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False)(x)
-    return keras.Model(inputs, layers.ReLU()(layers.BatchNormalization()(x)))
-""",
-                "先に depthwise、あとで 1×1",
-            ),
-            "SeparableConv2D": Mistake(
-                """import keras
-from keras import layers
-def build_separable_block(channels_in, channels_out, stride):
-    inputs = keras.Input((None, None, channels_in))
-    x = layers.SeparableConv2D(channels_out, 3, stride, padding="same", use_bias=False)(inputs)
-    return keras.Model(inputs, layers.ReLU()(layers.BatchNormalization()(x)))
-""",
-                "depthwise と 1×1 の間の BatchNormalization",
-            ),
-            "後ろの BatchNormalization がない": Mistake(
-                changed(SEPARABLE_BLOCK, '    x = layers.BatchNormalization(name="outer_norm")(x)\n', ""),
-                "1×1 の畳み込みのあとの BatchNormalization",
-            ),
-            "バイアスつき": Mistake(
-                SEPARABLE_BLOCK.replace(", use_bias=False", ""), "畳み込みにバイアスがあります"
-            ),
-            "stride を渡さない": Mistake(
-                changed(SEPARABLE_BLOCK, "(3, stride, ", "(3, "), "出力が入力と同じ大きさ"
-            ),
-            "1×1 にも stride": Mistake(
-                changed(SEPARABLE_BLOCK, "channels_out, 1,", "channels_out, 1, stride,"), "2 回縮んで"
-            ),
-            "padding を忘れる": Mistake(
-                changed(SEPARABLE_BLOCK, ' padding="same",', ""), "畳み込みで端が削れて"
-            ),
-            "間の ReLU がない": Mistake(
-                changed(SEPARABLE_BLOCK, '    x = layers.ReLU(name="inner_relu")(x)\n', ""),
-                "1 つ目の BatchNormalization のあとの ReLU",
-            ),
-            "最後の ReLU がない": Mistake(
-                changed(SEPARABLE_BLOCK, '    x = layers.ReLU(name="outer_relu")(x)\n', ""),
-                "最後の ReLU がありません",
-            ),
-            "ReLU6": Mistake(SEPARABLE_BLOCK.replace("ReLU(", "ReLU(6.0, "), "6 で頭打ち"),
-            "BatchNormalization の前に ReLU": Mistake(
-                """import keras
-from keras import layers
-def build_separable_block(channels_in, channels_out, stride):
-    inputs = keras.Input((None, None, channels_in))
-    x = layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False, activation="relu")(inputs)
-    x = layers.BatchNormalization()(x)
-    x = layers.Conv2D(channels_out, 1, use_bias=False, activation="relu")(x)
-    return keras.Model(inputs, layers.BatchNormalization()(x))
-""",
-                "ReLU が BatchNormalization の前",
-            ),
-        },
-        hidden=hidden_separable_block,
-        equivalent={
-            "layers.BatchNormalization()(x)": "layers may have any name",
-            "layers.ReLU()(x)": "layers may have any name",
-            "self.depthwise(inputs)))": "Keras hands the flag on to what a layer calls",
-        },
-    ),
-    "ch04.dense_block": Key(
-        reference=DENSE_BLOCK,
-        explanation="足すのではなく連結するので、前の層の特徴マップはそのまま残り、後ろのどの層からも見えます。1 層が新しく作るのは growth_rate チャネルだけです。",
-        alternatives={
-            "リストにためて連結": """import keras
-from keras import layers
-
-def build_dense_block(channels_in, growth_rate, depth):
-    inputs = keras.Input((None, None, channels_in))
-    maps = [inputs]
-    for _ in range(depth):
-        x = layers.Concatenate()(maps) if len(maps) > 1 else inputs
-        x = layers.Activation("relu")(layers.BatchNormalization()(x))
-        maps.append(layers.Conv2D(growth_rate, 3, padding="same", use_bias=False)(x))
-    return keras.Model(inputs, layers.Concatenate()(maps))
-""",
-            "Model のサブクラス": """import keras
-from keras import layers, ops
-
-class DenseBlock(keras.Model):
-    def __init__(self, growth_rate, depth):
-        super().__init__()
-        self.norms = [layers.BatchNormalization() for _ in range(depth)]
-        self.convolutions = [
-            layers.Conv2D(growth_rate, 3, padding="same", use_bias=False) for _ in range(depth)
-        ]
-
-    def call(self, inputs, training=None):
-        maps = inputs
-        for norm, convolution in zip(self.norms, self.convolutions):
-            new = convolution(ops.relu(norm(maps, training=training)))
-            maps = ops.concatenate([maps, new], axis=-1)
-        return maps
-
-def build_dense_block(channels_in, growth_rate, depth):
-    return DenseBlock(growth_rate, depth)
-""",
-            "1 層を Model にして重ねる": """import keras
-from keras import layers
-
-def dense_layer(channels, growth_rate):
-    inputs = keras.Input((None, None, channels))
-    x = layers.BatchNormalization(epsilon=1.001e-5)(inputs)
-    x = layers.ReLU()(x)
-    x = layers.ZeroPadding2D(1)(x)
-    x = layers.Conv2D(growth_rate, 3, use_bias=False)(x)
-    return keras.Model(inputs, layers.concatenate([inputs, x]))
-
-def build_dense_block(channels_in, growth_rate, depth):
-    stages = [dense_layer(channels_in + n * growth_rate, growth_rate) for n in range(depth)]
-    return keras.Sequential([keras.Input((None, None, channels_in)), *stages])
-""",
-        },
-        mistakes={
-            "BatchNormalization を凍結する": Mistake(
-                changed(DENSE_BLOCK, "BatchNormalization()", "BatchNormalization(trainable=False)"),
-                "バッチの平均と分散を使って",
-            ),
-            "足し算にする": Mistake(
-                changed(
-                    changed(DENSE_BLOCK, "Conv2D(growth_rate", "Conv2D(channels_in"),
-                    "layers.Concatenate()",
-                    "layers.Add()",
-                ),
-                "DenseNet は足すのではなく",
-            ),
-            "入力を出力に入れない": Mistake(
-                """import keras
-from keras import layers
-def build_dense_block(channels_in, growth_rate, depth):
-    inputs = keras.Input((None, None, channels_in))
-    maps = [inputs]
-    for _ in range(depth):
-        x = layers.Concatenate()(maps) if len(maps) > 1 else inputs
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        maps.append(layers.Conv2D(growth_rate, 3, padding="same", use_bias=False)(x))
-    return keras.Model(inputs, layers.Concatenate()(maps[1:]))
-""",
-                "ブロックの入力が入っていません",
-            ),
-            "最後の層の出力だけを返す": Mistake(
-                changed(DENSE_BLOCK, "keras.Model(inputs, maps)", "keras.Model(inputs, x)"),
-                "途中の層の出力が入っていません",
-            ),
-            "前の層だけを見る": Mistake(
-                """import keras
-from keras import layers
-def build_dense_block(channels_in, growth_rate, depth):
-    inputs = keras.Input((None, None, channels_in))
-    x, maps = inputs, [inputs]
-    for _ in range(depth):
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        x = layers.Conv2D(growth_rate, 3, padding="same", use_bias=False)(x)
-        maps.append(x)
-    return keras.Model(inputs, layers.Concatenate()(maps))
-""",
-                "前の層の出力だけを見て",
-            ),
-            "どの層も入力だけを見る": Mistake(
-                changed(DENSE_BLOCK, "BatchNormalization()(maps)", "BatchNormalization()(inputs)"),
-                "どの層もブロックの入力だけ",
-            ),
-            "畳み込みのあとに BatchNormalization": Mistake(
-                """import keras
-from keras import layers
-def build_dense_block(channels_in, growth_rate, depth):
-    inputs = keras.Input((None, None, channels_in))
-    maps = inputs
-    for _ in range(depth):
-        x = layers.Conv2D(growth_rate, 3, padding="same", use_bias=False)(maps)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
-        maps = layers.Concatenate()([maps, x])
-    return keras.Model(inputs, maps)
-""",
-                "BatchNormalization が畳み込みのあと",
-            ),
-            "1×1 も入れる": Mistake(
-                changed(
-                    DENSE_BLOCK,
-                    "        x = layers.Conv2D(growth_rate,",
-                    "        x = layers.Conv2D(4 * growth_rate, 1, use_bias=False)(x)\n"
-                    "        x = layers.ReLU()(layers.BatchNormalization()(x))\n"
-                    "        x = layers.Conv2D(growth_rate,",
-                ),
-                "1×1 の畳み込みが入っています",
-            ),
-            "バイアスつき": Mistake(
-                changed(DENSE_BLOCK, ", use_bias=False", ""), "畳み込みにバイアスがあります"
-            ),
-            "新しいものを先に連結": Mistake(changed(DENSE_BLOCK, "[maps, x]", "[x, maps]"), "連結の順番が逆"),
-            "ReLU のあとの値を連結": Mistake(
-                DENSE_BLOCK.replace(
-                    "x = layers.BatchNormalization()(maps)", "maps = layers.BatchNormalization()(maps)"
-                )
-                .replace("x = layers.ReLU()(x)", "maps = layers.ReLU()(maps)")
-                .replace("use_bias=False)(x)", "use_bias=False)(maps)"),
-                "そのままの値で出力に残っていません",
-            ),
-            "ReLU がない": Mistake(
-                changed(DENSE_BLOCK, "        x = layers.ReLU()(x)\n", ""), "畳み込みの前の ReLU がありません"
-            ),
-            "先に ReLU": Mistake(
-                changed(
-                    changed(DENSE_BLOCK, "        x = layers.ReLU()(x)\n", ""),
-                    "BatchNormalization()(maps)",
-                    "BatchNormalization()(layers.ReLU()(maps))",
-                ),
-                "ReLU が BatchNormalization の前",
-            ),
-        },
-        hidden=hidden_dense_block,
-        equivalent={
-            "ops.relu(norm(maps)))": "Keras hands the flag on to what a layer calls",
-            "range(depth + 1)]": "a layer that is never called has no weights",
-            "epsilon=2.002e-05": "what keeps a divisor from zero may be any tiny number",
         },
     ),
     "ch04.growth": Key(
@@ -1561,5 +1260,30 @@ def train_predictor(signals):
         },
         hidden=hidden_wavenet,
         equivalent={"*": "how it learns is free: only its outputs count"},
+    ),
+    "ch04.predict_share": estimated(
+        95,
+        within=4,
+        explanation="depthwise は 1 つの値を 9 回の積和で作りますが、1×1 はチャネルの数だけ掛けます。"
+        "チャネルは 32〜1,024 なので、積和の 95 % が 1×1 です。",
+        low="depthwise は 1 つの値に 9 回、1×1 は入力のチャネルの数 (32〜1,024) だけ掛けます。比べてみましょう。",
+        high="depthwise と、入口の 3×3 も、合わせて数 % はあります。",
+    ),
+    "ch04.predict_time": chosen(
+        "ウ",
+        explanation="小さなネットワークでは、層を呼び出す手間やメモリの読み書きのほうが、積和より時間を決めます。"
+        "5 つのシードの中央値では、ResNet より長くなりました。",
+        wrong={
+            "ア": "積和は、かかる時間の一部でしかありません。層を呼び出す手間やメモリの読み書きは、積和の数では減りません。",
+            "イ": "MobileNet のブロックは層の数が多いので、積和で得をした分を取り返されます。3 節の表の推論時間を見ましょう。",
+        },
+    ),
+    "ch04.predict_undilated": chosen(
+        "イ",
+        explanation="受容野が狭いと次のサンプルは当てにくくなりますが、高さは条件として渡しているので、楽譜どおりになりました。",
+        wrong={
+            "ア": "音の高さは条件として渡しています。8 節の表で、高さのずれの中央値を 2 つのネットワークで比べましょう。",
+            "ウ": "8 節の表で NLL を比べましょう。ダイレーションがあると、どのシードでも小さくなりました。",
+        },
     ),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,25 +13,6 @@ import tensorflow as tf
 from keras import layers
 
 Array = npt.NDArray[Any]
-
-
-def products_in(layer: Callable[[Any], Any], shape: tuple[int, ...]) -> int:
-    """Counts the pairs of an input and an output between which a layer multiplies, by its Jacobian.
-
-    Where a convolution touches its padding there is no input, so no pair; ``padding="valid"`` has none.
-
-    Args:
-        layer: A linear layer whose weights are not 0.
-        shape: Shape of one input, ``(height, width, channels)``.
-
-    Returns:
-        Number of entries of the Jacobian that are not 0.
-    """
-    x = tf.zeros((1, *shape))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(x)
-    return int(np.count_nonzero(tape.jacobian(y, x)))
 
 
 def multiply_adds(layer: keras.Layer) -> int:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from grader.compare import (
     expect,
-    expect_arrays,
     expect_close,
     expect_equal,
     expect_model,
     expect_shape,
     shape_of,
 )
-from grader.exercise import Answer, Exercise, Handle, Status
+from grader.exercise import Answer, Exercise, Handle, Status, number_question, question
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -162,308 +161,6 @@ def check_depthwise(answer: Answer) -> None:
     nothing = np.zeros((5, 5, 3), "float32")
     nothing[2, 2] = 1
     expect_depthwise(answer, drawn, nothing, 1, drawn, {})
-
-
-# ch04.separable_block
-
-
-USES_ORDINARY = "3×3 の普通の畳み込みがチャネルを混ぜています。3×3 のほうは DepthwiseConv2D にしましょう。"
-POINTWISE_FIRST = "順番が逆です。先に depthwise、あとで 1×1 の畳み込みです。"
-LACKS_INNER_NORM = "depthwise と 1×1 の間の BatchNormalization がありません。"
-LACKS_OUTER_NORM = "1×1 の畳み込みのあとの BatchNormalization がありません。"
-BLOCK_HAS_BIAS = (
-    "畳み込みにバイアスがあります。BatchNormalization の beta が同じ役をするので、use_bias=False にします。"
-)
-WRONG_WEIGHTS = "重みの形と数が違います。バイアスなしの 3×3 の depthwise、BatchNormalization、バイアスなしの 1×1、BatchNormalization です。"
-BLOCK_IGNORES_STRIDE = "出力が入力と同じ大きさです。depthwise に stride を渡しましょう。"
-STRIDES_TWICE = "大きさが 2 回縮んでいます。stride は depthwise だけで使い、1×1 は 1 画素ずつ進みます。"
-BLOCK_IS_VALID = '畳み込みで端が削れています。padding="same" にしましょう。'
-LACKS_INNER_RELU = "1 つ目の BatchNormalization のあとの ReLU がありません。"
-LACKS_OUTER_RELU = "最後の ReLU がありません。"
-USES_RELU6 = "ReLU が 6 で頭打ちになっています。この問題の ReLU に上限はありません。"
-NORM_IGNORES_BATCH = "学習のときに、BatchNormalization がバッチの平均と分散を使っていません。training=False を渡したり、凍結したりせずに置きましょう。"
-STRIDE_ON_POINTWISE = (
-    "stride が 1×1 の畳み込みに付いています。depthwise が stride 画素おきに進み、1×1 は 1 画素ずつ進みます。"
-)
-RELU_BEFORE_NORM = (
-    "ReLU が BatchNormalization の前にあります。BatchNormalization のあとに ReLU を掛けましょう。"
-)
-
-
-class Norm(NamedTuple):
-    """Weights of a BatchNormalization, each of shape ``(channels,)``, in Keras' order."""
-
-    gamma: Array
-    beta: Array
-    mean: Array
-    variance: Array
-
-    def __call__(self, x: Array) -> Array:
-        """Normalises as in inference mode."""
-        return np.asarray(
-            self.gamma * (x - self.mean) / np.sqrt(self.variance + BATCH_NORM_EPSILON) + self.beta
-        )
-
-    def of(self, x: Array) -> Norm:
-        """The same, but normalising with the mean and variance of a batch, as in training."""
-        return self._replace(mean=x.mean(axis=(0, 1, 2)), variance=x.var(axis=(0, 1, 2)))
-
-
-BATCH_NORM_EPSILON = 1e-3
-
-
-def draw_norm(rng: np.random.Generator, channels: int) -> Norm:
-    """Draws weights of a BatchNormalization."""
-    return Norm(
-        rng.uniform(1, 2, channels),
-        rng.normal(0, 0.5, channels),
-        rng.normal(0, 0.5, channels),
-        rng.uniform(1, 3, channels),
-    )
-
-
-def relu(x: Array) -> Array:
-    return np.maximum(x, 0)
-
-
-def convolve(x: Array, kernel: Array) -> Array:
-    """3x3 convolution that mixes all channels, stride 1, zero padding, in NumPy."""
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.einsum("nhwcij,ijco->nhwo", windows, kernel)
-
-
-def arranged(shapes: Sequence[Shape], arrays: Sequence[Array]) -> list[Array] | None:
-    """Puts arrays into the order of a model's weights; axes of length 1 do not count.
-
-    Args:
-        shapes: Of the model's weights, in its order.
-        arrays: In this order among those of the same shape.
-
-    Returns:
-        The arrays in the shapes given, or ``None`` where they do not fit.
-    """
-    left, found = list(arrays), []
-    for shape in shapes:
-        fitting = [n for n, array in enumerate(left) if squeezed(array.shape) == squeezed(shape)]
-        if not fitting:
-            return None
-        found.append(left.pop(fitting[0]).reshape(shape))
-    return None if left else found
-
-
-def squeezed(shape: Sequence[int]) -> Shape:
-    """A shape without its axes of length 1."""
-    return tuple(int(axis) for axis in shape if axis != 1)
-
-
-def weight_shapes(answer: Answer, model: Handle) -> list[Shape]:
-    """Shapes of a model's weights, in its order."""
-    return [array.shape for array in expect_arrays(answer.probe("weights", model), "weights")]
-
-
-def explain_separable_weights(shapes: Sequence[Shape], channels_in: int, channels_out: int) -> str:
-    """Says what is wrong with the weights of a separable block; the sizes of both ends differ."""
-    found = [squeezed(shape) for shape in shapes]
-    inner, outer = found.count((channels_in,)), found.count((channels_out,))
-    if (3, 3, channels_in, channels_out) in found:
-        return USES_ORDINARY
-    if (3, 3, channels_out) in found:
-        return POINTWISE_FIRST
-    if inner < 2:
-        return LACKS_INNER_NORM
-    if outer < 2:
-        return LACKS_OUTER_NORM
-    return BLOCK_HAS_BIAS if 5 in (inner, outer) else WRONG_WEIGHTS
-
-
-def separable_outputs(
-    x: Array, depthwise: Array, inner: Norm, pointwise: Array, outer: Norm, stride: int
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Outputs of a right block and of blocks with a known mistake, in NumPy; odd sizes.
-
-    Returns:
-        In inference, and in training.
-    """
-    channels = x.shape[-1]
-    # A kernel that mixes all channels, but is 0 wherever two of them would meet.
-    apart = np.zeros((3, 3, channels, channels))
-    apart[:, :, range(channels), range(channels)] = depthwise
-    everywhere = convolve(x, apart)
-    spatial = everywhere[:, ::stride, ::stride]
-    first = inner(spatial)
-    last = outer(relu(first) @ pointwise)
-
-    def in_training(statistics: Array) -> Array:
-        mixed = relu(inner.of(statistics)(spatial)) @ pointwise
-        return relu(outer.of(mixed)(mixed))
-
-    return {
-        "right": relu(last),
-        LACKS_INNER_RELU: relu(outer(first @ pointwise)),
-        LACKS_OUTER_RELU: last,
-        USES_RELU6: np.minimum(relu(outer(np.minimum(relu(first), 6) @ pointwise)), 6),
-        RELU_BEFORE_NORM: outer(relu(inner(relu(spatial)) @ pointwise)),
-    }, {
-        "right": in_training(spatial),
-        NORM_IGNORES_BATCH: relu(last),
-        STRIDE_ON_POINTWISE: in_training(everywhere),
-    }
-
-
-def expect_separable_size(
-    answer: Answer, model: Handle, channels_in: int, channels_out: int, stride: int
-) -> None:
-    """Expects the shape of the output for an even and an odd size."""
-    height, width = 12, 9
-    output = answer.probe("predict", model, np.zeros((1, height, width, channels_in), "float32"))
-    given = shape_of(output, "モデルの出力")
-    right = (-(-height // stride), -(-width // stride))
-    twice = tuple(-(-axis // stride) for axis in right)
-    expect(stride == 1 or given[1:3] != (height, width), BLOCK_IGNORES_STRIDE, Status.WRONG_SHAPE)
-    expect(stride == 1 or given[1:3] != twice, STRIDES_TWICE, Status.WRONG_SHAPE)
-    valid = (-(-(height - 2) // stride), -(-(width - 2) // stride))
-    expect(given[1:3] != valid, BLOCK_IS_VALID, Status.WRONG_SHAPE)
-    expect_equal(list(given), [1, *right, channels_out], "出力の形")
-
-
-def check_separable_block_at(answer: Answer, channels_in: int, channels_out: int, stride: int) -> None:
-    """Expects MobileNet's block: its sizes, its weights, and what it computes with weights of ours."""
-    given = answer.call("build_separable_block", channels_in, channels_out, stride)
-    model = expect_model(given, "build_separable_block(…)")
-    expect_separable_size(answer, model, channels_in, channels_out, stride)
-    depthwise = answer.rng.normal(0, 1, (3, 3, channels_in))
-    pointwise = answer.rng.normal(0, 1, (channels_in, channels_out))
-    inner, outer = draw_norm(answer.rng, channels_in), draw_norm(answer.rng, channels_out)
-    shapes = weight_shapes(answer, model)
-    weights = arranged(shapes, [depthwise, *inner, pointwise, *outer])
-    expect(
-        weights is not None,
-        explain_separable_weights(shapes, channels_in, channels_out),
-        Status.WRONG_SHAPE,
-    )
-    answer.probe("set_weights", model, weights)
-    x = answer.rng.normal(0, 1.5, (2, 7, 9, channels_in))
-    outputs = separable_outputs(x, depthwise, inner, pointwise, outer, stride)
-    for training, known in enumerate(outputs):
-        expect_close(
-            answer.probe("predict", model, x, training=bool(training)),
-            known.pop("right"),
-            "学習のときのブロックの出力" if training else "ブロックの出力",
-            rtol=3e-3,
-            atol=2e-2,
-            known=known,
-        )
-
-
-def check_separable_block(answer: Answer) -> None:
-    check_separable_block_at(answer, 4, 6, 1)
-    check_separable_block_at(answer, 5, 3, 2)
-
-
-# ch04.dense_block
-
-
-ADDS_MAPS = "出力のチャネルが入力から増えていません。DenseNet は足すのではなく、連結 (Concatenate) します。"
-DROPS_BLOCK_INPUT = "ブロックの出力に、ブロックの入力が入っていません。入力と全部の層の出力を連結しましょう。"
-ONLY_LAST_LAYER = "ブロックの出力に、途中の層の出力が入っていません。全部の層の出力を連結しましょう。"
-SEES_LAST_LAYER = "2 層目からが、前の層の出力だけを見ています。層の入力は、それまでの全部を連結したものです。"
-SEES_BLOCK_INPUT = "どの層もブロックの入力だけを見ています。層の入力は、それまでの全部を連結したものです。"
-NORM_AFTER = "BatchNormalization が畳み込みのあとにあります。BatchNormalization → ReLU → 畳み込みの順です。"
-HAS_BOTTLENECK = "1×1 の畳み込みが入っています。この問題のブロックは 3×3 の畳み込みだけです。"
-DENSE_HAS_BIAS = "畳み込みにバイアスがあります。use_bias=False にしましょう。"
-WRONG_DENSE_WEIGHTS = "重みの形と数が違います。それぞれの層に、BatchNormalization と、バイアスなしの 3×3 の畳み込みが 1 つずつです。"
-NEW_FIRST = "連結の順番が逆です。古いものが先、新しいものが後ろです。"
-CHANGES_EARLIER = (
-    "ブロックの入力が、そのままの値で出力に残っていません。"
-    "BatchNormalization と ReLU を掛けるのは畳み込みへの道だけで、連結するのは掛ける前の特徴マップです。"
-)
-DENSE_LACKS_RELU = "畳み込みの前の ReLU がありません。"
-DENSE_RELU_FIRST = "ReLU が BatchNormalization の前にあります。BatchNormalization → ReLU → 畳み込みの順です。"
-
-
-def expect_dense_size(answer: Answer, model: Handle, channels_in: int, growth_rate: int, depth: int) -> None:
-    """Expects the shape of the output."""
-    output = answer.probe("predict", model, np.zeros((1, 5, 8, channels_in), "float32"))
-    given = shape_of(output, "モデルの出力")
-    reasons = {
-        channels_in: ADDS_MAPS,
-        depth * growth_rate: DROPS_BLOCK_INPUT,
-        growth_rate: ONLY_LAST_LAYER,
-        channels_in + growth_rate: ONLY_LAST_LAYER,
-    }
-    right = channels_in + depth * growth_rate
-    for channels, reason in reasons.items():
-        expect(channels == right or given[-1:] != (channels,), reason, Status.WRONG_SHAPE)
-    expect_equal(list(given), [1, 5, 8, right], "出力の形")
-
-
-def explain_dense_weights(shapes: Sequence[Shape], channels_in: int, growth_rate: int, depth: int) -> str:
-    """Says what is wrong with the weights of a dense block."""
-    kernels = [shape for shape in shapes if len(shape) > 1]
-    norms = [shape for shape in shapes if len(shape) == 1]
-    if any(shape[:2] == (1, 1) for shape in kernels):
-        return HAS_BOTTLENECK
-    inputs = [shape[-2] for shape in kernels]
-    if inputs == [channels_in] + [growth_rate] * (depth - 1):
-        return SEES_LAST_LAYER
-    if inputs == [channels_in] * depth:
-        return SEES_BLOCK_INPUT
-    if norms.count((growth_rate,)) == 4 * depth:
-        return NORM_AFTER
-    return DENSE_HAS_BIAS if norms.count((growth_rate,)) == depth else WRONG_DENSE_WEIGHTS
-
-
-def dense_output(
-    x: Array, layers: Sequence[tuple[Norm, Array]], mistake: str = "", training: bool = False
-) -> Array:
-    """Output of a right block, or of one with a known mistake, in NumPy."""
-    maps = x
-    for stored, kernel in layers:
-        norm = stored.of(maps) if training else stored
-        inner = relu(norm(maps))
-        if mistake == DENSE_LACKS_RELU:
-            inner = norm(maps)
-        elif mistake == DENSE_RELU_FIRST:
-            inner = norm(relu(maps))
-        maps = np.concatenate([maps, convolve(inner, kernel)], axis=-1)
-    return maps
-
-
-def check_dense_block_at(answer: Answer, channels_in: int, growth_rate: int, depth: int) -> None:
-    """Expects DenseNet's block: its size, its weights, its input unchanged, and what it computes."""
-    given = answer.call("build_dense_block", channels_in, growth_rate, depth)
-    model = expect_model(given, "build_dense_block(…)")
-    expect_dense_size(answer, model, channels_in, growth_rate, depth)
-    widths = [channels_in + n * growth_rate for n in range(depth)]
-    layers = [
-        (draw_norm(answer.rng, width), answer.rng.normal(0, 0.3, (3, 3, width, growth_rate)))
-        for width in widths
-    ]
-    shapes = weight_shapes(answer, model)
-    weights = arranged(shapes, [array for norm, kernel in layers for array in (*norm, kernel)])
-    reason = explain_dense_weights(shapes, channels_in, growth_rate, depth)
-    expect(weights is not None, reason, Status.WRONG_SHAPE)
-    answer.probe("set_weights", model, weights)
-    x = answer.rng.normal(0, 1, (2, 5, 6, channels_in))
-    right = dense_output(x, layers)
-    output = expect_shape(answer.probe("predict", model, x), right.shape, "ブロックの出力")
-    expect(not np.allclose(output[..., -channels_in:], x, atol=1e-4), NEW_FIRST)
-    expect(bool(np.allclose(output[..., :channels_in], x, atol=1e-4)), CHANGES_EARLIER)
-    known = {reason: dense_output(x, layers, reason) for reason in (DENSE_LACKS_RELU, DENSE_RELU_FIRST)}
-    expect_close(output, right, "ブロックの出力", rtol=3e-3, atol=2e-2, known=known)
-    expect_close(
-        answer.probe("predict", model, x, training=True),
-        dense_output(x, layers, training=True),
-        "学習のときのブロックの出力",
-        rtol=3e-3,
-        atol=2e-2,
-        known={NORM_IGNORES_BATCH: right},
-    )
-
-
-def check_dense_block(answer: Answer) -> None:
-    check_dense_block_at(answer, channels_in=5, growth_rate=3, depth=4)
 
 
 # ch04.growth
@@ -973,6 +670,14 @@ EXERCISES: list[Exercise] = [
             "1 画素を作るのに、通常の畳み込みは kernel_size² × channels_in × channels_out 回、depthwise は kernel_size² × channels_in 回、pointwise は channels_in × channels_out 回です。",
         ),
     ),
+    number_question(
+        id="ch04.predict_share",
+        title="1×1 の割合を予想する",
+        unit="%",
+        low=0,
+        high=100,
+        hints=("出力の 1 画素、1 チャネルを作る積和は、depthwise が K² = 9 回、1×1 が C 回です。",),
+    ),
     Exercise(
         id="ch04.depthwise",
         title="depthwise 畳み込み",
@@ -990,44 +695,6 @@ def depthwise_convolution(images, kernels, stride):
             "カーネルの画素 (i, j) ごとに、ずらした画像全体とその重みの積を足していくと、ループは k × k 回ですみます。",
             "ずらした画像は padded[:, i : i + height : stride, j : j + width : stride] です。kernels[i, j] の形は (チャネル,) なので、そのまま掛けられます。",
         ),
-    ),
-    Exercise(
-        id="ch04.separable_block",
-        title="MobileNet のブロック",
-        points=2,
-        symbols=("build_separable_block",),
-        template='''import keras
-
-def build_separable_block(channels_in, channels_out, stride):
-    """depthwise → BatchNormalization → ReLU → 1×1 → BatchNormalization → ReLU の keras.Model を返します。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_separable_block,
-        hints=(
-            "keras.Input((None, None, channels_in)) から始め、最後に keras.Model(inputs, outputs) を返します。",
-            "depthwise 畳み込みは keras.layers.DepthwiseConv2D です。SeparableConv2D は、間に BatchNormalization を入れられません。",
-            'DepthwiseConv2D(3, stride, padding="same", use_bias=False) と Conv2D(channels_out, 1, use_bias=False) の、それぞれのあとに BatchNormalization() と ReLU() を置きます。',
-        ),
-        time_limit=60.0,
-    ),
-    Exercise(
-        id="ch04.dense_block",
-        title="DenseNet のブロック",
-        points=2,
-        symbols=("build_dense_block",),
-        template='''import keras
-
-def build_dense_block(channels_in, growth_rate, depth):
-    """それまでの特徴マップを全部連結しながら、depth 個の層を重ねる keras.Model を返します。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_dense_block,
-        hints=(
-            "「それまで全部を連結した特徴マップ」を 1 つの変数に持ち、層を通すたびに後ろへ連結していきます。",
-            "BatchNormalization と ReLU の結果は、その変数とは別の変数に入れます。連結するのは、掛ける前の特徴マップと、新しい出力です。",
-            "depth 回くり返します: new = 畳み込み(ReLU(BatchNormalization(maps)))、maps = keras.layers.Concatenate()([maps, new])。",
-        ),
-        time_limit=60.0,
     ),
     Exercise(
         id="ch04.growth",
@@ -1048,6 +715,16 @@ def convolution_weights(channels, growth_rate, depths, compression):
             "ブロックの n 番目 (0 から) の層の入力は、ブロックに入ったチャネル + n × growth_rate です。",
             "入力が c チャネルの層の重みは c × 4k + 9 × 4k × k (k は growth_rate)、c チャネルから d チャネルへの遷移層の重みは c × d です。最後のブロックのあとに遷移層はありません。",
         ),
+    ),
+    question(
+        id="ch04.predict_time",
+        title="推論の時間を予想する",
+        options={
+            "ア": "5 分の 1 くらいになる",
+            "イ": "半分くらいになる",
+            "ウ": "ほとんど変わらないか、かえって長くなる",
+        },
+        hints=("MobileNet のブロックは 2 つの畳み込みからできていて、層の数が多くなります。",),
     ),
     Exercise(
         id="ch04.receptive_field",
@@ -1106,24 +783,6 @@ def mu_law_decode(codes, mu):
         ),
     ),
     Exercise(
-        id="ch04.generate",
-        title="1 サンプルずつ作る",
-        points=2,
-        symbols=("generate",),
-        template='''import numpy as np
-
-def generate(next_probabilities, start, uniforms, receptive_field):
-    """乱数 1 個につき符号を 1 つ選び、作った符号だけを返します。"""
-    raise NotImplementedError("ここを書きましょう")
-''',
-        check=check_generate,
-        hints=(
-            "これまでの符号のリストを 1 本持ち、選んだ符号を後ろに足していきます。",
-            "[128] * receptive_field を前に付けておくと、codes[-receptive_field:] がいつも窓になります。",
-            "np.cumsum(確率) が乱数をはじめて超える場所は、np.argmax(np.cumsum(確率) > u) です。",
-        ),
-    ),
-    Exercise(
         id="ch04.wavenet",
         title="波形の次の値を当てる",
         points=3,
@@ -1141,5 +800,33 @@ def train_predictor(signals):
             "チャネルは 32、Adam の学習率は 0.01、バッチサイズは 8、エポックは 20 ほどで届きます。損失は平均二乗誤差です。",
         ),
         time_limit=180.0,
+    ),
+    Exercise(
+        id="ch04.generate",
+        title="1 サンプルずつ作る",
+        points=2,
+        symbols=("generate",),
+        template='''import numpy as np
+
+def generate(next_probabilities, start, uniforms, receptive_field):
+    """乱数 1 個につき符号を 1 つ選び、作った符号だけを返します。"""
+    raise NotImplementedError("ここを書きましょう")
+''',
+        check=check_generate,
+        hints=(
+            "これまでの符号のリストを 1 本持ち、選んだ符号を後ろに足していきます。",
+            "[128] * receptive_field を前に付けておくと、codes[-receptive_field:] がいつも窓になります。",
+            "np.cumsum(確率) が乱数をはじめて超える場所は、np.argmax(np.cumsum(確率) > u) です。",
+        ),
+    ),
+    question(
+        id="ch04.predict_undilated",
+        title="ダイレーションのない歌を予想する",
+        options={
+            "ア": "次のサンプルを当てられず、音の高さも楽譜から外れる",
+            "イ": "次のサンプルは当てにくくなるが、音の高さは楽譜どおりになる",
+            "ウ": "次のサンプルの当てやすさも、音の高さも、ほとんど変わらない",
+        },
+        hints=("音の高さは、時刻ごとの条件として渡しています。過去の波形だけが手がかりではありません。",),
     ),
 ]

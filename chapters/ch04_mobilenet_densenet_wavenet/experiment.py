@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chapters.ch04_mobilenet_densenet_wavenet import costs, photos, sounds, wavenet
-from chapters.ch04_mobilenet_densenet_wavenet.blocks import NETWORKS, SIZE
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS, train_network, train_wavenet
 from course_utils.data import ImageSplits, load_flowers
 from course_utils.results import read_results, run_experiment
 
@@ -49,7 +49,7 @@ Array = npt.NDArray[Any]
 
 def flowers(seed: int) -> ImageSplits:
     """Draws flowers: 60 training and 60 test images of each of five kinds; validation is not used."""
-    return load_flowers("procedural", size=SIZE, train=60, validation=1, test=60, seed=seed)
+    return load_flowers("procedural", size=32, train=60, validation=1, test=60, seed=seed)
 
 
 @dataclass
@@ -73,37 +73,6 @@ class Result:
     milliseconds: float
 
 
-def train(
-    name: str, splits: ImageSplits, seed: int, schedule: Schedule = FLOWERS
-) -> tuple[keras.Model, float]:
-    """Trains a network: Adam, cosine decay from 4e-3, no augmentation.
-
-    Args:
-        name: A key of :data:`NETWORKS`.
-        splits: Images, RGB in [0, 255].
-        seed: Seed of the weights and of the shuffling.
-        schedule: How long.
-
-    Returns:
-        The trained model, and its training accuracy in the last epoch.
-    """
-    keras.utils.set_random_seed(seed)
-    model = NETWORKS[name](len(splits.class_names))
-    steps = schedule.epochs * -(-len(splits.train.labels) // schedule.batch)
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(4e-3, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    # Now rather than in the first step, which TensorFlow would then have to trace twice.
-    model.optimizer.build(model.trainable_variables)
-    images = splits.train.images.astype("float32")
-    history = model.fit(
-        images, splits.train.labels, batch_size=schedule.batch, epochs=schedule.epochs, verbose=0
-    )
-    return model, float(history.history["accuracy"][-1])
-
-
 def compare(
     splits: ImageSplits,
     seed: int,
@@ -125,10 +94,18 @@ def compare(
     models, measured = {}, {}
     for name in names:
         started = time.perf_counter()
-        models[name], training = train(name, splits, seed, schedule)
+        models[name], history = train_network(
+            name,
+            splits.train.images.astype("float32"),
+            splits.train.labels,
+            len(splits.class_names),
+            seed,
+            schedule.epochs,
+            schedule.batch,
+        )
         seconds = time.perf_counter() - started
         _, test = models[name].evaluate(images, splits.test.labels, batch_size=100, verbose=0)
-        measured[name] = (float(test), training, seconds)
+        measured[name] = (float(test), float(history["accuracy"][-1]), seconds)
     milliseconds = costs.latencies(models, images[:1])
     return [Result(name, seed, *measured[name], milliseconds[name]) for name in names]
 
@@ -194,7 +171,7 @@ def wave_results(network: str) -> Iterator[WaveResult]:
     for seed in SEEDS:
         training, unheard = songs(seed)
         started = time.perf_counter()
-        model = wavenet.train(training, seed, DILATED[network])
+        model = train_wavenet(training, seed, DILATED[network])
         seconds = time.perf_counter() - started
         waves = wavenet.sample(model, score_conditions(), seed)
         yield WaveResult(

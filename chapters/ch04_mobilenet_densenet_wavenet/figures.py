@@ -1,4 +1,4 @@
-"""Figures of chapter 4: a dense block's channels, a dilated stack, spectrograms and spectra."""
+"""Figures of chapter 4: its three blocks, dilated stacks, accuracies and spectrograms."""
 
 from __future__ import annotations
 
@@ -7,93 +7,144 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from chapters.ch04_mobilenet_densenet_wavenet import sounds
-from course_utils.plots import COLOURS, LINE_STYLES, DescribedFigure, new_figure
+from chapters.ch04_mobilenet_densenet_wavenet import sounds, tables
+from chapters.ch04_mobilenet_densenet_wavenet.experiment import Result
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS
+from course_utils.claims import alternative_text
+from course_utils.diagrams import Arrow, Box, draw
+from course_utils.plots import COLOURS, MARKERS, DescribedFigure, new_figure
 
 Array = npt.NDArray[Any]
 
 QUIETEST = -70
-HATCHES = ("", "//", "..", "\\\\", "xx", "--", "oo")
+
+ROWS = (
+    ("m", "depthwise", "pointwise", "m_out"),
+    ("d", "dense", "concatenate", "d_out"),
+    ("w", "dilated", "gate", "mix", "sum", "w_out", "condition", "skip", "logits"),
+)
+"""Names of the boxes of each network."""
+
+WAVENET = ("dilated", "gate", "mix", "sum", "skip")
+"""Names of the boxes of a WaveNet layer."""
+
+BOXES = {
+    "m": Box("MobileNet\nの特徴マップ", 0, 0, 1.3, kind="data"),
+    "depthwise": Box("depthwise 3×3\n場所だけを混ぜる", 2.5, 0, 1.7),
+    "pointwise": Box("pointwise 1×1\nチャネルだけを混ぜる", 5.1, 0, 2.0),
+    "m_out": Box("次のブロックへ", 7.5, 0, 1.3, kind="result"),
+    "d": Box("DenseNet の\n入口 16 チャネル", 0, -1.35, 1.5, kind="data"),
+    "dense": Box("3×3 の畳み込み\n12 チャネルを作る", 2.5, -1.35, 1.7),
+    "concatenate": Box("後ろに連結\n16 + 12 = 28", 5.1, -1.35, 1.4),
+    "d_out": Box("次の層へ\n28 チャネル", 7.5, -1.35, 1.3, kind="result"),
+    "w": Box("WaveNet の\n層の入力 x", 0, -2.85, 1.3, kind="data"),
+    "dilated": Box("因果的な\n畳み込み\n(間を空ける)", 1.75, -2.85, 1.2),
+    "gate": Box("tanh × σ\n(ゲート)", 3.4, -2.85, 1.0),
+    "mix": Box("1×1", 4.75, -2.85, 0.6),
+    "sum": Box("＋", 5.85, -2.85, 0.5),
+    "w_out": Box("次の層へ", 7.5, -2.85, 1.1, kind="result"),
+    "condition": Box("条件 h: 音の高さと母音", 2.1, -3.9, 2.2, kind="data"),
+    "skip": Box("スキップ接続\n全部の層の和", 4.75, -3.9, 1.4),
+    "logits": Box("次のサンプルの\n256 段階の得点", 7.3, -3.9, 1.5, kind="result"),
+}
+ARROWS = (
+    Arrow("m", "depthwise"),
+    Arrow("depthwise", "pointwise"),
+    Arrow("pointwise", "m_out"),
+    Arrow("d", "dense"),
+    Arrow("dense", "concatenate"),
+    Arrow("d", "concatenate", "そのまま残す", bend=0.25),
+    Arrow("concatenate", "d_out"),
+    Arrow("w", "dilated"),
+    Arrow("dilated", "gate"),
+    Arrow("gate", "mix"),
+    Arrow("mix", "sum"),
+    Arrow("w", "sum", "残差接続", bend=0.28),
+    Arrow("sum", "w_out"),
+    Arrow("condition", "gate"),
+    Arrow("mix", "skip"),
+    Arrow("skip", "logits"),
+)
 
 
-def show_channels(first: int, growth: int, count: int) -> DescribedFigure:
-    """Draws what each layer of a dense block reads: a bar for each layer, a piece for each origin.
+def draw_blocks(*highlight: str, title: str = "") -> Figure:
+    """Draws the blocks of MobileNet, DenseNet and WaveNet.
 
     Args:
-        first: Channels that enter the block.
-        growth: New channels of each layer.
-        count: Number of layers.
+        *highlight: Names of the boxes that the present section is about; only their rows are drawn.
+        title: What the highlighted boxes are.
+    """
+    shown = {name for row in ROWS if not highlight or set(row) & set(highlight) for name in row}
+    boxes = {name: box for name, box in BOXES.items() if name in shown}
+    arrows = [arrow for arrow in ARROWS if arrow.start in shown]
+    alt = alternative_text("ch04.blocks") + (f"この節の段だけを示す: {title}" if highlight else "")
+    return draw(boxes, arrows, highlight=highlight, title=title, alt=alt)
+
+
+def plot_accuracies(data: Mapping[str, tuple[Sequence[Result], float]]) -> DescribedFigure:
+    """Plots the networks' test accuracy, a mark for each seed and a bar at the median.
+
+    Args:
+        data: Results, and what guessing reaches, by the name of the data, each a panel.
 
     Returns:
         The figure.
     """
-    alt = (
-        f"横棒グラフ。横軸はチャネルの数。{count} 個の層と出口が読むチャネルを、どこで作られたかで塗り分けている。"
-        f"層 1 は入口の {first} だけを読み、層を 1 つ進むごとに {growth} ずつ後ろに継ぎ足され、"
-        f"出口では {first + count * growth} になる。"
-    )
-    figure, axis = new_figure(alt, figsize=(7.5, 0.45 * count + 1.9))
-    names = [f"層 {n}" for n in range(1, count + 1)]
-    for origin in range(count + 1):
-        width, left = (first, 0) if origin == 0 else (growth, first + (origin - 1) * growth)
-        readers = range(origin, count + 1)
-        axis.barh(
-            list(readers),
-            [width] * len(readers),
-            left=left,
-            color=COLOURS[origin % len(COLOURS)],
-            alpha=0.75,
-            hatch=HATCHES[origin % len(HATCHES)],
-            edgecolor="white",
-            label="入口" if origin == 0 else f"層 {origin} が作った",
-        )
-    axis.set_yticks(range(count + 1), [f"{name}が読む" for name in names] + ["出口"])
-    axis.invert_yaxis()
-    axis.set(xlabel="チャネルの数", title=f"入口 {first} チャネル、1 層に {growth} チャネルずつ連結")
-    axis.grid(visible=False, axis="y")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure, axes = new_figure("ch04.accuracies", 1, len(data), figsize=(8.4, 3.2), sharey=True)
+    for axis, (title, (results, chance)) in zip(np.atleast_1d(axes), data.items(), strict=True):
+        for row, name in enumerate(NETWORKS):
+            values, colour = [r.test for r in tables.by_network(results, name)], COLOURS[row]
+            axis.plot(values, row + np.linspace(-0.16, 0.16, len(values)), MARKERS[row], color=colour)
+            axis.vlines(np.median(values), row - 0.32, row + 0.32, colors=colour, linewidth=2.5)
+        axis.axvline(chance, color="0.4", linestyle=":")
+        axis.annotate("当てずっぽう", (chance, -0.45), (4, 0), textcoords="offset points", fontsize=10)
+        axis.set(title=title, xlabel="テスト精度", xlim=(0.05, 0.65), ylim=(len(NETWORKS) - 0.5, -0.75))
+        axis.set_yticks(range(len(NETWORKS)), list(NETWORKS))
     return figure
 
 
-def show_stack(dilations: Sequence[int], inputs: int = 20) -> DescribedFigure:
+def show_stacks(*stacks: Sequence[int], inputs: int = 20) -> DescribedFigure:
     """Draws causal convolutions of two taps and, dark, what reaches the last output.
 
     Args:
-        dilations: Dilation of each layer, the lowest first.
+        *stacks: Dilation of each layer, the lowest first; each stack is a panel.
         inputs: Number of samples to draw.
 
     Returns:
         The figure.
     """
+    height = sum(0.55 * len(dilations) + 0.9 for dilations in stacks)
+    figure, axes = new_figure("ch04.stacks", len(stacks), 1, figsize=(8.5, height), squeeze=False)
+    for axis, dilations in zip(axes.flat, stacks, strict=True):
+        _draw_stack(axis, dilations, inputs)
+    axes.flat[-1].set_xlabel("時刻 (サンプル)")
+    return figure
+
+
+def _draw_stack(axis: Axes, dilations: Sequence[int], inputs: int) -> None:
     seen = [{inputs - 1}]
     for dilation in reversed(dilations):
         seen.append(seen[-1] | {place - dilation for place in seen[-1] if place >= dilation})
     seen.reverse()
-    alt = (
-        f"横に {inputs} 個の時刻、縦に {len(dilations)} 層の図。dilation は下から {'、'.join(map(str, dilations))}。"
-        f"右上の 1 つの出力から 2 本ずつ線をたどると、いちばん下では {len(seen[0])} 個の入力に届く。線は右上へ向かうだけで、未来からは来ない。"
-    )
-    figure, axis = new_figure(alt, figsize=(8.5, 0.65 * len(dilations) + 1.3))
     for level, dilation in enumerate(dilations, 1):
         for place in range(inputs):
+            dark = place in seen[level]
+            style: dict[str, Any] = (
+                {"color": COLOURS[0], "linewidth": 1.6} if dark else {"color": "0.85", "linewidth": 0.7}
+            )
             for origin in (place, place - dilation):
                 if origin >= 0:
-                    dark = place in seen[level]
-                    style = (
-                        {"color": COLOURS[0], "linewidth": 1.6}
-                        if dark
-                        else {"color": "0.85", "linewidth": 0.7}
-                    )
                     axis.plot([origin, place], [level - 1, level], linestyle="-", zorder=1 + dark, **style)
     for level, places in enumerate(seen):
         rest = [place for place in range(inputs) if place not in places]
         axis.plot(rest, [level] * len(rest), "o", color="0.75", markersize=4, zorder=3)
         axis.plot(sorted(places), [level] * len(places), "o", color=COLOURS[0], markersize=7, zorder=4)
-    axis.set_yticks(range(len(dilations) + 1), ["入力", *(f"dilation {dilation}" for dilation in dilations)])
-    axis.set(xlabel="時刻 (サンプル)", title=f"1 つの出力が見る入力は {len(seen[0])} 個")
+    axis.set_yticks(range(len(dilations) + 1), ["入力", *(f"ダイレーション {d}" for d in dilations)])
+    axis.set(xticks=range(inputs), title=f"1 つの出力が見る入力は {len(seen[0])} 個")
     axis.grid(visible=False)
-    return figure
 
 
 def show_spectrograms(waves: Mapping[str, Array], *, heading: str, alt: str) -> DescribedFigure:
@@ -107,7 +158,7 @@ def show_spectrograms(waves: Mapping[str, Array], *, heading: str, alt: str) -> 
     Returns:
         The figure.
     """
-    figure, axes = new_figure(alt, 1, len(waves), figsize=(4.4 * len(waves), 3.6), sharey=True, squeeze=False)
+    figure, axes = new_figure(alt, 1, len(waves), figsize=(4.2 * len(waves), 2.9), sharey=True, squeeze=False)
     for axis, (title, wave) in zip(axes.flat, waves.items(), strict=True):
         times, frequencies, decibels = sounds.spectrogram(wave)
         mesh = axis.pcolormesh(
@@ -117,49 +168,5 @@ def show_spectrograms(waves: Mapping[str, Array], *, heading: str, alt: str) -> 
         axis.grid(visible=False)
     axes.flat[0].set_ylabel("周波数 (Hz)")
     figure.colorbar(mesh, ax=axes, label="強さ (dB)")
-    figure.suptitle(heading)
-    return figure
-
-
-def plot_spectra(waves: Mapping[str, Mapping[str, Array]], *, heading: str, alt: str) -> DescribedFigure:
-    """Plots averaged spectra: a panel for each group, a line for each sound.
-
-    Args:
-        waves: Sounds by name, by the panel's title.
-        heading: Title of the whole figure.
-        alt: Alternative text.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = new_figure(alt, 1, len(waves), figsize=(4.6 * len(waves), 3.6), sharey=True, squeeze=False)
-    for axis, (title, group) in zip(axes.flat, waves.items(), strict=True):
-        for (name, wave), style in zip(group.items(), LINE_STYLES, strict=False):
-            axis.plot(*sounds.average_spectrum(wave), linestyle=style, label=name)
-        axis.set(xlabel="周波数 (Hz)", title=title)
-    axes.flat[0].set_ylabel("強さ (dB)")
-    axes.flat[0].legend()
-    figure.suptitle(heading)
-    return figure
-
-
-def plot_waves(waves: Mapping[str, Array], *, heading: str, alt: str) -> DescribedFigure:
-    """Plots short pieces of sounds below each other.
-
-    Args:
-        waves: Sounds at :data:`sounds.RATE` by their title.
-        heading: Title of the whole figure.
-        alt: Alternative text.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = new_figure(
-        alt, len(waves), 1, figsize=(8, 1.5 * len(waves) + 0.8), sharex=True, sharey=True, squeeze=False
-    )
-    for axis, (title, wave) in zip(axes.flat, waves.items(), strict=True):
-        axis.plot(1000 * np.arange(len(wave)) / sounds.RATE, wave, linewidth=1.2)
-        axis.set(ylabel="振幅", title=title)
-    axes.flat[-1].set_xlabel("時間 (ミリ秒)")
     figure.suptitle(heading)
     return figure

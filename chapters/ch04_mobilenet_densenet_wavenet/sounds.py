@@ -175,6 +175,18 @@ def average_spectrum(wave: Array, window: int = 512) -> tuple[Array, Array]:
     return frequencies, 10 * np.log10((10 ** (decibels / 10)).mean(axis=1))
 
 
+def share_below(wave: Array, frequency: float) -> float:
+    """Computes the share of a sound's energy below a frequency, Hz."""
+    frequencies, decibels = average_spectrum(wave)
+    power = 10 ** (decibels / 10)
+    return float(power[frequencies < frequency].sum() / power.sum())
+
+
+def snr(wave: Array, rounded: Array) -> float:
+    """Compares a sound's energy with that of its rounding error, dB."""
+    return float(10 * np.log10((wave**2).sum() / ((wave - rounded) ** 2).sum()))
+
+
 def playable(wave: Array) -> Array:
     """Doubles the sampling rate without new frequencies: some browsers play no sound below 8,000 Hz.
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from chapters.ch04_mobilenet_densenet_wavenet import costs
-from chapters.ch04_mobilenet_densenet_wavenet.blocks import NETWORKS
-from chapters.ch04_mobilenet_densenet_wavenet.experiment import DILATED, Result, WaveResult
+from chapters.ch04_mobilenet_densenet_wavenet import costs, sounds
+from chapters.ch04_mobilenet_densenet_wavenet.experiment import DILATED, Result, WaveResult, pitch_errors
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS, build_network
 from course_utils.tables import min_median_max
 
 Rows = list[dict[str, Any]]
 
-WAVE_NAMES = {"dilated": "dilation 1〜128", "undilated": "dilation なし"}
+WAVE_NAMES = {"dilated": "ダイレーション 1〜128", "undilated": "ダイレーションなし (どれも 1)"}
 
 
 def sizes(classes: int = 5) -> Rows:
@@ -27,7 +27,7 @@ def sizes(classes: int = 5) -> Rows:
     Returns:
         A row for each network.
     """
-    models = {name: build(classes) for name, build in NETWORKS.items()}
+    models = {name: build_network(name, classes) for name in NETWORKS}
     return [
         {
             "ネットワーク": name,
@@ -66,25 +66,111 @@ def ratios(results: Sequence[Result], field: str, network: str, to: str = "ResNe
     return [getattr(one, field) / getattr(other, field) for one, other in pairs]
 
 
-def summary(results: Sequence[Result]) -> Rows:
+def summary(results: Mapping[str, Sequence[Result]]) -> Rows:
     """Summarises the networks over their seeds: minimum / median / maximum.
 
     Args:
-        results: A result for each network and seed.
+        results: A result for each network and seed, by the name of the data.
 
     Returns:
-        A row for each network.
+        A row for each data and network.
     """
     return [
         {
+            "データ": data,
             "ネットワーク": name,
             "テスト精度": min_median_max([r.test for r in chosen]),
             "訓練精度 (最後のエポック)": min_median_max([r.training for r in chosen]),
-            "1 枚の推論時間 (ResNet = 1)": min_median_max(ratios(results, "milliseconds", name), 2),
-            "学習時間 (ResNet = 1)": min_median_max(ratios(results, "seconds", name), 2),
+            "1 枚の推論時間 (ResNet = 1)": min_median_max(ratios(each, "milliseconds", name), 2),
+            "学習時間 (ResNet = 1)": min_median_max(ratios(each, "seconds", name), 2),
         }
+        for data, each in results.items()
         for name in NETWORKS
-        if (chosen := by_network(results, name))
+        if (chosen := by_network(each, name))
+    ]
+
+
+def shares(mobilenet: keras.Model) -> Rows:
+    """Shows MobileNet's multiply-adds by kind beside table 2 of Howard et al., 2017.
+
+    Args:
+        mobilenet: Keras' MobileNet, whose last 1x1 convolution is the paper's fully connected layer.
+
+    Returns:
+        A row for each kind, and their sum.
+    """
+    counts = costs.by_kind(mobilenet)
+    last = mobilenet.get_layer("conv_preds")
+    head = (costs.multiply_adds(last), last.count_params())
+    body = (counts["1×1"][0] - head[0], counts["1×1"][1] - head[1])
+    kinds = {
+        "1×1": (body, 94.86),
+        "depthwise": (counts["depthwise"], 3.06),
+        "3×3 (入口)": (counts["3×3"], 1.19),
+        "分類の層 (1×1)": (head, 0.18),
+    }
+    total = sum(products for (products, _), _ in kinds.values())
+    rows: Rows = [
+        {"層": name, "積和": products, "積和の割合 (%)": 100 * products / total, "論文の表 2 (%)": paper}
+        | {"パラメータ": parameters}
+        for name, ((products, parameters), paper) in kinds.items()
+    ]
+    rows.append({column: sum(row[column] for row in rows) for column in list(rows[0])[1:]} | {"層": "和"})
+    numbers = ("積和の割合 (%)", "論文の表 2 (%)")
+    return [{"層": row["層"]} | row | {column: f"{row[column]:.2f}" for column in numbers} for row in rows]
+
+
+def wins(data: Sequence[Sequence[Result]], network: str, other: str) -> float:
+    """Computes in which share of the runs a network's test accuracy is above another's of the same seed."""
+    above = [
+        bool(ours.test > theirs.test)
+        for results in data
+        for ours, theirs in zip(by_network(results, network), by_network(results, other), strict=True)
+    ]
+    return float(np.mean(above))
+
+
+def speed(sizes: Rows, results: Sequence[Result]) -> Rows:
+    """Shows what each network costs as a multiple of what the first costs.
+
+    Args:
+        sizes: Rows of :func:`sizes`.
+        results: A result for each network and seed.
+
+    Returns:
+        A row for each network; times are medians over the seeds.
+    """
+    names = {
+        "学習できるパラメータ": "パラメータ",
+        "積和 (1 枚)": "積和",
+        "同時に保持する値の数": "保持する値",
+    }
+    return [
+        {"ネットワーク": row["ネットワーク"]}
+        | {name: row[column] / sizes[0][column] for column, name in names.items()}
+        | {"推論時間": float(np.median(ratios(results, "milliseconds", row["ネットワーク"])))}
+        for row in sizes
+    ]
+
+
+def sung_summary(taught: Sequence[sounds.Song], sung: Sequence[Any]) -> Rows:
+    """Compares generated songs with the score and with the voice that the network heard.
+
+    Args:
+        taught: A song of that voice for each vowel.
+        sung: Generated waves for each vowel.
+
+    Returns:
+        A row for each vowel.
+    """
+    return [
+        {
+            "母音": vowel,
+            "高さのずれの中央値 (%)": 100 * float(np.median(pitch_errors(wave))),
+            "600 Hz 以下のエネルギーの割合: 手本": sounds.share_below(song.wave, 600),
+            "作った歌": sounds.share_below(wave, 600),
+        }
+        for vowel, song, wave in zip(sounds.VOWELS, taught, sung, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""WaveNet at small scale: dilated causal convolutions that predict the next of 256 levels, and a fast sampler."""
+"""What WaveNet reads and predicts, how well it predicts, and a fast sampler; the network is in the lesson."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import layers, ops
 
 from chapters.ch04_mobilenet_densenet_wavenet.sounds import (
     LEVELS,
@@ -23,7 +22,6 @@ Array = npt.NDArray[Any]
 
 DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 UNDILATED = (1,) * len(DILATIONS)
-WIDTH, SKIP = 16, 32
 CONDITIONS = len(NOTES) + len(VOWELS)
 WINDOW, BATCH = 512, 4
 
@@ -40,40 +38,6 @@ class Frames(NamedTuple):
     waves: Array
     conditions: Array
     targets: Array
-
-
-def build_wavenet(
-    dilations: Sequence[int] = DILATIONS, width: int = WIDTH, skip: int = SKIP, conditions: int = CONDITIONS
-) -> keras.Model:
-    """Builds WaveNet, van den Oord et al., 2016, sections 2.1 to 2.5.
-
-    Other than in the paper, the first layer reads the sample's value, not its level as one-hot.
-
-    Args:
-        dilations: Dilation of each layer's convolution of two taps.
-        width: Channels of the residual path.
-        skip: Channels of the skip path.
-        conditions: Numbers that describe at each time what to sing.
-
-    Returns:
-        Model from ``[wave, condition]``, shapes ``(batch, time, 1)`` and ``(batch, time, conditions)``, to
-        logits of the next sample's level, ``(batch, time, 256)``.
-    """
-    wave = keras.Input((None, 1), name="wave")
-    condition = keras.Input((None, conditions), name="condition")
-    x = layers.Dense(width, name="first")(wave)
-    skips = []
-    for number, dilation in enumerate(dilations, 1):
-        gate = layers.Conv1D(2 * width, 2, padding="causal", dilation_rate=dilation, name=f"dilated{number}")(
-            x
-        )
-        gate = gate + layers.Dense(2 * width, use_bias=False, name=f"condition{number}")(condition)
-        gated = ops.tanh(gate[..., :width]) * ops.sigmoid(gate[..., width:])
-        outputs = layers.Dense(width + skip, name=f"outputs{number}")(gated)  # both 1×1 convolutions at once
-        skips.append(outputs[..., width:])
-        x = x + outputs[..., :width]
-    x = layers.Dense(skip, activation="relu", name="hidden")(ops.relu(layers.Add()(skips)))
-    return keras.Model([wave, condition], layers.Dense(LEVELS, name="logits")(x), name="wavenet")
 
 
 def conditions_of(notes: Array, vowel: int) -> Array:
@@ -118,29 +82,6 @@ def windows(songs: Sequence[Song], count: int, seed: int) -> Frames:
     return Frames(*(np.concatenate(arrays) for arrays in zip(*cut, strict=True)))
 
 
-def train(
-    songs: Sequence[Song], seed: int, dilations: Sequence[int] = DILATIONS, steps: int = 800
-) -> keras.Model:
-    """Trains :func:`build_wavenet` to predict the next level.
-
-    Args:
-        songs: Training songs.
-        seed: Seed of the weights and of the windows.
-        dilations: Dilation of each layer.
-        steps: Number of steps; each sees four windows.
-
-    Returns:
-        The trained model.
-    """
-    keras.utils.set_random_seed(seed)
-    model = build_wavenet(dilations)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(8e-3, steps)), loss)
-    waves, conditions, targets = windows(songs, steps * BATCH, seed)
-    model.fit([waves, conditions], targets, batch_size=BATCH, shuffle=False, verbose=0)
-    return model
-
-
 def nats(model: keras.Model, songs: Sequence[Song], skipped: int = 256) -> float:
     """Measures the negative log likelihood of a sample in songs that no training heard.
 
@@ -179,7 +120,7 @@ class Stepper:
         """Reads the weights.
 
         Args:
-            model: A model of :func:`build_wavenet`.
+            model: A model of ``build_wavenet``.
             conditions: What to sing, shape ``(n, time, conditions)``.
         """
         self._time = 0
@@ -216,7 +157,7 @@ def sample(model: keras.Model, conditions: Array, seed: int, temperature: float 
     """Generates sounds: draws each sample from the network's probabilities and feeds it back.
 
     Args:
-        model: A trained model of :func:`build_wavenet`.
+        model: A trained model of ``build_wavenet``.
         conditions: What to sing, shape ``(n, time, conditions)``.
         seed: Seed of the draws.
         temperature: What the logits are divided by; below 1 the likelier levels get likelier.

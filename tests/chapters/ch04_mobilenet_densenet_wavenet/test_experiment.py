@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chapters.ch04_mobilenet_densenet_wavenet import experiment, sounds
-from chapters.ch04_mobilenet_densenet_wavenet.blocks import NETWORKS
 from chapters.ch04_mobilenet_densenet_wavenet.experiment import SEEDS, Result, WaveResult
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS
 from course_utils.data import load_flowers
 from course_utils.results import write_results
 
@@ -18,9 +18,12 @@ from course_utils.results import write_results
 def test_networks_are_trained_and_measured_on_the_same_images() -> None:
     few = load_flowers("procedural", size=32, train=4, validation=1, test=2, seed=1)
 
-    results = experiment.compare(few, 1, experiment.Schedule(epochs=1), ("ResNet", "DenseNet"))
+    results = experiment.compare(few, 1, experiment.Schedule(epochs=1), ("ResNet", "MobileNet (同じ幅)"))
 
-    assert [(result.network, result.seed) for result in results] == [("ResNet", 1), ("DenseNet", 1)]
+    assert [(result.network, result.seed) for result in results] == [
+        ("ResNet", 1),
+        ("MobileNet (同じ幅)", 1),
+    ]
     assert all(0 <= result.test <= 1 and result.milliseconds > 0 for result in results)
 
 

@@ -6,7 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from chapters.ch04_mobilenet_densenet_wavenet import figures, sounds
+from chapters.ch04_mobilenet_densenet_wavenet import figures
+from chapters.ch04_mobilenet_densenet_wavenet.experiment import Result
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS
 
 
 @pytest.fixture(autouse=True)
@@ -14,20 +16,31 @@ def close_figures() -> None:
     plt.close("all")
 
 
-def test_channels_describe_where_they_come_from() -> None:
-    figure = figures.show_channels(first=16, growth=12, count=4)
+def test_highlight_is_named_in_the_alternative_text() -> None:
+    plain, marked = figures.draw_blocks(), figures.draw_blocks("gate", title="ゲート")
 
-    assert "64" in figure.alt
-    (axis,) = figure.axes
-    assert max(bar.get_x() + bar.get_width() for bar in axis.patches) == 64
+    assert getattr(marked, "alt", None) == getattr(plain, "alt", "") + "この節の段だけを示す: ゲート"
+    assert set(figures.WAVENET) < set(figures.ROWS[2])
+    assert {name for row in figures.ROWS for name in row} == set(figures.BOXES)
 
 
-@pytest.mark.parametrize(("dilations", "seen"), [((1, 2, 4, 8), 16), ((1, 1, 1, 1), 5)])
-def test_stack_marks_as_many_inputs_as_its_receptive_field(dilations: tuple[int, ...], seen: int) -> None:
-    figure = figures.show_stack(dilations)
+def test_stacks_mark_as_many_inputs_as_their_receptive_fields() -> None:
+    figure = figures.show_stacks((1, 2, 4, 8), (1, 1, 1, 1))
 
-    assert f"{seen} 個の入力" in figure.alt
-    assert f"{seen} 個" in figure.axes[0].get_title()
+    assert [axis.get_title() for axis in figure.axes] == [
+        f"1 つの出力が見る入力は {seen} 個" for seen in (16, 5)
+    ]
+    for axis in figure.axes:
+        assert axis.get_xticks().tolist() == list(range(20))
+
+
+def test_accuracies_have_a_panel_for_each_data_and_a_row_for_each_network() -> None:
+    results = [Result(name, seed, 0.3, 1.0, 2.0, 3.0) for name in NETWORKS for seed in (1, 2)]
+
+    figure = figures.plot_accuracies({"花": (results, 0.2), "写真": (results, 0.1)})
+
+    assert [axis.get_title() for axis in figure.axes] == ["花", "写真"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(NETWORKS)
 
 
 def test_spectrograms_have_units() -> None:
@@ -39,18 +52,3 @@ def test_spectrograms_have_units() -> None:
     assert [axis.get_xlabel() for axis in figure.axes[:2]] == ["時間 (秒)"] * 2
     assert figure.axes[0].get_ylabel() == "周波数 (Hz)"
     assert figure.axes[2].get_ylabel() == "強さ (dB)"
-
-
-def test_spectra_are_drawn_up_to_half_the_sampling_rate() -> None:
-    wave = np.sin(np.arange(2000) / 3)
-
-    figure = figures.plot_spectra({"a": {"手本": wave, "作った歌": wave}}, heading="題", alt="説明")
-
-    assert len(figure.axes[0].lines) == 2
-    assert figure.axes[0].lines[0].get_xdata()[-1] == sounds.RATE / 2
-
-
-def test_waves_are_drawn_in_milliseconds() -> None:
-    figure = figures.plot_waves({"a": np.zeros(41), "b": np.ones(41)}, heading="題", alt="説明")
-
-    assert figure.axes[0].lines[0].get_xdata()[-1] == pytest.approx(10)

@@ -63,7 +63,7 @@ def test_spectrogram_shows_a_tone_at_its_frequency_and_at_0_db() -> None:
 
 @pytest.mark.parametrize("frequency", [110, 130.8, 196, 240])
 def test_pitch_of_a_tone_with_overtones(frequency: float) -> None:
-    wave = sum(tone(n * frequency, 700) / n for n in (1, 2, 3))
+    wave = np.sum([tone(n * frequency, 700) / n for n in (1, 2, 3)], axis=0)
 
     assert sounds.pitch(wave) == pytest.approx(frequency, rel=0.01)
 
@@ -74,3 +74,22 @@ def test_playable_sound_keeps_its_tone_at_twice_the_rate() -> None:
     assert len(played) == 8000
     np.testing.assert_allclose(played[::2], tone(500), atol=1e-9)
     np.testing.assert_allclose(played, np.sin(2 * np.pi * 500 * np.arange(8000) / 8000), atol=1e-9)
+
+
+@pytest.mark.parametrize(("amplitude", "gain"), [(0.01, (10, 30)), (1, (-15, -5))])
+def test_mu_law_is_finer_for_quiet_sounds_and_coarser_for_loud_ones(
+    amplitude: float, gain: tuple[float, float]
+) -> None:
+    wave = amplitude * tone(440)
+    even = np.rint(wave * 127.5) / 127.5
+
+    ours = sounds.snr(wave, sounds.from_levels(sounds.to_levels(wave)))
+
+    assert gain[0] < ours - sounds.snr(wave, even) < gain[1]
+
+
+def test_energy_below_a_frequency() -> None:
+    both = tone(500) + tone(1500)
+
+    assert sounds.share_below(tone(500), 600) > 0.99
+    assert sounds.share_below(both, 600) == pytest.approx(0.5, abs=0.02)

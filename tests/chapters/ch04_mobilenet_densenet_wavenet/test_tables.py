@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chapters.ch04_mobilenet_densenet_wavenet import tables
-from chapters.ch04_mobilenet_densenet_wavenet.blocks import NETWORKS
+from chapters.ch04_mobilenet_densenet_wavenet import experiment, sounds, tables
 from chapters.ch04_mobilenet_densenet_wavenet.experiment import Result, WaveResult
+from chapters.ch04_mobilenet_densenet_wavenet.taught import NETWORKS
 
 
 def result(network: str, seed: int, test: float, milliseconds: float) -> Result:
@@ -33,10 +33,36 @@ def test_ratios_compare_the_same_seed() -> None:
     assert tables.ratios(RESULTS, "milliseconds", "DenseNet") == pytest.approx([3, 2])
 
 
-def test_summary_has_minimum_median_and_maximum() -> None:
-    rows = tables.summary(RESULTS)
+def test_wins_compare_the_same_seed() -> None:
+    assert tables.wins([RESULTS, RESULTS[::-1]], "DenseNet", "ResNet") == 1
 
-    assert [row["ネットワーク"] for row in rows] == ["ResNet", "DenseNet"]
+
+def test_speed_divides_by_the_first_network() -> None:
+    rows = [
+        {"ネットワーク": name, "学習できるパラメータ": n, "積和 (1 枚)": n, "同時に保持する値の数": 2 * n}
+        for name, n in {"ResNet": 10, "DenseNet": 5}.items()
+    ]
+
+    first, second = tables.speed(rows, RESULTS)
+
+    assert list(first.values())[1:] == [1, 1, 1, 1]
+    assert list(second.values())[1:] == [0.5, 0.5, 0.5, 2.5]
+
+
+def test_a_song_of_the_score_is_in_tune_with_itself() -> None:
+    taught = [sounds.sing(experiment.SCORE, vowel, seed=1) for vowel in sounds.VOWELS]
+
+    rows = tables.sung_summary(taught, [song.wave for song in taught])
+
+    assert [row["母音"] for row in rows] == list(sounds.VOWELS)
+    assert all(row["高さのずれの中央値 (%)"] < 1 for row in rows)
+    assert rows[0]["作った歌"] < rows[1]["作った歌"]
+
+
+def test_summary_has_minimum_median_and_maximum() -> None:
+    rows = tables.summary({"花": RESULTS})
+
+    assert [(row["データ"], row["ネットワーク"]) for row in rows] == [("花", "ResNet"), ("花", "DenseNet")]
     assert rows[0]["テスト精度"] == "0.400 / 0.500 / 0.600"
     assert rows[1]["1 枚の推論時間 (ResNet = 1)"] == "2.00 / 2.50 / 3.00"
 

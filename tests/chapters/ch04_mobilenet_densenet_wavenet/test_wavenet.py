@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from chapters.ch04_mobilenet_densenet_wavenet import sounds, wavenet
+from chapters.ch04_mobilenet_densenet_wavenet.taught import build_wavenet, train_wavenet
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def gradient(model: keras.Model, length: int, place: int) -> np.ndarray:
 @pytest.mark.parametrize("dilations", [(1, 2, 4, 8), (1, 1, 1, 1), (1, 2, 1, 2)])
 def test_receptive_field_is_one_plus_the_dilations_and_holds_no_future(dilations: tuple[int, ...]) -> None:
     keras.utils.set_random_seed(1)
-    seen = np.flatnonzero(gradient(wavenet.build_wavenet(dilations), 60, 40))
+    seen = np.flatnonzero(gradient(build_wavenet(dilations), 60, 40))
 
     assert seen.max() == 40
     assert seen.min() == 40 - sum(dilations)
@@ -56,14 +57,14 @@ def test_windows_are_cut_at_random(songs: list[sounds.Song]) -> None:
 
 def test_training_beats_the_histogram(songs: list[sounds.Song]) -> None:
     unheard = sounds.random_songs(2, seed=9)
-    model = wavenet.train(songs, seed=1, dilations=(1, 2, 4), steps=40)
+    model = train_wavenet(songs, seed=1, dilations=(1, 2, 4), steps=40)
 
     assert wavenet.nats(model, unheard) < wavenet.histogram_nats(songs, unheard) < np.log(256)
 
 
 def test_stepping_computes_what_the_network_computes(songs: list[sounds.Song]) -> None:
     keras.utils.set_random_seed(2)
-    model = wavenet.build_wavenet((1, 2, 4))
+    model = build_wavenet((1, 2, 4))
     parts = [wavenet.frames(song) for song in songs]
     waves, conditions = (np.concatenate([part[i] for part in parts])[:, :50] for i in (0, 1))
     stepper = wavenet.Stepper(model, conditions)
@@ -75,7 +76,7 @@ def test_stepping_computes_what_the_network_computes(songs: list[sounds.Song]) -
 
 def test_sampling_is_repeatable_and_colder_is_less_varied() -> None:
     keras.utils.set_random_seed(3)
-    model = wavenet.build_wavenet((1, 2))
+    model = build_wavenet((1, 2))
     conditions = wavenet.conditions_of(np.zeros(200, int), 0)[None]
 
     first, again, other = (wavenet.sample(model, conditions, seed) for seed in (1, 1, 2))
