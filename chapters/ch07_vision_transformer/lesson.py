@@ -90,8 +90,6 @@ figures.show_patches(cat, patch)
 #
 # この節の答えは、**重ならない四角に切り、左上から 1 行ずつ並べる**です。
 #
-
-# %% [markdown]
 # ### 問題 1 画像をパッチに切り、もとに戻す (1 点)
 #
 # ★ `patchify(images, size)` と `unpatchify(patches, height, width, size)` を書きましょう。`images` は `(枚数, 縦, 横, チャネル)` で、縦も横も `size` で割り切れます (正方形とは限りません)。
@@ -103,10 +101,10 @@ figures.show_patches(cat, patch)
 # patchify(np.arange(16).reshape(1, 4, 4, 1), 2).tolist()  # → [[[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.patchify
 
-# %
+# %%
 check("ch07.patchify")
 
 # %% [markdown]
@@ -183,8 +181,6 @@ print(f"左上のパッチを手で計算したものとの差: 最大 {np.abs(b
 # %% [markdown]
 # 196 枚のパッチに CLS を加えて、197 個のトークンになりました。
 #
-
-# %% [markdown]
 # ### 問題 2 パッチを埋め込み、CLS と位置を加える (2 点)
 #
 # ★★ `embed(patches, kernel, bias, cls, positions)` を NumPy で書きましょう。`patches` は `(枚数, パッチの数, パッチ 1 枚の数の個数)`、`kernel` は `(パッチ 1 枚の数の個数, 次元)`、`bias` と `cls` は `(次元,)`、
@@ -197,10 +193,10 @@ print(f"左上のパッチを手で計算したものとの差: 最大 {np.abs(b
 # embed(patches, kernel, np.array([100]), np.array([7]), positions).tolist()  # → [[[1007], [2121], [3143]]]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.embed
 
-# %
+# %%
 check("ch07.embed")
 
 # %% [markdown]
@@ -212,10 +208,10 @@ check("ch07.embed")
 # - イ: 得点は変わるが、1 位のクラスは同じ
 # - ウ: 得点も 1 位のクラスも変わる
 
-# %
+# %%
 # EXERCISE ch07.guess_order
 
-# %
+# %%
 check("ch07.guess_order")
 
 # %% [markdown]
@@ -293,8 +289,6 @@ claim("ch07.order", without[0])
 # %% [markdown]
 # 位置の埋め込みがなければ、パッチをどう並べ替えても、答えは変わりません。ViT が場所を知る手だては、足したベクトルだけです。
 #
-
-# %% [markdown]
 # ### 問題 4 エンコーダのブロックを、与えられた重みで計算する (4 点)
 #
 # ★★★ `encoder_block(x, weights, heads)` を書きましょう。pre-norm のブロック $z = x + \mathrm{MSA}(\mathrm{LN}_1(x))$、$z + \mathrm{MLP}(\mathrm{LN}_2(z))$ を、与えられた重みで計算します。`x` と結果は `(枚数, トークンの数, 次元)`、`weights` は名前から配列への辞書です。
@@ -313,10 +307,10 @@ claim("ch07.order", without[0])
 # encoder_block(np.array([[[1.0, 3.0]]]), weights, 1).round(5).tolist()  # → [[[0.0, 4.0]]]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.encoder_block
 
-# %
+# %%
 check("ch07.encoder_block")
 
 # %% [markdown]
@@ -330,10 +324,10 @@ check("ch07.encoder_block")
 # vit_parameters(4, 2, 3, 1, 5, 2)  # → 169
 # ```
 
-# %
+# %%
 # EXERCISE ch07.parameters
 
-# %
+# %%
 check("ch07.parameters")
 
 # %% [markdown]
@@ -466,10 +460,10 @@ print(
 # - イ: ほとんど同じ
 # - ウ: CNN のほうが高い
 
-# %
+# %%
 # EXERCISE ch07.guess_small
 
-# %
+# %%
 check("ch07.guess_small")
 
 # %%
@@ -517,8 +511,6 @@ claim("ch07.bias.shifted", shifted - plain)
 # 足した重みは、全体の 1 割あまりです。原因の少なくとも一部は、帰納バイアスだと言えます。
 # この節の答えは、**この規模では負ける。差は、畳み込みの考えを少し取り入れると縮む**です。
 #
-
-# %% [markdown]
 # ### 問題 7 ずらした画像を重ねて、パッチに切る (2 点)
 #
 # ★★ `shifted_patches(images, size)` を書きましょう。`images` は `(枚数, 縦, 横, チャネル)`、`size` は偶数で、縦も横も `size` で割り切れます。もとの画像と、それを縦にも横にも `size // 2` 画素、**右下、左下、右上、左上**へずらした 4 枚を、この順にチャネルの向きに重ね、問題 1 と同じ順のパッチの列 `(枚数, パッチの数, size × size × 5 × チャネル)` に切ります。
@@ -530,10 +522,10 @@ claim("ch07.bias.shifted", shifted - plain)
 # shifted_patches(image, 2)[0, 0].tolist()  # → [1, 0, 0, 0, 4, 2, 0, 0, 3, 0, 3, 0, 2, 0, 0, 4, 1, 0, 0, 0]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.shifted_patches
 
-# %
+# %%
 check("ch07.shifted_patches")
 
 # %% [markdown]
@@ -553,10 +545,10 @@ check("ch07.shifted_patches")
 # find_crossings(a, b, 0.1)  # → ({100: 'B', 900: 'A'}, [(100, 900)])
 # ```
 
-# %
+# %%
 # EXERCISE ch07.crossing
 
-# %
+# %%
 check("ch07.crossing")
 
 # %% [markdown]
@@ -567,21 +559,18 @@ check("ch07.crossing")
 # find_crossings(cnn, transformer, 0.02)
 # ```
 #
-
-# %% [markdown]
 # ## 6. トークンが増えると、どれだけ高くつくのか
 #
 # レポートの 3 つ目の短所は「訓練コストが高い」です。画像を大きくしたら、どれだけ高くなるのでしょうか。
-
-# %% [markdown]
+#
 # ### 問題 9 画像の 1 辺を 2 倍にしたときを予想する (1 点)
 #
 # パッチの大きさはそのままで、画像の縦と横をどちらも 2 倍にします。自己注意の中心 (クエリとキーの内積、重みと値の積) の積和は、およそ何倍になるでしょうか。1〜1,000 倍で答えてください。CLS は数に入れません。たとえば、変わらないと思えば 1 です。
 
-# %
+# %%
 # EXERCISE ch07.guess_tokens
 
-# %
+# %%
 check("ch07.guess_tokens")
 
 # %% [markdown]
@@ -613,8 +602,6 @@ claim("ch07.cost.tokens", by_tokens[1025] / by_tokens[257])
 # 画像の 1 辺を 2 倍にすればトークンは 4 倍、注意は 16 倍です。だから ViT は、事前学習を 224 画素で済ませ、最後だけ大きな画像でファインチューニングします。
 # このとき、場所の数が変わるので、学習した位置の埋め込みを**補間**して増やします。
 #
-
-# %% [markdown]
 # ### 問題 10 位置の埋め込みを、ほかの大きさの格子に移す (2 点)
 #
 # ★★ `resize_positions(positions, old, new)` を書きましょう。`positions` は格子 `old = (縦, 横)` で学習した `(1 + 縦 × 横, 次元)` で、先頭の行は CLS、残りは左上から右へ 1 行ずつです。格子 `new` の `(1 + 新しい縦 × 新しい横, 次元)` を返します。CLS の行は、そのまま先頭に残します。
@@ -625,10 +612,10 @@ claim("ch07.cost.tokens", by_tokens[1025] / by_tokens[257])
 # resize_positions(np.array([[9.0], [0.0], [4.0]]), (1, 2), (1, 4)).tolist()  # → [[9.0], [0.0], [1.0], [3.0], [4.0]]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.resize_positions
 
-# %
+# %%
 check("ch07.resize_positions")
 
 # %% [markdown]
@@ -647,17 +634,20 @@ show_images(figures.as_image(textures.images), TEXTURES, columns=6, heading="事
 carried = experiment.stored_results("textures")
 result_table(tables.transfer_rows(carried), caption="シードごとの結果: 最小 / 中央値 / 最大")
 
+
 # %%
-gain = {
-    name: float(
-        np.median(
-            np.subtract(tables.scores(carried, f"{name} tuned"), tables.scores(carried, f"{name} scratch"))
-        )
+def difference(first, second):
+    return np.subtract(tables.scores(carried, first), tables.scores(carried, second))
+
+
+claim("ch07.transfer.tuned", float(np.median(difference("ViT tuned", "ViT scratch"))))
+for name in ("ViT", "CNN"):
+    gain = difference(f"{name} tuned", f"{name} scratch")
+    print(
+        f"{name}: ファインチューニング − 事前学習なし {np.median(gain):+.3f} ({sum(gain > 0)} / {len(gain)} 回は正)"
     )
-    for name in ("ViT", "CNN")
-}
-claim("ch07.transfer.tuned", gain["ViT"])
-print(f"ファインチューニング − 事前学習なし: ViT {gain['ViT']:+.3f}、CNN {gain['CNN']:+.3f}")
+lead = difference("ViT scratch", "CNN scratch")
+print(f"事前学習なしの ViT − CNN {np.median(lead):+.3f} ({sum(lead > 0)} / {len(lead)} 回は正)")
 
 # %% [markdown]
 # 模様と花は似ていないのに、事前学習した重みから始めたファインチューニングは、事前学習なしより良くなりました。
@@ -665,8 +655,9 @@ print(f"ファインチューニング − 事前学習なし: ViT {gain['ViT']:
 # 6 種類の模様 10,000 枚でさえ得があった、とは言えますが、3 億枚の事前学習のことは、この実験からは分かりません。
 # この節の答えは、**小さな事前学習でも、直して使うなら役に立った**です。
 #
-
-# %% [markdown]
+# 表には、もう 1 つ、見落とせないことがあります。この花の絵では、100 枚しかないのに、事前学習なしの ViT が CNN を上回ることが多いのです。
+# 「小さなデータなら CNN」は、CIFAR-10 では成り立ちましたが、どんな絵でも成り立つ法則ではありません。
+#
 # ## 8. ViT は、どこを見ているのか
 #
 # 4 節では、四角を見るヘッドと見ないヘッドがありました。ヘッドで平均した注意のマップは、判断の根拠を指すのでしょうか。
@@ -690,8 +681,6 @@ print(f"当てずっぽうなら、四角の面積の割合 {textures.masks[0].m
 # 学習前のネットワークは当てずっぽうを超えないので、当たったのは、学んだからです。Grad-CAM とは同じくらいですが、CNN のマップは 4 × 4、ViT のマップは 8 × 8 と
 # 細かさが違うので、どちらが優れているとは言えません。この節の答えは、**マップの作り方による。根拠の分かる絵で確かめてから使う**です。
 #
-
-# %% [markdown]
 # ### 問題 11 attention rollout (2 点)
 #
 # ★★ `attention_rollout(attentions)` を書きましょう。`attentions` は、最初のブロックから順に並んだ、1 枚の画像の注意 `(ヘッド, 1 + パッチの数, 1 + パッチの数)` のリストです (行が見るトークン、列が見られるトークンで、先頭が CLS。行の和は 1 とは限りません)。
@@ -705,10 +694,10 @@ print(f"当てずっぽうなら、四角の面積の割合 {textures.masks[0].m
 # attention_rollout([attention]).round(5).tolist()  # → [[0.05, 0.15], [0.2, 0.0]]
 # ```
 
-# %
+# %%
 # EXERCISE ch07.rollout
 
-# %
+# %%
 check("ch07.rollout")
 
 # %% [markdown]
@@ -739,8 +728,7 @@ print("となりどうしの類似度 − ほかの組の類似度:", " ".join(f
 # 画像を大きくしたときの費用 (6 節)。何回くり返し、どれだけの差なら意味があるとするか。注意のマップを説明に使うなら、根拠の分かる画像で先に確かめるか (8 節)。
 #
 # </details>
-
-# %% [markdown]
+#
 # ## 9. 補足・訂正
 #
 # - **「自然言語モデルでの大規模な事前学習を画像認識に応用できる」** 使えるのは、事前学習という**やり方**と Transformer の**構造**です。論文の ViT は、

@@ -19,7 +19,7 @@ TILE = 4
 SQUARE = 10
 """Width and height of a textured square."""
 
-TEXTURES = ("横縞", "縦縞", "右下がり", "右上がり", "市松", "水玉")
+TEXTURES = ("横縞", "縦縞", "右上がり", "右下がり", "市松", "水玉")
 """Names of the textures, in the order of their labels."""
 
 TILE_COLOURS = np.array([[225, 60, 50], [60, 190, 75], [60, 90, 225], [235, 205, 60]])

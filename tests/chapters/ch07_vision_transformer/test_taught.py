@@ -7,7 +7,7 @@ from math import erf
 import keras
 import numpy as np
 
-from chapters.ch07_vision_transformer.taught import PatchEmbedding, transformer_block, patch_projection, vit
+from chapters.ch07_vision_transformer.taught import PatchEmbedding, patch_projection, transformer_block, vit
 
 
 def test_tokens_are_the_class_token_and_the_patches_in_rows() -> None:
