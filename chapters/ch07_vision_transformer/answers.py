@@ -26,6 +26,23 @@ from .exercises import (
 Array = npt.NDArray[Any]
 
 
+def mistakes_in(code: str, *rows: str) -> dict[str, Mistake]:
+    """Makes known mistakes of a reference.
+
+    Args:
+        code: The reference.
+        rows: "name | old | new | reason" each, with old and new as often as places change.
+    """
+    found = {}
+    for row in rows:
+        name, *places, reason = row.split(" | ")
+        wrong = code
+        for old, new in zip(places[::2], places[1::2], strict=True):
+            wrong = changed(wrong, old, new)
+        found[name] = Mistake(wrong, reason)
+    return found
+
+
 # The judge's own arithmetic.
 
 
@@ -367,63 +384,24 @@ def patchify(images, size):
     return tf.reshape(grid, (grid.shape[0], -1, grid.shape[3]))
 
 def unpatchify(patches, height, width, size):
-    grid = tf.reshape(patches, (len(patches), height // size, width // size, patches.shape[2]))
-    return tf.nn.depth_to_space(tf.cast(grid, "float32"), size)
+    strips = tf.split(patches, height // size, axis=1)
+    shape = (len(patches), width // size, size, size, -1)
+    rows = [tf.concat(tf.unstack(tf.reshape(strip, shape), axis=1), axis=2) for strip in strips]
+    return tf.concat(rows, axis=1)
 """,
         },
-        mistakes={
-            "reshape だけ": Mistake(
-                changed(PATCHIFY, ".transpose(0, 1, 3, 2, 4, 5)", ""),
-                "reshape だけでは",
-            ),
-            "縦に並べる": Mistake(
-                changed(PATCHIFY, "transpose(0, 1, 3, 2, 4, 5)", "transpose(0, 3, 1, 2, 4, 5)"),
-                "パッチが 1 列ずつ縦に",
-            ),
-            "パッチの中を縦に並べる": Mistake(
-                changed(PATCHIFY, "transpose(0, 1, 3, 2, 4, 5)", "transpose(0, 1, 3, 4, 2, 5)"),
-                "パッチの中の画素が縦に",
-            ),
-            "チャネルを先に並べる": Mistake(
-                changed(PATCHIFY, "transpose(0, 1, 3, 2, 4, 5)", "transpose(0, 1, 3, 5, 2, 4)"),
-                "チャネルごとに並んで",
-            ),
-            "格子のまま返す": Mistake(
-                changed(
-                    PATCHIFY,
-                    "reshape(n, -1, size * size * channels)",
-                    "reshape(n, height // size, width // size, -1)",
-                ),
-                "格子の形のまま",
-            ),
-            "枚数をパッチに混ぜる": Mistake(
-                changed(
-                    PATCHIFY, "reshape(n, -1, size * size * channels)", "reshape(-1, size * size * channels)"
-                ),
-                "画像の軸がなくなって",
-            ),
-            "戻すときに reshape だけ": Mistake(
-                changed(PATCHIFY, "grid.swapaxes(2, 3)", "grid"),
-                "戻すときも",
-            ),
-            "戻すときに縦に並べる": Mistake(
-                changed(
-                    PATCHIFY,
-                    "height // size, width // size, size, size, -1)\n    return grid.swapaxes(2, 3)",
-                    "width // size, height // size, size, size, -1)\n    return grid.transpose(0, 2, 3, 1, 4, 5)",
-                ),
-                "縦の順に置いて",
-            ),
-            "正方形と決めつける": Mistake(
-                changed(
-                    PATCHIFY,
-                    "    grid = patches",
-                    "    height = width = int((patches.shape[1] * size * size) ** 0.5) // size * size\n"
-                    "    patches = patches[:, : (height // size) ** 2]\n    grid = patches",
-                ),
-                "縦と横の長さが違う",
-            ),
-        },
+        mistakes=mistakes_in(
+            PATCHIFY,
+            "reshape だけ | .transpose(0, 1, 3, 2, 4, 5) |  | reshape だけでは",
+            "縦に並べる | transpose(0, 1, 3, 2, 4, 5) | transpose(0, 3, 1, 2, 4, 5) | パッチが 1 列ずつ縦に",
+            "パッチの中を縦に並べる | transpose(0, 1, 3, 2, 4, 5) | transpose(0, 1, 3, 4, 2, 5) | パッチの中の画素が縦に",
+            "チャネルを先に並べる | transpose(0, 1, 3, 2, 4, 5) | transpose(0, 1, 3, 5, 2, 4) | チャネルごとに並んで",
+            "格子のまま返す | reshape(n, -1, size * size * channels) | reshape(n, height // size, width // size, -1) | 格子の形のまま",
+            "枚数をパッチに混ぜる | reshape(n, -1, size * size * channels) | reshape(-1, size * size * channels) | 画像の軸がなくなって",
+            "戻すときに reshape だけ | grid.swapaxes(2, 3) | grid | 戻すときも",
+            "戻すときに縦に並べる | height // size, width // size, size, size, -1)\n    return grid.swapaxes(2, 3) | width // size, height // size, size, size, -1)\n    return grid.transpose(0, 2, 3, 1, 4, 5) | 縦の順に置いて",
+            "正方形と決めつける |     grid = patches |     height = width = int((patches.shape[1] * size * size) ** 0.5) // size * size\n    patches = patches[:, : (height // size) ** 2]\n    grid = patches | 縦と横の長さが違う",
+        ),
         hidden=hidden_patchify,
     ),
     "ch07.embed": Key(
@@ -458,50 +436,18 @@ def embed(patches, kernel, bias, cls, positions):
     return ops.concatenate([first, tokens], axis=1)
 """,
         },
-        mistakes={
-            "CLS を最後に置く": Mistake(changed(EMBED, "[first, tokens]", "[tokens, first]"), "CLS が最後に"),
-            "バイアスを忘れる": Mistake(changed(EMBED, " + bias", ""), "バイアスを足して"),
-            "位置を足さない": Mistake(changed(EMBED, " + positions", ""), "位置の埋め込みを足していません"),
-            "CLS に位置を足さない": Mistake(
-                changed(
-                    EMBED,
-                    "np.concatenate([first, tokens], axis=1) + positions",
-                    "np.concatenate([first, tokens + positions[1:]], axis=1)",
-                ),
-                "CLS の分の位置",
-            ),
-            "CLS の前に位置を足す": Mistake(
-                changed(
-                    EMBED,
-                    "np.concatenate([first, tokens], axis=1) + positions",
-                    "np.concatenate([first, tokens + positions[:-1]], axis=1)",
-                ),
-                "先頭の位置を 1 枚目のパッチに",
-            ),
-            "CLS にもバイアスを足す": Mistake(
-                changed(
-                    EMBED, "axis=1) + positions", "axis=1) + positions + np.eye(len(positions))[:, :1] * bias"
-                ),
-                "CLS にまでバイアス",
-            ),
-            "位置を掛ける": Mistake(
-                changed(EMBED, "axis=1) + positions", "axis=1) * positions"), "位置の埋め込みを掛けて"
-            ),
-            "CLS を置かない": Mistake(
-                changed(
-                    EMBED, "np.concatenate([first, tokens], axis=1) + positions", "tokens + positions[1:]"
-                ),
-                "CLS がありません",
-            ),
-            "1 枚にだけ CLS を置く": Mistake(
-                changed(
-                    EMBED,
-                    "np.broadcast_to(cls, (len(patches), 1, len(cls)))",
-                    "cls * (np.arange(len(patches)) == 0)[:, np.newaxis, np.newaxis]",
-                ),
-                "はじめの 1 枚にだけ",
-            ),
-        },
+        mistakes=mistakes_in(
+            EMBED,
+            "CLS を最後に置く | [first, tokens] | [tokens, first] | CLS が最後に",
+            "バイアスを忘れる |  + bias |  | パッチにバイアスを足していません",
+            "位置を足さない |  + positions |  | CLS もパッチも、それぞれ",
+            "CLS に位置を足さない | np.concatenate([first, tokens], axis=1) + positions | np.concatenate([first, tokens + positions[1:]], axis=1) | CLS の分の位置",
+            "CLS の前に位置を足す | np.concatenate([first, tokens], axis=1) + positions | np.concatenate([first, tokens + positions[:-1]], axis=1) | 先頭の位置を 1 枚目のパッチに",
+            "CLS にもバイアスを足す | axis=1) + positions | axis=1) + positions + np.eye(len(positions))[:, :1] * bias | CLS にまでバイアス",
+            "位置を掛ける | axis=1) + positions | axis=1) * positions | 位置の埋め込みを掛けて",
+            "CLS を置かない | np.concatenate([first, tokens], axis=1) + positions | tokens + positions[1:] | CLS がありません",
+            "1 枚にだけ CLS を置く | np.broadcast_to(cls, (len(patches), 1, len(cls))) | cls * (np.arange(len(patches)) == 0)[:, np.newaxis, np.newaxis] | はじめの 1 枚にだけ",
+        ),
         hidden=hidden_embed,
     ),
     "ch07.guess_order": chosen(
@@ -560,134 +506,30 @@ def encoder_block(x, weights, heads):
     return x + keras.activations.gelu(z) @ w["shrink"].astype("float32") + w["shrink_bias"]
 """,
         },
-        mistakes={
-            "post-norm": Mistake(
-                changed(
-                    changed(
-                        changed(
-                            ENCODER_BLOCK,
-                            'normed = norm(x, weights["gamma1"], weights["beta1"])',
-                            "normed = x",
-                        ),
-                        'weights["output_bias"]\n    normed = norm(middle, weights["gamma2"], weights["beta2"])',
-                        'weights["output_bias"]\n    middle = norm(middle, weights["gamma1"], weights["beta1"])\n'
-                        "    normed = middle",
-                    ),
-                    'return middle + inner @ weights["shrink"] + weights["shrink_bias"]',
-                    'return norm(middle + inner @ weights["shrink"] + weights["shrink_bias"],'
-                    ' weights["gamma2"], weights["beta2"])',
-                ),
-                "足したあとに正規化",
-            ),
-            "1 つ目の残差接続がない": Mistake(
-                changed(ENCODER_BLOCK, "middle = x + mixed", "middle = mixed"),
-                "注意のあとの残差接続",
-            ),
-            "2 つ目の残差接続がない": Mistake(
-                changed(ENCODER_BLOCK, "return middle + inner", "return inner"),
-                "MLP のあとの残差接続",
-            ),
-            "もとの入力を足す": Mistake(
-                changed(ENCODER_BLOCK, "return middle + inner", "return x + inner"),
-                "MLP の結果を、ブロックの入力に",
-            ),
-            "注意の前に正規化しない": Mistake(
-                changed(ENCODER_BLOCK, 'normed = norm(x, weights["gamma1"], weights["beta1"])', "normed = x"),
-                "注意の前の正規化",
-            ),
-            "MLP の前に正規化しない": Mistake(
-                changed(
-                    ENCODER_BLOCK,
-                    'normed = norm(middle, weights["gamma2"], weights["beta2"])',
-                    "normed = middle",
-                ),
-                "MLP の前の正規化",
-            ),
-            "値を正規化しない": Mistake(
-                changed(
-                    ENCODER_BLOCK,
-                    "    attention = softmax(",
-                    '    value = split(x @ weights["value"], heads)\n    attention = softmax(',
-                ),
-                "値を、正規化する前の",
-            ),
-            "得点を割らない": Mistake(
-                changed(ENCODER_BLOCK, " / np.sqrt(query.shape[-1])", ""),
-                "softmax の前に √",
-            ),
-            "次元の平方根で割る": Mistake(
-                changed(ENCODER_BLOCK, "np.sqrt(query.shape[-1])", "np.sqrt(x.shape[-1])"),
-                "全体の次元の平方根",
-            ),
-            "ヘッドに分けない": Mistake(
-                changed(
-                    ENCODER_BLOCK, "return x.reshape(*x.shape[:2], heads, -1)", "return x[:, :, np.newaxis]"
-                ),
-                "ヘッドに分けて",
-            ),
-            "ヘッドの分け方が互い違い": Mistake(
-                changed(
-                    changed(ENCODER_BLOCK, "heads, -1).swapaxes(1, 2)", "-1, heads).transpose(0, 3, 1, 2)"),
-                    "swapaxes(1, 2).reshape(x.shape)",
-                    "transpose(0, 2, 3, 1).reshape(x.shape)",
-                ),
-                "互い違いに",
-            ),
-            "ヘッドをつなぐ順が違う": Mistake(
-                changed(ENCODER_BLOCK, "(attention @ value).swapaxes(1, 2)", "(attention @ value)"),
-                "トークンの軸とヘッドの軸",
-            ),
-            "softmax の向き": Mistake(
-                changed(
-                    ENCODER_BLOCK, "e / e.sum(axis=-1, keepdims=True)", "e / e.sum(axis=-2, keepdims=True)"
-                ),
-                "softmax の向きが",
-            ),
-            "出力の変換がない": Mistake(
-                changed(ENCODER_BLOCK, 'mixed @ weights["output"]', "mixed"),
-                "output を掛けて",
-            ),
-            "出力のバイアスがない": Mistake(
-                changed(ENCODER_BLOCK, ' + weights["output_bias"]', ""),
-                "output_bias を",
-            ),
-            "ReLU": Mistake(
-                changed(ENCODER_BLOCK, "x * (1 + np.vectorize(erf)(x / np.sqrt(2))) / 2", "np.maximum(x, 0)"),
-                "GELU ではなく ReLU",
-            ),
-            "tanh の近似": Mistake(
-                changed(
-                    ENCODER_BLOCK,
-                    "x * (1 + np.vectorize(erf)(x / np.sqrt(2))) / 2",
-                    "x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3))) / 2",
-                ),
-                "tanh による近似",
-            ),
-            "画像全体で正規化する": Mistake(
-                changed(
-                    ENCODER_BLOCK,
-                    "x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)",
-                    "x.mean(axis=(1, 2), keepdims=True), x.var(axis=(1, 2), keepdims=True)",
-                ),
-                "画像全体で平均",
-            ),
-            "トークンの向きに正規化する": Mistake(
-                changed(
-                    ENCODER_BLOCK,
-                    "x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)",
-                    "x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)",
-                ),
-                "トークンをまたいで正規化",
-            ),
-            "epsilon が Keras の既定": Mistake(
-                changed(ENCODER_BLOCK, "1e-6", "1e-3"),
-                "1e-6 です",
-            ),
-            "標準偏差に epsilon を足す": Mistake(
-                changed(ENCODER_BLOCK, "np.sqrt(variance + 1e-6)", "(np.sqrt(variance) + 1e-6)"),
-                "分散に足して",
-            ),
-        },
+        mistakes=mistakes_in(
+            ENCODER_BLOCK,
+            'post-norm | normed = norm(x, weights["gamma1"], weights["beta1"]) | normed = x | weights["output_bias"]\n    normed = norm(middle, weights["gamma2"], weights["beta2"]) | weights["output_bias"]\n    middle = norm(middle, weights["gamma1"], weights["beta1"])\n    normed = middle | return middle + inner @ weights["shrink"] + weights["shrink_bias"] | return norm(middle + inner @ weights["shrink"] + weights["shrink_bias"], weights["gamma2"], weights["beta2"]) | 足したあとに正規化',
+            "1 つ目の残差接続がない | middle = x + mixed | middle = mixed | 注意のあとの残差接続",
+            "2 つ目の残差接続がない | return middle + inner | return inner | MLP のあとの残差接続",
+            "もとの入力を足す | return middle + inner | return x + inner | MLP の結果を、ブロックの入力に",
+            '注意の前に正規化しない | normed = norm(x, weights["gamma1"], weights["beta1"]) | normed = x | 注意の前の正規化',
+            'MLP の前に正規化しない | normed = norm(middle, weights["gamma2"], weights["beta2"]) | normed = middle | MLP の前の正規化',
+            '値を正規化しない |     attention = softmax( |     value = split(x @ weights["value"], heads)\n    attention = softmax( | 値を、正規化する前の',
+            "得点を割らない |  / np.sqrt(query.shape[-1]) |  | softmax の前に √",
+            "次元の平方根で割る | np.sqrt(query.shape[-1]) | np.sqrt(x.shape[-1]) | 全体の次元の平方根",
+            "ヘッドに分けない | return x.reshape(*x.shape[:2], heads, -1) | return x[:, :, np.newaxis] | ヘッドに分けて",
+            "ヘッドの分け方が互い違い | heads, -1).swapaxes(1, 2) | -1, heads).transpose(0, 3, 1, 2) | swapaxes(1, 2).reshape(x.shape) | transpose(0, 2, 3, 1).reshape(x.shape) | 互い違い",
+            "ヘッドをつなぐ順が違う | (attention @ value).swapaxes(1, 2) | (attention @ value) | トークンの軸とヘッドの軸",
+            "softmax の向き | e / e.sum(axis=-1, keepdims=True) | e / e.sum(axis=-2, keepdims=True) | softmax の向きが",
+            '出力の変換がない | mixed @ weights["output"] | mixed | output を掛けて',
+            '出力のバイアスがない |  + weights["output_bias"] |  | output_bias を',
+            "ReLU | x * (1 + np.vectorize(erf)(x / np.sqrt(2))) / 2 | np.maximum(x, 0) | GELU ではなく ReLU",
+            "tanh の近似 | x * (1 + np.vectorize(erf)(x / np.sqrt(2))) / 2 | x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3))) / 2 | tanh による近似",
+            "画像全体で正規化する | x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True) | x.mean(axis=(1, 2), keepdims=True), x.var(axis=(1, 2), keepdims=True) | 画像全体で平均",
+            "トークンの向きに正規化する | x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True) | x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True) | トークンをまたいで正規化",
+            "epsilon が Keras の既定 | 1e-6 | 1e-3 | 1e-6 です",
+            "標準偏差に epsilon を足す | np.sqrt(variance + 1e-6) | (np.sqrt(variance) + 1e-6) | 分散に足して",
+        ),
         hidden=hidden_encoder_block,
     ),
     "ch07.parameters": Key(
@@ -722,47 +564,21 @@ def vit_parameters(image, patch, dim, depth, mlp, classes):
     return outside + depth * (4 * dim ** 2 + 9 * dim + 2 * dim * mlp + mlp)
 """,
         },
-        mistakes={
-            "CLS を忘れる": Mistake(
-                changed(PARAMETERS, "cls, positions = dim,", "cls, positions = 0,"), "次元の数だけ足りません"
-            ),
-            "位置を数えない": Mistake(
-                changed(PARAMETERS, "(patches + 1) * dim", "0"), "位置の埋め込みも学習"
-            ),
-            "最後の正規化を忘れる": Mistake(changed(PARAMETERS, " + last_norm", ""), "最後のブロックのあと"),
-            "ブロックの正規化を 1 つと数える": Mistake(
-                changed(PARAMETERS, "2 * (2 * dim)", "2 * dim"), "ブロックの LayerNormalization は 2 つ"
-            ),
-            "正規化を gamma だけと数える": Mistake(
-                changed(
-                    changed(PARAMETERS, "2 * (2 * dim)", "2 * dim"), "last_norm = 2 * dim", "last_norm = dim"
-                ),
-                "gamma と beta の 2 組",
-            ),
-            "注意のバイアスを忘れる": Mistake(
-                changed(PARAMETERS, "4 * (dim * dim + dim)", "4 * dim * dim"), "注意の 4 つの変換にも"
-            ),
-            "出力の変換を忘れる": Mistake(
-                changed(PARAMETERS, "4 * (dim * dim + dim)", "3 * (dim * dim + dim)"), "出力の 4 つ"
-            ),
-            "MLP のバイアスを忘れる": Mistake(
-                changed(PARAMETERS, "(dim + 1) * mlp + (mlp + 1) * dim", "2 * dim * mlp"),
-                "MLP の 2 つの層にも",
-            ),
-            "パッチのチャネルを忘れる": Mistake(
-                changed(PARAMETERS, "(patch * patch * 3 + 1)", "(patch * patch + 1)"), "パッチ 1 枚の数は"
-            ),
-            "出力層のバイアスを忘れる": Mistake(
-                changed(PARAMETERS, "(dim + 1) * classes", "dim * classes"), "出力層にも"
-            ),
-            "ブロックを 1 つだけ数える": Mistake(
-                changed(PARAMETERS, "depth * (norms", "(norms"), "ブロックは depth 個"
-            ),
-            "パッチごとに別の重みとする": Mistake(
-                changed(PARAMETERS, "return embedding +", "return patches * embedding +"),
-                "どのパッチでも同じ",
-            ),
-        },
+        mistakes=mistakes_in(
+            PARAMETERS,
+            "CLS を忘れる | cls, positions = dim, | cls, positions = 0, | 次元の数だけ足りません",
+            "位置を数えない | (patches + 1) * dim | 0 | 位置の埋め込みも学習",
+            "最後の正規化を忘れる |  + last_norm |  | 最後のブロックのあと",
+            "ブロックの正規化を 1 つと数える | 2 * (2 * dim) | 2 * dim | ブロックの LayerNormalization は 2 つ",
+            "正規化を gamma だけと数える | 2 * (2 * dim) | 2 * dim | last_norm = 2 * dim | last_norm = dim | gamma と beta の 2 組",
+            "注意のバイアスを忘れる | 4 * (dim * dim + dim) | 4 * dim * dim | 注意の 4 つの変換にも",
+            "出力の変換を忘れる | 4 * (dim * dim + dim) | 3 * (dim * dim + dim) | 出力の 4 つ",
+            "MLP のバイアスを忘れる | (dim + 1) * mlp + (mlp + 1) * dim | 2 * dim * mlp | MLP の 2 つの層にも",
+            "パッチのチャネルを忘れる | (patch * patch * 3 + 1) | (patch * patch + 1) | パッチ 1 枚の数は",
+            "出力層のバイアスを忘れる | (dim + 1) * classes | dim * classes | 出力層にも",
+            "ブロックを 1 つだけ数える | depth * (norms | (norms | ブロックは depth 個",
+            "パッチごとに別の重みとする | return embedding + | return patches * embedding + | どのパッチでも同じ",
+        ),
         hidden=hidden_parameters,
     ),
     "ch07.guess_small": chosen(
@@ -811,23 +627,17 @@ def shifted_patches(images, size):
     return patchify(np.concatenate(copies, axis=-1), size)
 """,
         },
-        mistakes={
-            "反対側から回り込む": Mistake(
-                changed(
-                    SHIFTED,
-                    "(half, half), (half, half), (0, 0)))",
-                    '(half, half), (half, half), (0, 0)), "wrap")',
-                ),
-                "反対側から回り込んで",
-            ),
-            "端の画素で埋める": Mistake(
-                changed(
-                    SHIFTED,
-                    "(half, half), (half, half), (0, 0)))",
-                    '(half, half), (half, half), (0, 0)), "edge")',
-                ),
-                "端の画素で埋めて",
-            ),
+        mistakes=mistakes_in(
+            SHIFTED,
+            '反対側から回り込む | (half, half), (half, half), (0, 0))) | (half, half), (half, half), (0, 0)), "wrap") | 反対側から回り込んで',
+            '端の画素で埋める | (half, half), (half, half), (0, 0))) | (half, half), (half, half), (0, 0)), "edge") | 端の画素で埋めて',
+            "向きが逆 | (0, 0), (0, size), (size, 0), (size, size) | (size, size), (size, 0), (0, size), (0, 0) | ずらす向きが逆",
+            "左下と右上が逆 | (0, size), (size, 0) | (size, 0), (0, size) | 左下と右上の順",
+            "上下左右にずらす | (0, 0), (0, size), (size, 0), (size, size) | (0, half), (half, size), (half, 0), (size, half) | 斜めではなく",
+            "もとの画像を最後に置く | (half, half), (0, 0), (0, size), (size, 0), (size, size) | (0, 0), (0, size), (size, 0), (size, size), (half, half) | もとの画像が最後に",
+            "パッチにしてからつなぐ |     stacked = np.concatenate(copies, axis=-1)\n    grid = stacked.reshape(n, height // size, size, width // size, size, 5 * channels)\n    return grid.swapaxes(2, 3).reshape(n, -1, size * size * 5 * channels)\n |     grids = [c.reshape(n, height // size, size, width // size, size, channels) for c in copies]\n    patches = [g.swapaxes(2, 3).reshape(n, -1, size * size * channels) for g in grids]\n    return np.concatenate(patches, axis=-1)\n | パッチにしたあとで",
+        )
+        | {
             "1 パッチずらす": Mistake(
                 changed(SHIFTED, "half = size // 2", "half, size2 = size, 2 * size").replace(
                     "(0, size), (size, 0), (size, size)", "(0, size2), (size2, 0), (size2, size2)"
@@ -840,50 +650,11 @@ def shifted_patches(images, size):
                 ),
                 "1 画素だけずらして",
             ),
-            "向きが逆": Mistake(
-                changed(
-                    SHIFTED,
-                    "(0, 0), (0, size), (size, 0), (size, size)",
-                    "(size, size), (size, 0), (0, size), (0, 0)",
-                ),
-                "ずらす向きが逆",
-            ),
-            "左下と右上が逆": Mistake(
-                changed(SHIFTED, "(0, size), (size, 0)", "(size, 0), (0, size)"), "左下と右上の順"
-            ),
-            "上下左右にずらす": Mistake(
-                changed(
-                    SHIFTED,
-                    "(0, 0), (0, size), (size, 0), (size, size)",
-                    "(0, half), (half, size), (half, 0), (size, half)",
-                ),
-                "斜めではなく",
-            ),
-            "もとの画像を最後に置く": Mistake(
-                changed(
-                    SHIFTED,
-                    "(half, half), (0, 0), (0, size), (size, 0), (size, size)",
-                    "(0, 0), (0, size), (size, 0), (size, size), (half, half)",
-                ),
-                "もとの画像が最後に",
-            ),
             "もとの画像を忘れる": Mistake(
                 changed(SHIFTED, "places = [(half, half), ", "places = [").replace(
                     "5 * channels", "4 * channels"
                 ),
                 "もとの画像も入れて",
-            ),
-            "パッチにしてからつなぐ": Mistake(
-                changed(
-                    SHIFTED,
-                    "    stacked = np.concatenate(copies, axis=-1)\n"
-                    "    grid = stacked.reshape(n, height // size, size, width // size, size, 5 * channels)\n"
-                    "    return grid.swapaxes(2, 3).reshape(n, -1, size * size * 5 * channels)\n",
-                    "    grids = [c.reshape(n, height // size, size, width // size, size, channels) for c in copies]\n"
-                    "    patches = [g.swapaxes(2, 3).reshape(n, -1, size * size * channels) for g in grids]\n"
-                    "    return np.concatenate(patches, axis=-1)\n",
-                ),
-                "パッチにしたあとで",
             ),
         },
         hidden=hidden_shifted_patches,
@@ -925,51 +696,22 @@ def find_crossings(a, b, margin):
     return [verdicts, [(m, n) for m, n in zip(clear[:-1], clear[1:]) if verdicts[m] + verdicts[n] in ("AB", "BA")]]
 """,
         },
-        mistakes={
-            "平均だけを見る": Mistake(
-                changed(changed(CROSSING, "min(leads) > 0", "mean > 0"), "max(leads) < 0", "mean < 0"),
-                "平均だけで決めて",
-            ),
-            "margin を使わない": Mistake(
-                changed(changed(CROSSING, " and mean >= margin", ""), " and -mean >= margin", ""),
-                "margin を使って",
-            ),
-            "どの差も margin 以上とする": Mistake(
-                changed(
-                    changed(CROSSING, "min(leads) > 0", "min(leads) >= margin"),
-                    "max(leads) < 0",
-                    "-max(leads) >= margin",
-                ),
-                "1 つ 1 つの差を margin と",
-            ),
-            "margin を超えるとする": Mistake(
-                changed(
-                    changed(CROSSING, " mean >= margin", " mean > margin"),
-                    "-mean >= margin",
-                    "-mean > margin",
-                ),
-                "ちょうど margin",
-            ),
-            "差が 0 でもよいとする": Mistake(
-                changed(
-                    changed(CROSSING, "min(leads) > 0", "min(leads) >= 0"),
-                    "max(leads) < 0",
-                    "max(leads) <= 0",
-                ),
-                "差が 0 のシード",
-            ),
-            "対にしない": Mistake(
-                changed(
-                    changed(CROSSING, "min(leads) > 0", "min(a[count]) > max(b[count])"),
-                    "max(leads) < 0",
-                    "max(a[count]) < min(b[count])",
-                ),
-                "同じシードどうしの差",
-            ),
-            "並べ替えてから引く": Mistake(
-                changed(CROSSING, "zip(a[count], b[count])", "zip(sorted(a[count]), sorted(b[count]))"),
-                "並べ替えて",
-            ),
+        mistakes=mistakes_in(
+            CROSSING,
+            "平均だけを見る | min(leads) > 0 | mean > 0 | max(leads) < 0 | mean < 0 | 平均だけで決めて",
+            "margin を使わない |  and mean >= margin |  |  and -mean >= margin |  | margin を使って",
+            "どの差も margin 以上とする | min(leads) > 0 | min(leads) >= margin | max(leads) < 0 | -max(leads) >= margin | 1 つ 1 つの差を margin と",
+            "margin を超えるとする |  mean >= margin |  mean > margin | -mean >= margin | -mean > margin | ちょうど margin",
+            "差が 0 でもよいとする | min(leads) > 0 | min(leads) >= 0 | max(leads) < 0 | max(leads) <= 0 | 差が 0 のシード",
+            "対にしない | min(leads) > 0 | min(a[count]) > max(b[count]) | max(leads) < 0 | max(a[count]) < min(b[count]) | 同じシードどうしの差",
+            "並べ替えてから引く | zip(a[count], b[count]) | zip(sorted(a[count]), sorted(b[count])) | 並べ替えて",
+            "枚数の順に並べない | sorted(a) | a | 枚数の小さい順",
+            '? もはさまない | clear = [count for count in verdicts if verdicts[count] != "?"]\n    pairs = zip(clear, clear[1:])\n    return verdicts, [(low, high) for low, high in pairs if verdicts[low] != verdicts[high]] | counts = list(verdicts)\n    pairs = zip(counts, counts[1:])\n    return verdicts, [(low, high) for low, high in pairs if verdicts[low] + verdicts[high] in ("AB", "BA")] | 「?」をはさんで',
+            '? への変わり目も数える | if verdicts[count] != "?"] | ] | 「?」との境目',
+            "A と B が逆 | x - y for | y - x for | A と B が逆",
+            "はじめの 1 つだけ | verdicts[low] != verdicts[high]] | verdicts[low] != verdicts[high]][:1] | すべて返しましょう",
+        )
+        | {
             "シードの数を見ない": Mistake(
                 CROSSING.replace("len(leads) >= 3 and ", ""),
                 "シードが 3 つに満たない",
@@ -977,32 +719,6 @@ def find_crossings(a, b, margin):
             "4 つ以上とする": Mistake(
                 CROSSING.replace("len(leads) >= 3 and ", "len(leads) > 3 and "),
                 "シードが 3 つあれば",
-            ),
-            "枚数の順に並べない": Mistake(
-                changed(CROSSING, "sorted(a)", "a"),
-                "枚数の小さい順",
-            ),
-            "? もはさまない": Mistake(
-                changed(
-                    CROSSING,
-                    'clear = [count for count in verdicts if verdicts[count] != "?"]\n    pairs = zip(clear, clear[1:])\n'
-                    "    return verdicts, [(low, high) for low, high in pairs if verdicts[low] != verdicts[high]]",
-                    "counts = list(verdicts)\n    pairs = zip(counts, counts[1:])\n"
-                    '    return verdicts, [(low, high) for low, high in pairs if verdicts[low] + verdicts[high] in ("AB", "BA")]',
-                ),
-                "「?」をはさんで",
-            ),
-            "? への変わり目も数える": Mistake(
-                changed(CROSSING, 'if verdicts[count] != "?"]', "]"),
-                "「?」との境目",
-            ),
-            "A と B が逆": Mistake(
-                changed(CROSSING, "x - y for", "y - x for"),
-                "A と B が逆",
-            ),
-            "はじめの 1 つだけ": Mistake(
-                changed(CROSSING, "verdicts[low] != verdicts[high]]", "verdicts[low] != verdicts[high]][:1]"),
-                "すべて返しましょう",
             ),
         },
         hidden=hidden_crossing,
@@ -1052,84 +768,19 @@ def resize_positions(positions, old, new):
     return np.concatenate([positions[:1], np.stack(maps, axis=1)])
 """,
         },
-        mistakes={
-            "CLS を落とす": Mistake(
-                changed(
-                    RESIZE,
-                    "np.concatenate([positions[:1], resized.reshape(-1, positions.shape[1])])",
-                    "resized.reshape(-1, positions.shape[1])",
-                ),
-                "CLS の行がなくなって",
-            ),
-            "CLS を最後に置く": Mistake(
-                changed(
-                    RESIZE,
-                    "[positions[:1], resized.reshape(-1, positions.shape[1])]",
-                    "[resized.reshape(-1, positions.shape[1]), positions[:1]]",
-                ),
-                "CLS の行が最後に",
-            ),
-            "CLS も補間する": Mistake(
-                changed(RESIZE, "grid = positions[1:]", "grid = positions[:-1]"),
-                "CLS の行まで格子",
-            ),
-            "端をそろえる": Mistake(
-                changed(
-                    RESIZE,
-                    "(np.arange(after) + 0.5) * before / after - 0.5",
-                    "np.linspace(0, before - 1, after)",
-                ),
-                "端と端を合わせて",
-            ),
-            "半画素を忘れる": Mistake(
-                changed(
-                    RESIZE,
-                    "(np.arange(after) + 0.5) * before / after - 0.5",
-                    "np.arange(after) * before / after",
-                ),
-                "0.5 を忘れて",
-            ),
-            "最も近い 1 つを写す": Mistake(
-                changed(
-                    RESIZE,
-                    "    return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0)",
-                    "    return np.eye(before)[np.arange(after) * before // after]",
-                ),
-                "いちばん近い場所を写して",
-            ),
-            "はみ出す": Mistake(
-                changed(
-                    RESIZE,
-                    "    return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0)",
-                    "    places = (np.arange(after) + 0.5) * before / after - 0.5\n"
-                    "    low = np.clip(np.floor(places), 0, max(before - 2, 0)).astype(int)\n"
-                    "    part = (places - low)[:, np.newaxis] * (before > 1)\n"
-                    "    return (1 - part) * np.eye(before)[low] + part * np.eye(before)[np.minimum(low + 1, before - 1)]",
-                ),
-                "外側まで延ばして",
-            ),
-            "端で 0 に近づく": Mistake(
-                changed(
-                    RESIZE,
-                    "np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)",
-                    "(np.arange(after) + 0.5) * before / after - 0.5",
-                ),
-                "端の外を 0 と",
-            ),
-            "縦と横が逆": Mistake(
-                changed(RESIZE, "resized.reshape(-1,", "resized.swapaxes(0, 1).reshape(-1,"),
-                "1 列ずつ縦に",
-            ),
-            "縮めるときにならす": Mistake(
-                changed(
-                    RESIZE,
-                    "    return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0)",
-                    "    w = np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)) / max(before / after, 1), 0)\n"
-                    "    return w / w.sum(axis=1, keepdims=True)",
-                ),
-                "縮めるときに、広い範囲の平均",
-            ),
-        },
+        mistakes=mistakes_in(
+            RESIZE,
+            "CLS を落とす | np.concatenate([positions[:1], resized.reshape(-1, positions.shape[1])]) | resized.reshape(-1, positions.shape[1]) | CLS の行がなくなって",
+            "CLS を最後に置く | [positions[:1], resized.reshape(-1, positions.shape[1])] | [resized.reshape(-1, positions.shape[1]), positions[:1]] | CLS の行が最後に",
+            "CLS も補間する | grid = positions[1:] | grid = positions[:-1] | CLS の行まで格子",
+            "端をそろえる | (np.arange(after) + 0.5) * before / after - 0.5 | np.linspace(0, before - 1, after) | 端と端を合わせて",
+            "半画素を忘れる | (np.arange(after) + 0.5) * before / after - 0.5 | np.arange(after) * before / after | 0.5 を忘れて",
+            "最も近い 1 つを写す |     return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0) |     return np.eye(before)[np.arange(after) * before // after] | いちばん近い場所を写して",
+            "はみ出す |     return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0) |     places = (np.arange(after) + 0.5) * before / after - 0.5\n    low = np.clip(np.floor(places), 0, max(before - 2, 0)).astype(int)\n    part = (places - low)[:, np.newaxis] * (before > 1)\n    return (1 - part) * np.eye(before)[low] + part * np.eye(before)[np.minimum(low + 1, before - 1)] | 外側まで延ばして",
+            "端で 0 に近づく | np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1) | (np.arange(after) + 0.5) * before / after - 0.5 | 端の外を 0 と",
+            "縦と横が逆 | resized.reshape(-1, | resized.swapaxes(0, 1).reshape(-1, | 1 列ずつ縦に",
+            "縮めるときにならす |     return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0) |     w = np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)) / max(before / after, 1), 0)\n    return w / w.sum(axis=1, keepdims=True) | 縮めるときに、広い範囲の平均",
+        ),
         hidden=hidden_resize_positions,
     ),
     "ch07.rollout": Key(
@@ -1175,67 +826,24 @@ def attention_rollout(attentions):
     return ops.reshape(total[0, 1:], (side, side))
 """,
         },
-        mistakes={
-            "掛ける順が逆": Mistake(changed(ROLLOUT, "mixed @ total", "total @ mixed"), "掛ける順が逆"),
-            "単位行列を足さない": Mistake(
-                changed(
-                    ROLLOUT,
-                    "0.5 * attention.mean(axis=0) + 0.5 * np.eye(len(total))",
-                    "attention.mean(axis=0)",
-                ),
-                "単位行列を足して",
-            ),
-            "ヘッドの最大を取る": Mistake(
-                changed(ROLLOUT, "attention.mean(axis=0)", "attention.max(axis=0)"), "最大を取って"
-            ),
-            "ヘッドの和を取る": Mistake(
-                changed(ROLLOUT, "attention.mean(axis=0)", "attention.sum(axis=0)"), "足しただけ"
-            ),
-            "1 つ目のヘッドだけ": Mistake(
-                changed(ROLLOUT, "attention.mean(axis=0)", "attention[0]"), "1 つ目のヘッドしか"
-            ),
-            "行の和をそろえない": Mistake(
-                changed(ROLLOUT, "        mixed = mixed / mixed.sum(axis=1, keepdims=True)\n", ""),
-                "行の和を 1 に",
-            ),
-            "列の和をそろえる": Mistake(
-                changed(ROLLOUT, "axis=1, keepdims", "axis=0, keepdims"), "列の和を 1 に"
-            ),
-            "足す前に行の和をそろえる": Mistake(
-                changed(
-                    ROLLOUT,
-                    "        mixed = 0.5 * attention.mean(axis=0) + 0.5 * np.eye(len(total))\n"
-                    "        mixed = mixed / mixed.sum(axis=1, keepdims=True)\n",
-                    "        mixed = attention.mean(axis=0)\n"
-                    "        mixed = 0.5 * mixed / mixed.sum(axis=1, keepdims=True) + 0.5 * np.eye(len(total))\n",
-                ),
-                "単位行列を混ぜる前に",
-            ),
-            "列を取る": Mistake(changed(ROLLOUT, "total[0, 1:]", "total[1:, 0]"), "CLS の列"),
-            "最後のトークンを落とす": Mistake(
-                changed(ROLLOUT, "total[0, 1:]", "total[0, :-1]"), "先頭の CLS ではなく"
-            ),
-            "最後のブロックだけ": Mistake(
-                changed(ROLLOUT, "in attentions:", "in attentions[-1:]:"), "最後のブロックだけ"
-            ),
-            "最後のブロックを落とす": Mistake(
-                changed(ROLLOUT, "in attentions:", "in attentions[:-1]:"), "最後のブロックを掛けて"
-            ),
-            "地図を縦に並べる": Mistake(
-                changed(ROLLOUT, "reshape(side, side)", "reshape(side, side).T"), "縦と横が"
-            ),
-            "地図の和をそろえる": Mistake(
-                changed(
-                    ROLLOUT,
-                    "return total[0, 1:]",
-                    "total = total / total[0, 1:].sum()\n    return total[0, 1:]",
-                ),
-                "結果の和を 1 に",
-            ),
-            "平らなまま返す": Mistake(
-                changed(ROLLOUT, "total[0, 1:].reshape(side, side)", "total[0, 1:]"), "パッチの格子の形"
-            ),
-        },
+        mistakes=mistakes_in(
+            ROLLOUT,
+            "掛ける順が逆 | mixed @ total | total @ mixed | 掛ける順が逆",
+            "単位行列を足さない | 0.5 * attention.mean(axis=0) + 0.5 * np.eye(len(total)) | attention.mean(axis=0) | 単位行列を足して",
+            "ヘッドの最大を取る | attention.mean(axis=0) | attention.max(axis=0) | 最大を取って",
+            "ヘッドの和を取る | attention.mean(axis=0) | attention.sum(axis=0) | 足しただけ",
+            "1 つ目のヘッドだけ | attention.mean(axis=0) | attention[0] | 1 つ目のヘッドしか",
+            "行の和をそろえない |         mixed = mixed / mixed.sum(axis=1, keepdims=True)\n |  | 行の和を 1 にしていません",
+            "列の和をそろえる | axis=1, keepdims | axis=0, keepdims | 列の和を 1 に",
+            "足す前に行の和をそろえる |         mixed = 0.5 * attention.mean(axis=0) + 0.5 * np.eye(len(total))\n        mixed = mixed / mixed.sum(axis=1, keepdims=True)\n |         mixed = attention.mean(axis=0)\n        mixed = 0.5 * mixed / mixed.sum(axis=1, keepdims=True) + 0.5 * np.eye(len(total))\n | 単位行列を混ぜる前に",
+            "列を取る | total[0, 1:] | total[1:, 0] | CLS の列",
+            "最後のトークンを落とす | total[0, 1:] | total[0, :-1] | 先頭の CLS ではなく",
+            "最後のブロックだけ | in attentions: | in attentions[-1:]: | 最後のブロックだけ",
+            "最後のブロックを落とす | in attentions: | in attentions[:-1]: | 最後のブロックを掛けて",
+            "地図を縦に並べる | reshape(side, side) | reshape(side, side).T | 縦と横が",
+            "地図の和をそろえる | return total[0, 1:] | total = total / total[0, 1:].sum()\n    return total[0, 1:] | 結果の和を 1 に",
+            "平らなまま返す | total[0, 1:].reshape(side, side) | total[0, 1:] | パッチの格子の形",
+        ),
         hidden=hidden_rollout,
     ),
 }

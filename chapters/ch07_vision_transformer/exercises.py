@@ -98,7 +98,7 @@ def check_patchify(answer: Answer) -> None:
 
 CLS_LAST = "CLS が最後にあります。トークンの列の先頭に置きましょう。"
 LACKS_BIAS = "パッチにバイアスを足していません。"
-LACKS_POSITIONS = "位置の埋め込みを足していません。"
+LACKS_POSITIONS = "位置の埋め込みを足していません。CLS もパッチも、それぞれの行を足します。"
 CLS_LACKS_POSITION = "CLS の分の位置の埋め込みを足していません。positions の先頭の行が CLS のものです。"
 POSITIONS_OFF = "先頭の位置を 1 枚目のパッチに足しています。positions の先頭の行は CLS のものです。"
 CLS_HAS_BIAS = "CLS にまでバイアスを足しています。kernel と bias はパッチだけに使います。"
@@ -245,6 +245,7 @@ def check_encoder_block(answer: Answer) -> None:
             USES_RELU: "-0.076 2.9809 -0.2297 -3.3217 0.0179 0.9473 3.6016 -3.2984 1.1312 1.7302 0.3374 -2.8916",
             NORM_OVER_IMAGE: "-0.3435 4.0549 -1.3231 -3.4191 -0.3762 1.0813 1.4046 -5.4279 1.2351 2.2844 2.6846 -0.3228",
             NORM_OVER_TOKENS: "-1.118 4.8576 -4.3575 -4.7739 -1.7888 2.5191 -0.5887 -5.6246 0.4658 1.8662 3.0684 0.872",
+            OTHER_EPSILON: "-0.0139 3.0459 -0.0503 -3.0245 0.0629 1.006 3.7585 -3.0419 1.2468 1.7677 0.4842 -2.6233",
         },
     )
     # Only the MLP's biases and last weights: 100 times GELU of -2, 2 and 0.5.

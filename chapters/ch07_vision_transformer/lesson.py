@@ -552,7 +552,7 @@ check("ch07.shifted_patches")
 check("ch07.crossing")
 
 # %% [markdown]
-# できたら、セルを足して、5 節の結果を判定してみましょう。シードは何回そろえば、勝ったと言えるでしょうか。
+# できたら、セルを足して、5 節の結果を判定してみましょう。
 #
 # ```python
 # cnn, transformer = ({n: tables.scores(sizes, key, n) for n in experiment.COUNTS} for key in ("CNN", "ViT"))
