@@ -26,6 +26,11 @@ class PatchEmbedding(layers.Layer):
         return tokens + self.position if self.positions else tokens
 
 
+def patch_projection(patch, dim):
+    """論文の ViT のパッチの埋め込み: 重ならない patch × patch 画素に、同じ重みを掛けます。"""
+    return layers.Conv2D(dim, patch, strides=patch)
+
+
 def transformer_block(x, heads, mlp):
     """pre-norm のエンコーダのブロックを 1 つ通します。"""
     dim = x.shape[-1]
@@ -43,26 +48,3 @@ def vit(inputs, project, depth, heads, mlp, classes, positions=True):
         x = transformer_block(x, heads, mlp)
     x = layers.LayerNormalization(epsilon=1e-6, name="features")(x)
     return keras.Model(inputs, layers.Dense(classes, name="head")(x[:, 0]))
-
-
-def patch_projection(patch, dim):
-    """論文の ViT のパッチの埋め込み: 重ならない patch × patch 画素に、同じ重みを掛けます。"""
-    return layers.Conv2D(dim, patch, strides=patch)
-
-
-class ShiftPatches(layers.Layer):
-    """画像に、斜めに半パッチずらした 4 枚を重ねて、チャネルを 5 倍にします (Lee et al. 2021)。"""
-
-    def __init__(self, patch, **options):
-        super().__init__(**options)
-        self.half = patch // 2
-
-    def call(self, images):
-        side, half = images.shape[1], self.half
-        padded = ops.pad(images, [[0, 0], [half, half], [half, half], [0, 0]])
-        corners = [(0, 0), (0, 2 * half), (2 * half, 0), (2 * half, 2 * half)]
-        shifted = [padded[:, top : top + side, left : left + side] for top, left in corners]
-        return ops.concatenate([images, *shifted], axis=-1)
-
-    def compute_output_shape(self, shape):
-        return (*shape[:-1], 5 * shape[-1])
