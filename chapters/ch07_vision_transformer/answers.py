@@ -424,17 +424,6 @@ def embed(patches, kernel, bias, cls, positions):
         result.append([[t + p for t, p in zip(*pair)] for pair in zip(tokens, positions)])
     return result
 """,
-            "Dense と keras.ops": """import keras
-from keras import ops
-
-def embed(patches, kernel, bias, cls, positions):
-    dense = keras.layers.Dense(len(bias))
-    dense.build(patches.shape)
-    dense.set_weights([kernel, bias])
-    tokens = dense(patches) + positions[1:].astype("float32")
-    first = ops.tile(ops.cast(cls + positions[0], "float32")[None, None], (len(patches), 1, 1))
-    return ops.concatenate([first, tokens], axis=1)
-""",
         },
         mistakes=mistakes_in(
             EMBED,
@@ -463,7 +452,7 @@ def embed(patches, kernel, bias, cls, positions):
         explanation="正規化 → 注意 → 足す、正規化 → MLP → 足す、の順です。正規化が枝の中にあるので、入力は何も通らずに最後まで届き、深くしても学習できます。",
         alternatives={
             "ヘッドのループ": """import numpy as np
-import keras
+from scipy.stats import norm as gaussian
 
 def encoder_block(x, weights, heads):
     w = dict(weights)
@@ -479,8 +468,8 @@ def encoder_block(x, weights, heads):
         e = np.exp(scores - scores.max(axis=2, keepdims=True))
         parts.append(e @ v / e.sum(axis=2, keepdims=True))
     x = x + np.concatenate(parts, axis=2) @ w["output"] + w["output_bias"]
-    hidden = keras.activations.gelu(norm(x, 2) @ w["expand"] + w["expand_bias"])
-    return x + np.array(hidden) @ w["shrink"] + w["shrink_bias"]
+    hidden = norm(x, 2) @ w["expand"] + w["expand_bias"]
+    return x + (hidden * gaussian.cdf(hidden)) @ w["shrink"] + w["shrink_bias"]
 """,
             "Keras の層": """import keras
 import numpy as np
@@ -536,28 +525,16 @@ def encoder_block(x, weights, heads):
         reference=PARAMETERS,
         explanation="ViT-B/16 では、8,656 万個のうち 8,505 万個が 12 個のブロックにあります。パッチを細かくすると増えるのは位置の埋め込みだけで、増えて困るのはパラメータより計算です。",
         alternatives={
-            "Keras に数えさせる": """import keras
+            "Keras の層 1 つずつに数えさせる": """import keras
 from keras import layers
 
 def vit_parameters(image, patch, dim, depth, mlp, classes):
-    inputs = keras.Input((image, image, 3))
-    x = layers.Reshape((-1, dim))(layers.Conv2D(dim, patch, patch)(inputs))
-    tokens = (image // patch) ** 2 + 1
-    x = layers.ZeroPadding1D((1, 0))(x)
-    for _ in range(depth):
-        y = layers.LayerNormalization()(x)
-        x = x + layers.MultiHeadAttention(1, dim)(y, y)
-        y = layers.LayerNormalization()(x)
-        x = x + layers.Dense(dim)(layers.Dense(mlp)(y))
-    y = layers.Dense(classes)(layers.LayerNormalization()(x)[:, 0])
-    return keras.Model(inputs, y).count_params() + (tokens + 1) * dim
-""",
-            "レッスンの vit": """import keras
-from chapters.ch07_vision_transformer.taught import patch_projection, vit
-
-def vit_parameters(image, patch, dim, depth, mlp, classes):
-    inputs = keras.Input((image, image, 3))
-    return vit(inputs, patch_projection(patch, dim), depth, 1, mlp, classes).count_params()
+    x = keras.Input((None, dim))
+    y = layers.LayerNormalization()(x)
+    y = layers.LayerNormalization()(layers.MultiHeadAttention(1, dim)(y, y))
+    block = keras.Model(x, layers.Dense(dim)(layers.Dense(mlp)(y))).count_params()
+    tokens = 1 + (image // patch) ** 2
+    return (3 * patch ** 2 + 1) * dim + (tokens + 1) * dim + depth * block + 2 * dim + dim * classes + classes
 """,
             "まとめた式": """def vit_parameters(image, patch, dim, depth, mlp, classes):
     outside = dim * (3 * patch ** 2 + (image // patch) ** 2 + 5) + classes * (dim + 1)
@@ -812,18 +789,6 @@ def attention_rollout(attentions):
         result = result @ m
     side = int(round(len(result) ** 0.5 - 0.01))
     return result[0][1:].reshape(-1, side)
-""",
-            "keras.ops": """from keras import ops
-
-def attention_rollout(attentions):
-    total = None
-    for attention in attentions:
-        a = ops.mean(ops.cast(attention, "float32"), axis=0)
-        a = 0.5 * a + 0.5 * ops.eye(a.shape[0])
-        a = a / ops.sum(a, axis=1, keepdims=True)
-        total = a if total is None else ops.matmul(a, total)
-    side = round((total.shape[0] - 1) ** 0.5)
-    return ops.reshape(total[0, 1:], (side, side))
 """,
         },
         mistakes=mistakes_in(
