@@ -111,6 +111,10 @@ def hidden_encoder_block(answer: Answer) -> None:
     ):
         weights, x = draw_block(answer.rng, dim, mlp), answer.rng.normal(0, 2, (count, tokens, dim))
         expect_block(answer, x, weights, heads, block_of(x, weights, heads), {})
+    # Tokens that hardly differ, and last weights so large that an approximate GELU is seen.
+    weights, x = draw_block(answer.rng, 4, 3), answer.rng.normal(0, 0.002, (2, 3, 4))
+    weights["shrink"] *= 100
+    expect_block(answer, x, weights, 2, block_of(x, weights, 2), {})
 
 
 def parameters_of(image: int, patch: int, dim: int, depth: int, mlp: int, classes: int) -> int:
@@ -403,6 +407,12 @@ def unpatchify(patches, height, width, size):
             "正方形と決めつける |     grid = patches |     height = width = int((patches.shape[1] * size * size) ** 0.5) // size * size\n    patches = patches[:, : (height // size) ** 2]\n    grid = patches | 縦と横の長さが違う",
         ),
         hidden=hidden_patchify,
+        equivalent={
+            "height // size, len(patches),": "axes in front of those that change places may be told apart anyhow",
+            "(h // size, n,": "axes in front of those that change places may be told apart anyhow",
+            "swapaxes(3, 2)": "the order of two axes that change places",
+            "size, 1, -1)": "the axes at the end stay together",
+        },
     ),
     "ch07.embed": Key(
         reference=EMBED,
@@ -520,6 +530,9 @@ def encoder_block(x, weights, heads):
             "標準偏差に epsilon を足す | np.sqrt(variance + 1e-6) | (np.sqrt(variance) + 1e-6) | 分散に足して",
         ),
         hidden=hidden_encoder_block,
+        equivalent={
+            '@ w["expand"] + w["expand_bias"]': "Keras converts it",
+        },
     ),
     "ch07.parameters": Key(
         reference=PARAMETERS,
@@ -560,10 +573,10 @@ def vit_parameters(image, patch, dim, depth, mlp, classes):
     ),
     "ch07.guess_small": chosen(
         "ウ",
-        explanation="300 枚では、5 つのシードのどれでも CNN が上でした。「近くの画素に意味がある」「同じ模様はどこでも同じ」を、ViT は 300 枚から学ばなければなりません。",
+        explanation="300 枚では、どのシードでも CNN が上でした。「近くの画素に意味がある」「同じ模様はどこでも同じ」を、ViT は 300 枚から学ばなければなりません。",
         wrong={
-            "ア": "ViT が追い抜くのは、何百万枚もで事前学習したときです。300 枚では、CNN に組み込まれた前提が効きます。",
-            "イ": "パラメータの数が同じでも、組み込まれた前提が違います。5 つのシードのどれでも、同じほうが上でした。",
+            "ア": "ViT が追い抜くのは、何百万枚もの画像で事前学習したときです。300 枚では、CNN に組み込まれた前提が効きます。",
+            "イ": "パラメータの数が同じでも、組み込まれた前提が違います。どのシードでも、同じほうが上でした。",
         },
     ),
     "ch07.shifted_patches": Key(
@@ -635,6 +648,12 @@ def shifted_patches(images, size):
             ),
         },
         hidden=hidden_shifted_patches,
+        equivalent={
+            "x.shape[1] - 1, size)": "a patch is wider than a pixel",
+            "x.shape[2] - 1, size)": "a patch is wider than a pixel",
+            "if dy >= 0": "a shift is 1 or -1",
+            "if dx >= 0": "a shift is 1 or -1",
+        },
     ),
     "ch07.crossing": Key(
         reference=CROSSING,
@@ -699,6 +718,10 @@ def find_crossings(a, b, margin):
             ),
         },
         hidden=hidden_crossing,
+        equivalent={
+            "- b[count]": "NumPy makes an array of it",
+            "(clear[:], clear[1:])": "zip ends with the shorter one",
+        },
     ),
     "ch07.guess_tokens": estimated(
         16,
@@ -759,6 +782,9 @@ def resize_positions(positions, old, new):
             "縮めるときにならす |     return np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)), 0) |     w = np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(before)) / max(before / after, 1), 0)\n    return w / w.sum(axis=1, keepdims=True) | 縮めるときに、広い範囲の平均",
         ),
         hidden=hidden_resize_positions,
+        equivalent={
+            "-2)": "NumPy takes every negative length for the one that is left",
+        },
     ),
     "ch07.rollout": Key(
         reference=ROLLOUT,
@@ -810,5 +836,14 @@ def attention_rollout(attentions):
             "平らなまま返す | total[0, 1:].reshape(side, side) | total[0, 1:] | パッチの格子の形",
         ),
         hidden=hidden_rollout,
+        equivalent={
+            "shape[1])": "the matrix is square",
+            "shape[-2])": "the matrix is square",
+            "shape[2]": "the matrix is square",
+            "np.sqrt(tokens - 0)": "rounds to the same side",
+            "reshape(side, -1)": "the map is square",
+            "reshape(-2, side)": "NumPy takes every negative length for the one that is left",
+            "np.diag(np.ones(len(a)))) / 1": "rows are made to sum to 1 afterwards",
+        },
     ),
 }

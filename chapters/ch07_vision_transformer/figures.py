@@ -42,11 +42,11 @@ ARROWS = (
     Arrow("x", "norm1"),
     Arrow("norm1", "attention"),
     Arrow("attention", "add1"),
-    Arrow("x", "add1", "x をそのまま", bend=0.25),
+    Arrow("x", "add1", "x をそのまま", bend=0.4),
     Arrow("add1", "norm2"),
     Arrow("norm2", "mlp"),
     Arrow("mlp", "add2"),
-    Arrow("add1", "add2", "そのまま", bend=0.25),
+    Arrow("add1", "add2", "そのまま", bend=0.45),
     Arrow("encoder", "head"),
 )
 EMBEDDING = ("patches", "embed", "cls", "position")

@@ -60,3 +60,22 @@ def test_only_what_sees_both_edges_can_compare_them() -> None:
     assert len({r.seed for r in pairs}) == 5
     assert min(tables.scores(pairs, "CNN, far")) > 0.95
     assert max(tables.scores(pairs, "CNN, near")) < 0.6
+
+
+def test_a_block_costs_more_than_in_proportion_to_its_tokens() -> None:
+    costs = experiment.stored_cost()
+    tokens, seconds = (np.array([getattr(cost, name) for cost in costs]) for name in ("tokens", "seconds"))
+
+    assert (np.diff(seconds / tokens)[1:] > 0).all()
+    assert seconds[0] == 1
+
+
+def test_what_textures_taught_helps_flowers_for_every_seed() -> None:
+    carried = experiment.stored_results("textures")
+
+    for name in ("ViT", "CNN"):
+        gains = np.subtract(
+            tables.scores(carried, f"{name} tuned"), tables.scores(carried, f"{name} scratch")
+        )
+        assert len(gains) == 5
+        assert min(gains) > 0
