@@ -173,7 +173,7 @@ def train(model: keras.Model, data: Data, steps: int, rate: float, seed: int = 0
 
     The learning rate rises over the first tenth of the steps and falls as a cosine to 0.
     """
-    warmup = steps // 10
+    warmup = max(1, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
     )

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from chapters.ch07_vision_transformer import experiment, tables
-from chapters.ch07_vision_transformer.experiment import DIM, SIZE, TILE
+from chapters.ch07_vision_transformer.experiment import DIM
+from chapters.ch07_vision_transformer.pictures import SIZE, TILE
 from chapters.ch07_vision_transformer.taught import patch_projection, vit
 
 
@@ -150,7 +151,7 @@ def test_a_run_learns_and_reports() -> None:
     assert (result.images, result.parameters) == (64, 6)
 
 
-def test_the_compact_transformer_has_keras_ios_size_and_its_class_of_layers() -> None:
+def test_the_compact_transformer_is_of_keras_ios_size() -> None:
     model = experiment.cct()
 
     assert 0.38e6 < model.count_params() < 0.43e6
@@ -170,3 +171,14 @@ def test_every_number_of_images_has_a_run_of_both_networks_for_each_seed() -> No
 def test_multiply_adds_of_a_block_are_those_of_its_layers() -> None:
     # Tokens 3, dimension 4, MLP 8: query, key, value, output; two Dense layers; scores and mixing.
     assert tables.multiply_adds(3, 4, 8) == (3 * 4 * 4 * 4 + 3 * 4 * 8 * 2, 3 * 3 * 4 * 2)
+
+
+def test_full_scale_trains_the_compact_transformer(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    drawn = (rng.integers(0, 256, (64, 32, 32, 3), dtype=np.uint8), np.arange(64) % 10)
+    monkeypatch.setattr(experiment, "cifar10", lambda part: drawn)
+
+    result = next(experiment.full_results(epochs=1))
+
+    assert (result.key, result.images) == ("CCT", 64)
+    assert 0 <= result.test <= 1
