@@ -411,7 +411,10 @@ def unpatchify(patches, height, width, size):
             "height // size, len(patches),": "axes in front of those that change places may be told apart anyhow",
             "(h // size, n,": "axes in front of those that change places may be told apart anyhow",
             "swapaxes(3, 2)": "the order of two axes that change places",
-            "size, 1, -1)": "the axes at the end stay together",
+            "grid = patches.reshape(len(patches), height // size, width // size, size, 1, -1)": "the axes at the end stay together",
+            "size, -1, size)": "the axes at the end stay together",
+            "channels, size)": "the axes at the end stay together",
+            "size, -2)": "NumPy takes every negative length for the one that is left",
         },
     ),
     "ch07.embed": Key(
@@ -532,22 +535,21 @@ def encoder_block(x, weights, heads):
         hidden=hidden_encoder_block,
         equivalent={
             '@ w["expand"] + w["expand_bias"]': "Keras converts it",
+            "key.swapaxes(3, 2)": "the order of two axes that change places",
+            "scores + scores.max": "a factor that softmax divides by again",
+            "heads, -2, dim)": "NumPy takes every negative length for the one that is left",
         },
     ),
     "ch07.parameters": Key(
         reference=PARAMETERS,
         explanation="ViT-B/16 では、8,656 万個のうち 8,505 万個が 12 個のブロックにあります。パッチを細かくすると増えるのは位置の埋め込みだけで、増えて困るのはパラメータより計算です。",
         alternatives={
-            "Keras の層 1 つずつに数えさせる": """import keras
-from keras import layers
-
-def vit_parameters(image, patch, dim, depth, mlp, classes):
-    x = keras.Input((None, dim))
-    y = layers.LayerNormalization()(x)
-    y = layers.LayerNormalization()(layers.MultiHeadAttention(1, dim)(y, y))
-    block = keras.Model(x, layers.Dense(dim)(layers.Dense(mlp)(y))).count_params()
-    tokens = 1 + (image // patch) ** 2
-    return (3 * patch ** 2 + 1) * dim + (tokens + 1) * dim + depth * block + 2 * dim + dim * classes + classes
+            "層を並べて足す": """def vit_parameters(image, patch, dim, depth, mlp, classes):
+    layers = [(3 * patch * patch, dim), (dim, classes)]
+    for _ in range(depth):
+        layers += 4 * [(dim, dim)] + [(dim, mlp), (mlp, dim), (1, dim), (1, dim)]
+    tokens = (image // patch) ** 2 + 1
+    return sum((i + 1) * o for i, o in layers) + dim * (1 + tokens) + 2 * dim
 """,
             "まとめた式": """def vit_parameters(image, patch, dim, depth, mlp, classes):
     outside = dim * (3 * patch ** 2 + (image // patch) ** 2 + 5) + classes * (dim + 1)
@@ -720,6 +722,7 @@ def find_crossings(a, b, margin):
         hidden=hidden_crossing,
         equivalent={
             "- b[count]": "NumPy makes an array of it",
+            "lead = a[count] -": "NumPy makes an array of it",
             "(clear[:], clear[1:])": "zip ends with the shorter one",
         },
     ),
@@ -784,6 +787,7 @@ def resize_positions(positions, old, new):
         hidden=hidden_resize_positions,
         equivalent={
             "-2)": "NumPy takes every negative length for the one that is left",
+            "tf.image.resize(grid, new)": "bilinear is what it does anyhow",
         },
     ),
     "ch07.rollout": Key(
@@ -802,19 +806,20 @@ def attention_rollout(attentions):
     side = int(np.sqrt(tokens - 1) + 0.5)
     return row[1:].reshape(side, side)
 """,
-            "multi_dot": """import numpy as np
+            "multi_dot": """from math import isqrt
+
+import numpy as np
 
 def attention_rollout(attentions):
     matrices = []
     for attention in attentions:
         a = np.einsum("hij->ij", attention) / len(attention)
-        a = (a + np.diag(np.ones(len(a)))) / 2
+        a[np.diag_indices(len(a))] += 1
         matrices.insert(0, a / a.sum(axis=1, keepdims=True))
     result = matrices[0]
     for m in matrices[1:]:
         result = result @ m
-    side = int(round(len(result) ** 0.5 - 0.01))
-    return result[0][1:].reshape(-1, side)
+    return result[0][1:].reshape(isqrt(len(result)), -1)
 """,
         },
         mistakes=mistakes_in(
@@ -841,9 +846,9 @@ def attention_rollout(attentions):
             "shape[-2])": "the matrix is square",
             "shape[2]": "the matrix is square",
             "np.sqrt(tokens - 0)": "rounds to the same side",
+            "(len(total) - 0)": "rounds to the same side",
+            "isqrt(len(result)), -2)": "NumPy takes every negative length for the one that is left",
             "reshape(side, -1)": "the map is square",
-            "reshape(-2, side)": "NumPy takes every negative length for the one that is left",
-            "np.diag(np.ones(len(a)))) / 1": "rows are made to sum to 1 afterwards",
         },
     ),
 }

@@ -153,9 +153,7 @@ RAW_VALUES = "値を、正規化する前の入力から求めています。ク
 NOT_SCALED = "得点を割っていません。softmax の前に √(ヘッド 1 つの次元) で割りましょう。"
 SCALED_BY_DIM = "得点を、全体の次元の平方根で割っています。割るのは √(ヘッド 1 つの次元) です。"
 ONE_HEAD = "ヘッドに分けて計算していません。ヘッドごとに、自分の列だけで注意を計算しましょう。"
-HEADS_INTERLEAVED = (
-    "ヘッドの列の分け方が互い違いです。ヘッド 0 がはじめの何列か、というように続けて分けましょう。"
-)
+HEADS_INTERLEAVED = "ヘッドの列の分け方が互い違いです。ヘッドごとに、続いた列を使いましょう。"
 HEADS_MIXED = "ヘッドの結果をつなぐときに、トークンの軸とヘッドの軸が混ざっています。reshape の前に軸を入れ替えましょう。"
 WRONG_SOFTMAX = "softmax の向きが違います。1 つのトークンが見る重み (行) の和を 1 にしましょう。"
 LACKS_OUTPUT = "ヘッドをつないだあとに、output を掛けていません。"
@@ -167,9 +165,7 @@ NORM_OVER_TOKENS = "トークンをまたいで正規化しています。1 つ�
 OTHER_EPSILON = "正規化で分散に足す値が違います。1e-6 です。"
 EPSILON_OUTSIDE = "1e-6 を標準偏差に足しています。分散に足してから平方根を取りましょう。"
 CROSSES_IMAGES = "ある画像の結果が、ほかの画像によって変わっています。画像ごとに計算しましょう。"
-NOT_EQUIVARIANT = (
-    "トークンを並び替えると、結果が同じように並び替わりません。ブロックの計算は、トークンの順番によりません。"
-)
+NOT_EQUIVARIANT = "トークンを並び替えると、結果が同じように並び替わりません。順番を使わずに計算しましょう。"
 
 BLOCK_SHAPES = {
     "gamma1": ("dim",),
@@ -591,12 +587,13 @@ def check_rollout(answer: Answer) -> None:
             MAP_TO_1: "0.25837 0.24011 0.24553 0.25599",
         },
     )
-    # Each class token looks at one patch alone, the patches at themselves: what is kept can be said by hand.
-    looks = np.tile(np.eye(10), (3, 1, 1))
-    looks[:, 0] = np.eye(10)[6]
-    for blocks in (3, 1):
-        right = np.zeros((3, 3))
-        right[1, 2] = 1 - 0.5**blocks
+    # The class token looks at one patch alone, the patches at themselves: what is kept can be said by hand.
+    for side, blocks in ((3, 3), (1, 2), (4, 1)):
+        token = side**2 - side // 2
+        looks = np.tile(np.eye(side**2 + 1), (3, 1, 1))
+        looks[:, 0] = np.eye(side**2 + 1)[token]
+        right = np.zeros((side, side))
+        right.flat[token - 1] = 1 - 0.5**blocks
         expect_rollout(answer, blocks * [looks], right, {})
 
 
