@@ -1,0 +1,126 @@
+"""The tables that the notebook of chapter 7 shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chapters.ch07_vision_transformer.experiment import Cost, Result
+from course_utils.tables import min_median_max
+
+Rows = list[dict[str, Any]]
+
+NAMES = {
+    "ViT": "ViT",
+    "CNN": "CNN",
+    "ViT + conv stem": "ViT、入口を畳み込みに",
+    "ViT + shifted patches": "ViT、ずらしたパッチ",
+    "CNN, near": "CNN、ストライド 1 (7 パッチ分まで見える)",
+    "CNN, far": "CNN、ストライド 2 (端から端まで見える)",
+}
+"""What the chapter calls the networks."""
+
+WAYS = {
+    "first": "ViT、最初のブロックの注意",
+    "last": "ViT、最後のブロックの注意",
+    "rollout": "ViT、attention rollout",
+    "Grad-CAM": "CNN、Grad-CAM",
+}
+"""What the chapter calls the ways to look inside."""
+
+
+def scores(results: Sequence[Result], key: str, images: int | None = None) -> list[float]:
+    """Selects test accuracies of a network, in the order of the seeds."""
+    chosen = [r for r in results if r.key == key and images in (None, r.images)]
+    return [r.test for r in sorted(chosen, key=lambda r: r.seed)]
+
+
+def counts(results: Sequence[Result]) -> list[int]:
+    """Gives the numbers of training images that were tried."""
+    return sorted({result.images for result in results})
+
+
+def leads(results: Sequence[Result], images: int) -> list[float]:
+    """Subtracts ViT's test accuracy from CNN's, seed by seed."""
+    pairs = zip(scores(results, "CNN", images), scores(results, "ViT", images), strict=False)
+    return [cnn - transformer for cnn, transformer in pairs]
+
+
+def size_rows(results: Sequence[Result]) -> Rows:
+    """Compares ViT and CNN at each number of images: minimum / median / maximum."""
+    return [
+        {
+            "画像": count,
+            "ViT": min_median_max(scores(results, "ViT", count)),
+            "CNN": min_median_max(scores(results, "CNN", count)),
+            "差 (CNN − ViT) の中央値": f"{np.median(leads(results, count)):+.3f}",
+            "CNN が勝った回数": f"{sum(d > 0 for d in leads(results, count))} / {len(leads(results, count))}",
+        }
+        for count in counts(results)
+    ]
+
+
+def network_rows(results: Sequence[Result], keys: Sequence[str]) -> Rows:
+    """Summarises networks: parameters, and test accuracy as minimum / median / maximum."""
+    return [
+        {
+            "ネットワーク": NAMES[key],
+            "パラメータ": next(r.parameters for r in results if r.key == key),
+            "テスト精度": min_median_max(scores(results, key)),
+        }
+        for key in keys
+    ]
+
+
+def transfer_rows(results: Sequence[Result]) -> Rows:
+    """Compares ways to use what textures taught: test accuracy on flowers."""
+    return [
+        {
+            "ネットワーク": name,
+            "模様のテスト精度": min_median_max(scores(results, f"{name} textures"), 2),
+            "花: 事前学習なし": min_median_max(scores(results, f"{name} scratch"), 2),
+            "花: 凍結": min_median_max(scores(results, f"{name} frozen"), 2),
+            "花: ファインチューニング": min_median_max(scores(results, f"{name} tuned"), 2),
+        }
+        for name in ("ViT", "CNN")
+    ]
+
+
+def pointing(results: Sequence[Result], way: str) -> list[float]:
+    """Selects how often a way to look inside points at the evidence, seed by seed."""
+    return [r.pointing[way] for r in results if way in r.pointing]
+
+
+def pointing_rows(results: Sequence[Result]) -> Rows:
+    """Summarises the pointing game, trained and untrained."""
+    return [
+        {
+            "見方": name,
+            "学習後": min_median_max(pointing(results, way), 2),
+            "学習前 (対照)": min_median_max(pointing(results, f"{way} untrained"), 2),
+        }
+        for way, name in WAYS.items()
+    ]
+
+
+def multiply_adds(tokens: int, dim: int, mlp: int) -> tuple[int, int]:
+    """Counts the multiply-adds of an encoder block: of its Dense layers, and between tokens."""
+    return tokens * (4 * dim * dim + 2 * dim * mlp), 2 * tokens * tokens * dim
+
+
+def cost_rows(costs: Sequence[Cost], dim: int, mlp: int) -> Rows:
+    """Puts multiply-adds of one block beside the seconds that it took."""
+    rows = []
+    for cost in costs:
+        dense, attention = multiply_adds(cost.tokens, dim, mlp)
+        rows.append(
+            {
+                "トークン": cost.tokens,
+                "Dense の積和 (百万)": round(dense / 1e6, 1),
+                "注意の積和 (百万)": round(attention / 1e6, 1),
+                "時間 (65 トークンの何倍か)": round(cost.seconds, 1),
+            }
+        )
+    return rows
