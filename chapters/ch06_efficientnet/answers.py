@@ -27,6 +27,7 @@ from .exercises import (
     DIVIDES_BY_DROPPED,
     DIVIDES_BY_SHARE,
     DROPS_SHORTCUT,
+    EXACTLY_90,
     FIXED_8,
     FLOORS_CHANNELS,
     FLOORS_REPEATS,
@@ -127,6 +128,7 @@ def rounded(channels: int, width: float, divisor: int) -> dict[str, int]:
         CEILS_CHANNELS: ceil(scaled / divisor) * divisor,
         TIES_TO_EVEN: at_90(round(scaled / divisor) * divisor, scaled),
         BELOW_90: max(divisor, near),
+        EXACTLY_90: near + divisor if near <= 0.9 * scaled else near,
         COMPARES_TO_UNSCALED: at_90(near, channels),
         FIXED_8: eights + 8 if eights < 0.9 * scaled else eights,
     }
@@ -540,6 +542,9 @@ def round_repeats(repeats, depth):
             "90 % の規則がない": Mistake(
                 changed(ROUND, "rounded < 0.9 * scaled", "rounded < divisor"), "90 % を下回って"
             ),
+            "ちょうど 90 % でも足す": Mistake(
+                changed(ROUND, "rounded < 0.9", "rounded <= 0.9"), "ちょうど 90 %"
+            ),
             "元のチャネル数と比べる": Mistake(
                 changed(ROUND, "0.9 * scaled", "0.9 * channels"), "width を掛ける前"
             ),
@@ -556,6 +561,7 @@ def round_repeats(repeats, depth):
             ),
         },
         hidden=hidden_round_channels,
+        equivalent={"return math.ceil(depth * repeats)": "math.ceil already gives an integer."},
     ),
     "ch06.compound": Key(
         reference=COMPOUND,
@@ -652,6 +658,10 @@ def drop_path(x, branch, keep, survives):
             ),
         },
         hidden=hidden_stochastic_depth,
+        equivalent={
+            "(-2,)": "NumPy takes any negative size as the one to work out.",
+            "return ([a + b": "A list of arrays is judged as the array that it stands for.",
+        },
     ),
     "ch06.mbconv": Key(
         reference=MBCONV,

@@ -85,6 +85,7 @@ TIES_TO_EVEN = (
     "2 つの倍数のちょうど真ん中の値は、大きいほうにします。Python の round は、偶数のほうに丸めます。"
 )
 BELOW_90 = "丸めた値が channels × width の 90 % を下回っています。そのときは divisor を足しましょう。"
+EXACTLY_90 = "ちょうど 90 % は「下回った」うちに入りません。そのままの倍数を返しましょう。"
 COMPARES_TO_UNSCALED = "90 % を、width を掛ける前のチャネル数と比べています。"
 FIXED_8 = "divisor を使わず、8 の倍数にしています。"
 FLOORS_REPEATS = "繰り返しの数を切り捨てています。端数は切り上げます。"
@@ -114,7 +115,9 @@ def check_round_channels(answer: Answer) -> None:
     expect_rounded(answer, (16, 0.625, 8), 16, {BELOW_90: 8})
     expect_rounded(answer, (80, 0.9, 16), 80, {FIXED_8: 72})
     expect_rounded(answer, (20, 0.5, 4), 12, {COMPARES_TO_UNSCALED: 16, FIXED_8: 16})
+    expect_rounded(answer, (4, 1.0, 4), 4, {FIXED_8: 8})
     expect_rounded(answer, (50, 1.0, 10), 50, {FIXED_8: 48})
+    expect_rounded(answer, (20, 1.0, 9), 18, {EXACTLY_90: 27, FIXED_8: 24})
     expect_repeats(answer, (3, 1.0), 3, {})
     expect_repeats(answer, (3, 1.25), 4, {FLOORS_REPEATS: 3})
     expect_repeats(answer, (5, 1.25), 7, {ROUNDS_REPEATS: 6})
@@ -571,7 +574,7 @@ def expect_resolution(
 def check_choose_resolution(answer: Answer) -> None:
     rows = [
         (320, [40.0] * 10, 0.80),
-        (288, [10.0] * 8 + [30.0] * 2, 0.79),
+        (288, [10.0] * 17 + [30.0] * 3, 0.79),
         (256, [18.0] * 10, 0.70),
         (240, [16.0] * 19 + [90.0], 0.77),
         (224, [15.0] * 9 + [90.0], 0.75),

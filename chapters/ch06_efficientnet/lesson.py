@@ -117,6 +117,8 @@ print("解像度を 2 倍:", (3 * 3 * 16) * (64 * 64 * 16) / one_layer, "倍")
 #
 # バイアスは数えず、掛けて足す 1 回を 1 と数えます。答えは整数です。ネットワークは作らず、計算だけで求めます。
 #
+# たとえば次の値になります。
+#
 # ```python
 # scaled_cost([(4, 2)], 1, 1, 1)  # → 432
 # scaled_cost([(4, 2)], 2, 1, 1)  # → 864
@@ -203,6 +205,8 @@ def se_block(x, squeezed):
 # 画像ごと、チャネルごとに縦横で平均し、`w1` と `b1` の層、swish ($z\,\sigma(z)$)、`w2` と `b2` の層、sigmoid の順に通した倍率を、元の `x` に掛けます。
 # 結果は `x` と同じ形です。
 #
+# たとえば次の値になります。
+#
 # ```python
 # x = np.array([[[[1.0], [3.0]]]])  # 平均は 2
 # squeeze_excite(x, np.array([[1.0]]), np.array([0.0]), np.array([[0.0]]), np.array([0.0]))
@@ -239,6 +243,8 @@ print(f"平均 {dropped.mean():.3f}、推論での値 {np.array(drop_branch(bran
 # - `survives` が True の画像では、`branch` を `keep` で割って `x` に足します。
 # - False の画像では、残差枝を落として、`x` だけにします。
 # - `survives` が `None` なら推論です。何も落とさず、割らずに `branch` を足します。
+#
+# たとえば次の値になります。
 #
 # ```python
 # x, branch = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 1.0], [2.0, 2.0]])
@@ -311,6 +317,8 @@ def mbconv(x, filters, kernel=3, stride=1, expansion=6, drop=0.0):
 # 5. `stride` が 1 で、`channels` と `filters` が等しいときだけ、入力を足します。
 #
 # 1、2、4 の畳み込みにはバイアスを付けず、既定のままの BatchNormalization を続けます。1 と 2 では、さらに swish を掛けます。4 のあとには何も掛けません。
+#
+# たとえば次の値になります。
 #
 # ```python
 # build_mbconv(8, 8, 1, 4, 0.25).count_params()  # → 1250
@@ -409,6 +417,8 @@ print(f"φ = 7 なら、深さ {alpha**7:.2f} 倍、幅 {beta**7:.2f} 倍、解�
 # - `round_channels(channels, width, divisor=8)` は、`channels * width` を、いちばん近い `divisor` の倍数に丸めて、整数で返します。ちょうど真ん中なら、大きいほうにします。丸めた値が `channels * width` の 90 % を下回ったときは、`divisor` を足します。ですから、結果が 0 になることはありません。
 # - `round_repeats(repeats, depth)` は、`repeats * depth` の端数を切り上げて、整数で返します。
 #
+# たとえば次の値になります。
+#
 # ```python
 # round_channels(32, 1.1)  # → 32 (35.2 に近い倍数)
 # round_channels(10, 1.0)  # → 16 (8 は 10 の 90 % を下回る)
@@ -427,6 +437,8 @@ check("ch06.round_channels")
 # ★ $\phi$ 段大きくしたときの `(深さ, 幅, 解像度, 計算の量)` の倍率を、この順のタプルで返す関数
 # `compound_scaling(phi, alpha, beta, gamma)` を書きましょう。深さは `alpha`、幅は `beta`、解像度は `gamma` から決めます。
 # `phi` は 0 以上の数で、整数とは限りません。計算の量は、1 節の式で求めた倍率です。丸めはしません。
+#
+# たとえば次の値になります。
 #
 # ```python
 # compound_scaling(2, 2.0, 1.5, 1.0)  # → (4.0, 2.25, 1.0, 20.25)
@@ -564,6 +576,8 @@ result_table(tables.search_table(candidates), caption="2 倍の計算での検�
 #
 # 平均が最高の候補や、`cost` が最小の候補が 2 つ以上あることは、考えなくてかまいません。
 #
+# たとえば次の値になります。
+#
 # ```python
 # rows = [
 #     {"depth": 2.0, "width": 1.0, "resolution": 1.0, "cost": 1.9, "validation": [0.69, 0.69]},
@@ -651,6 +665,8 @@ for size in (96, 128, 224):
 # `rows` の 1 行は `(解像度, 時間のリスト, 精度)` のタプルです。時間はミリ秒で、何回か測った値が並んでいます。
 # `limit` ミリ秒以内 (ちょうども含みます) に終わった回が、**9 割以上**の解像度だけを候補にします。
 # 候補のうち、精度が最高の解像度を返します。同点なら、解像度の低いほうです。候補がなければ `None` を返します。行の順は決まっていません。
+#
+# たとえば次の値になります。
 #
 # ```python
 # rows = [(224, [18.0, 19.0], 0.75), (160, [9.0, 10.0], 0.70), (320, [40.0, 41.0], 0.78)]
