@@ -408,13 +408,14 @@ def unpatchify(patches, height, width, size):
         ),
         hidden=hidden_patchify,
         equivalent={
+            "extract_patches(images,": "TensorFlow takes the numbers as they are",
             "height // size, len(patches),": "axes in front of those that change places may be told apart anyhow",
             "(h // size, n,": "axes in front of those that change places may be told apart anyhow",
             "swapaxes(3, 2)": "the order of two axes that change places",
             "grid = patches.reshape(len(patches), height // size, width // size, size, 1, -1)": "the axes at the end stay together",
             "size, -1, size)": "the axes at the end stay together",
             "channels, size)": "the axes at the end stay together",
-            "size, -2)": "NumPy takes every negative length for the one that is left",
+            "grid = patches.reshape(len(patches), height // size, width // size, size, size, -2)": "NumPy takes every negative length for the one that is left",
         },
     ),
     "ch07.embed": Key(
@@ -534,6 +535,9 @@ def encoder_block(x, weights, heads):
         ),
         hidden=hidden_encoder_block,
         equivalent={
+            "swapaxes(2, 1)": "the order of two axes that change places",
+            "heads, -2)": "NumPy takes every negative length for the one that is left",
+            'gelu(z) @ w["shrink"] +': "Keras converts it",
             '@ w["expand"] + w["expand_bias"]': "Keras converts it",
             "key.swapaxes(3, 2)": "the order of two axes that change places",
             "scores + scores.max": "a factor that softmax divides by again",
@@ -651,6 +655,7 @@ def shifted_patches(images, size):
         },
         hidden=hidden_shifted_patches,
         equivalent={
+            "5 * channels, size)": "the axes at the end stay together",
             "x.shape[1] - 1, size)": "a patch is wider than a pixel",
             "x.shape[2] - 1, size)": "a patch is wider than a pixel",
             "if dy >= 0": "a shift is 1 or -1",
@@ -721,6 +726,7 @@ def find_crossings(a, b, margin):
         },
         hidden=hidden_crossing,
         equivalent={
+            "in sorted(a):": "a dict gives its keys",
             "- b[count]": "NumPy makes an array of it",
             "lead = a[count] -": "NumPy makes an array of it",
             "(clear[:], clear[1:])": "zip ends with the shorter one",
@@ -786,6 +792,7 @@ def resize_positions(positions, old, new):
         ),
         hidden=hidden_resize_positions,
         equivalent={
+            "swapaxes(1, 0)": "the order of two axes that change places",
             "-2)": "NumPy takes every negative length for the one that is left",
             "tf.image.resize(grid, new)": "bilinear is what it does anyhow",
         },
@@ -842,6 +849,7 @@ def attention_rollout(attentions):
         ),
         hidden=hidden_rollout,
         equivalent={
+            "reshape(-1, isqrt(len(result)))": "the map is square",
             "shape[1])": "the matrix is square",
             "shape[-2])": "the matrix is square",
             "shape[2]": "the matrix is square",
