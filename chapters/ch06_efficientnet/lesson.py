@@ -25,7 +25,7 @@
 # | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2.5 GB まで。最後のセルが実測を表示します |
 # | データと利用条件 | 写真は scikit-image に付属のもの。花の絵は、この講座のプログラムが描いたもの (CC BY 4.0)。重みの出どころと条件は、[EfficientNet-Lite0](../data/imagenet/README.md) と [CIFAR-10](../data/pretrained/README.md) のカード |
 # | 論文 | Tan & Le 2019 [(EfficientNet)](https://arxiv.org/abs/1905.11946)、Sandler et al. 2018 [(MobileNetV2)](https://arxiv.org/abs/1801.04381)、Hu et al. 2018 [(SE)](https://arxiv.org/abs/1709.01507) |
-# | 前後の章と用語 | ← [第 5 章 ResNet と転移学習](05_resnet_transfer.ipynb) · 第 7 章 Vision Transformer (準備中) → · [訳語の一覧](../docs/terms.md) |
+# | 前後の章と用語 | ← [第 5 章 ResNet と転移学習](05_resnet_transfer.ipynb) · [第 7 章 Vision Transformer](07_vision_transformer.ipynb) → · [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP
