@@ -94,6 +94,26 @@ def build_residual_network(
     return keras.Model(inputs, features, name=name)
 
 
+def build_detection_trunk(widths: Sequence[int] = (16, 32, 48, 64)) -> keras.Model:
+    """Builds the trunk with random weights that all detectors of chapters 8 to 10 share.
+
+    Args:
+        widths: Channels of the maps with strides 2, 4, 8 and 16.
+
+    Returns:
+        A model from images ``(batch, height, width, 3)``, values in [-1, 1], to three maps
+        ``(batch, height / stride, width / stride, channels)``, with strides 4, 8 and 16.
+    """
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(widths[0], 3, 2, padding="same", use_bias=False)(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
+    maps = []
+    for filters in widths[1:]:
+        x = residual_block(x, filters, stride=2)
+        maps.append(x)
+    return keras.Model(inputs, maps, name="trunk")
+
+
 def preprocess(images: np.ndarray) -> np.ndarray:
     """Converts RGB images to what the shipped backbones and Keras' ResNet50 expect.
 

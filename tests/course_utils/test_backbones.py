@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 
 from course_utils.backbones import (
     BACKBONES,
+    build_detection_trunk,
     build_residual_network,
     load_backbone,
     load_efficientnet_lite0,
@@ -44,6 +45,12 @@ def test_the_wide_backbone_is_twice_as_wide() -> None:
     small, wide = BACKBONES["resnet_small_cifar10"], BACKBONES["resnet_wide_cifar10"]
 
     assert [2 * width for width in small.widths] == list(wide.widths)
+
+
+def test_the_trunk_of_detectors_gives_three_maps() -> None:
+    maps = build_detection_trunk().predict(np.zeros((2, 96, 64, 3)), verbose=0)
+
+    assert [each.shape for each in maps] == [(2, 24, 16, 32), (2, 12, 8, 48), (2, 6, 4, 64)]
 
 
 def test_saved_weights_come_back_at_half_precision(tmp_path: Path) -> None:
