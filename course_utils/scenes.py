@@ -41,15 +41,17 @@ class Difficulty(NamedTuple):
         objects: Fewest and most things in a scene. Things that find no room are left out.
         sizes: Smallest and largest longer side of a thing's box, as a share of the image's side; log-uniform.
         overlap: Largest share of a thing that others may hide; 0 keeps all apart.
+        turn: Largest angle by which a thing is turned either way, in degrees.
         clutter: Thin strokes behind the things.
         noise: Standard deviation of the noise, in grey levels of 0 to 255.
     """
 
-    objects: tuple[int, int] = (1, 6)
-    sizes: tuple[float, float] = (0.12, 0.5)
+    objects: tuple[int, int] = (1, 5)
+    sizes: tuple[float, float] = (0.14, 0.5)
     overlap: float = 0.3
+    turn: float = 20.0
     clutter: int = 8
-    noise: float = 8.0
+    noise: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def draw_scene(size: int, rng: np.random.Generator, difficulty: Difficulty) -> S
     lengths = np.exp(rng.uniform(shortest, longest, wanted)) * size
     for length in sorted(lengths, reverse=True):  # large things first, so that small ones lie before them
         label = int(rng.integers(len(THINGS)))
-        outline = _turned(label, length, rng)
+        outline = _turned(label, length, difficulty.turn, rng)
         mask = _place(outline, instances, areas, difficulty.overlap, rng)
         if mask is not None:
             labels.append(label)
@@ -244,9 +246,9 @@ def _boxes(instances: Array, count: int) -> npt.NDArray[np.float32]:
     return boxes
 
 
-def _turned(label: int, length: float, rng: np.random.Generator) -> Array:
+def _turned(label: int, length: float, turn: float, rng: np.random.Generator) -> Array:
     """Turns and squeezes an outline; its box begins at the origin and its longer side has the length."""
-    angle = rng.uniform(0, 2 * np.pi)
+    angle = np.deg2rad(rng.uniform(-turn, turn))
     squeeze = 1.0 if label == 0 else rng.uniform(0.75, 1)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (_OUTLINES[label] * [1, squeeze]) @ turn.T
@@ -318,7 +320,7 @@ def _texture(mask: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     )
     pattern = patterns[rng.integers(len(patterns))]
     first = rng.permutation([rng.uniform(180, 255), rng.uniform(0, 70), rng.uniform(0, 255)])
-    second = np.clip(first + rng.choice([-1, 1]) * rng.uniform(50, 90, 3), 0, 255)
+    second = np.clip(first + rng.choice([-1, 1]) * rng.uniform(30, 60, 3), 0, 255)
     return np.where(pattern[:, None], second, first).astype(np.float32)
 
 

@@ -28,7 +28,7 @@ def drawn() -> SceneSet:
 def test_all_that_is_known_of_a_scene_agrees(drawn: SceneSet) -> None:
     for scene in drawn.scenes:
         assert scene.image.shape == (96, 96, 3)
-        assert 1 <= len(scene.labels) <= 6
+        assert 1 <= len(scene.labels) <= 5
         for box, label, mask in zip(scene.boxes, scene.labels, scene.masks, strict=True):
             rows, columns = np.nonzero(mask)
             assert box.tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
