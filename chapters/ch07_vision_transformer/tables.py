@@ -16,6 +16,7 @@ NAMES = {
     "ViT": "ViT",
     "CNN": "CNN",
     "ViT + conv stem": "ViT、入口を畳み込みに",
+    "ViT + split patches": "ViT、対照 (重ならない入口)",
     "ViT + shifted patches": "ViT、ずらしたパッチ",
     "CNN, near": "CNN、ストライド 1 (7 パッチ分まで見える)",
     "CNN, far": "CNN、ストライド 2 (端から端まで見える)",
@@ -108,6 +109,13 @@ def pointing_rows(results: Sequence[Result]) -> Rows:
 def multiply_adds(tokens: int, dim: int, mlp: int) -> tuple[int, int]:
     """Counts the multiply-adds of an encoder block: of its Dense layers, and between tokens."""
     return tokens * (4 * dim * dim + 2 * dim * mlp), 2 * tokens * tokens * dim
+
+
+def quadratic(costs: Sequence[Cost]) -> tuple[Any, float]:
+    """Fits a quadratic to seconds by tokens, all in proportion; gives it and the largest deviation's share."""
+    tokens, seconds = (np.array([getattr(cost, name) for cost in costs]) for name in ("tokens", "seconds"))
+    fit = np.polyfit(tokens, seconds, 2, w=1 / seconds)
+    return fit, float(np.abs(np.polyval(fit, tokens) / seconds - 1).max())
 
 
 def cost_rows(costs: Sequence[Cost], dim: int, mlp: int) -> Rows:
