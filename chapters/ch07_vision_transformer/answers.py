@@ -402,7 +402,8 @@ def unpatchify(patches, height, width, size):
             "grid = patches.reshape(len(patches), height // size, width // size, size, 1, -1)": "the axes at the end stay together",
             "width // size, size, -1, size)": "the axes at the end stay together",
             "channels, size)": "the axes at the end stay together",
-            "size, size, -2)": "NumPy takes every negative length for the one that is left",
+            "grid = patches.reshape(len(patches), height // size, width // size, size, size, -2)": "NumPy takes every negative length for the one that is left",
+            "i].reshape(len(patches), size, size, -2)": "NumPy takes every negative length for the one that is left",
         },
     ),
     "ch07.embed": Key(
@@ -621,16 +622,9 @@ def shifted_patches(images, size):
             "もとの画像を最後に置く | (half, half), (0, 0), (0, size), (size, 0), (size, size) | (0, 0), (0, size), (size, 0), (size, size), (half, half) | もとの画像が最後に",
             "1 パッチずらす | half = size // 2 | half, twice = size, 2 * size | (0, size), (size, 0), (size, size) | (0, twice), (twice, 0), (twice, twice) | 1 パッチ分ずらして",
             "1 画素ずらす | half = size // 2 | half, twice = 1, 2 | (0, size), (size, 0), (size, size) | (0, twice), (twice, 0), (twice, twice) | 1 画素だけずらして",
+            "もとの画像を忘れる | places = [(half, half), (0, 0) | places = [(0, 0) | size, 5 * channels | size, 4 * channels | size * 5 * channels | size * 4 * channels | もとの画像も入れて",
             "パッチにしてからつなぐ |     stacked = np.concatenate(copies, axis=-1)\n    grid = stacked.reshape(n, height // size, size, width // size, size, 5 * channels)\n    return grid.swapaxes(2, 3).reshape(n, -1, size * size * 5 * channels)\n |     grids = [c.reshape(n, height // size, size, width // size, size, channels) for c in copies]\n    patches = [g.swapaxes(2, 3).reshape(n, -1, size * size * channels) for g in grids]\n    return np.concatenate(patches, axis=-1)\n | パッチにしたあとで",
-        )
-        | {
-            "もとの画像を忘れる": Mistake(
-                changed(SHIFTED, "places = [(half, half), ", "places = [").replace(
-                    "5 * channels", "4 * channels"
-                ),
-                "もとの画像も入れて",
-            ),
-        },
+        ),
         hidden=hidden_shifted_patches,
         equivalent={
             "5 * channels, size)": "the axes at the end stay together",
@@ -689,19 +683,11 @@ def find_crossings(a, b, margin):
             "枚数の順に並べない | sorted(a) | a | 枚数の小さい順",
             '? もはさまない | clear = [count for count in verdicts if verdicts[count] != "?"]\n    pairs = zip(clear, clear[1:])\n    return verdicts, [(low, high) for low, high in pairs if verdicts[low] != verdicts[high]] | counts = list(verdicts)\n    pairs = zip(counts, counts[1:])\n    return verdicts, [(low, high) for low, high in pairs if verdicts[low] + verdicts[high] in ("AB", "BA")] | 「?」をはさんで',
             '? への変わり目も数える | if verdicts[count] != "?"] | ] | 「?」との境目',
+            "シードの数を見ない | len(leads) >= 3 and min | min | len(leads) >= 3 and max | max | シードが 3 つに満たない",
+            "4 つ以上とする | len(leads) >= 3 and min | len(leads) > 3 and min | len(leads) >= 3 and max | len(leads) > 3 and max | シードが 3 つあれば",
             "A と B が逆 | x - y for | y - x for | A と B が逆",
             "はじめの 1 つだけ | verdicts[low] != verdicts[high]] | verdicts[low] != verdicts[high]][:1] | すべて返しましょう",
-        )
-        | {
-            "シードの数を見ない": Mistake(
-                CROSSING.replace("len(leads) >= 3 and ", ""),
-                "シードが 3 つに満たない",
-            ),
-            "4 つ以上とする": Mistake(
-                CROSSING.replace("len(leads) >= 3 and ", "len(leads) > 3 and "),
-                "シードが 3 つあれば",
-            ),
-        },
+        ),
         hidden=hidden_crossing,
         equivalent={
             "in sorted(a):": "a dict gives its keys",

@@ -109,6 +109,7 @@ def show_maps(pictures: Array, maps: Array, titles: Sequence[str]) -> Figure:
         axis.grid(visible=False)
     for block in range(1, rows):
         axes[block, 0].set_ylabel(f"{block} つ目のブロック", fontsize=10)
+    figure.suptitle("CLS の注意 (マップごとに、0 から最大までを明るさで示す)", fontsize=12)
     return figure
 
 
