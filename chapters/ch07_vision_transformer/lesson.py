@@ -240,7 +240,7 @@ print("混ぜた結果\n", (weights @ tokens).round(2))
 # 1 つ目のトークンは、似ている 3 つ目をよく見て、2 つ目をほとんど見ません。何番目に並んでいるかは、どこにも現れません。
 #
 # 実際には、次元をいくつかの**ヘッド** (head) に分け、ヘッドごとに別の重みで混ぜてから、つなぎます (multi-head self-attention, MSA)。
-# ViT のブロックは、LayerNormalization (LN) で**正規化してから**自己注意に渡し (pre-norm)、結果をもとに足します。2 層の全結合 MLP も同じ形です。MLP の中の GELU は、滑らかにした ReLU です。
+# ViT のブロックは、LayerNormalization (LN) で**正規化してから**自己注意に渡し (pre-norm)、結果をもとに足します。2 層の全結合 (MLP) も同じ形です。その中の GELU は、滑らかにした ReLU です。
 #
 # $$z' = z + \mathrm{MSA}(\mathrm{LN}(z)), \qquad z'' = z' + \mathrm{MLP}(\mathrm{LN}(z'))$$
 
@@ -521,16 +521,17 @@ compared = {
 result_table(tables.gain_rows(bias, compared), caption="テスト精度の差。判定は、すべて同じ符号のときだけ")
 
 # %%
-gap = np.median(tables.differences(bias, "CNN", "ViT"))
-stem = np.median(tables.differences(bias, "ViT + conv stem", "ViT"))
-claim("ch07.bias.stem", stem)
+stem, left = (
+    tables.differences(bias, *each) for each in (("ViT + conv stem", "ViT"), ("CNN", "ViT + conv stem"))
+)
+claim("ch07.bias.stem", np.median(stem))
 claim("ch07.bias.shifted", np.median(tables.differences(bias, "ViT + shifted patches", "ViT")))
-print(f"畳み込みの入口が埋めた、CNN との差: {stem / gap:.0%} (中央値の比)")
+print(f"畳み込みの入口が埋めた、CNN との差: {np.median(stem / (stem + left)):.0%} (中央値)")
 
 # %% [markdown]
 # 畳み込みの入口では、どのシードでも精度が上がり、CNN との差の一部が埋まりました。ずらしたパッチは、上がったり下がったりで、この回数では分かりません。
-# 入口の得が、となりと**重なる**おかげかどうかは、表の下の 2 行が答えます。BatchNormalization、ReLU、増えたパラメータの得は「対照 − ViT」に、重なりの得は「畳み込みの入口 − 対照」に出ます。
-# 判定が「分からない」の行からは、何も言えません。3 つに満たないシードも「分からない」とします。
+# 入口の得が、となりと**重なる**おかげかどうかは、表の下の 2 行で判断します。BatchNormalization、ReLU、増えたパラメータの得は「対照 − ViT」に、重なりの得は「畳み込みの入口 − 対照」に出ます。
+# 判定が「分からない」の行からは、何も言えません。シードが 3 つに満たないときも「分からない」とし、まだ測っていない組は「—」です。
 # この節の答えは、**CIFAR-10 のこの規模では負ける。入口を畳み込みにすると、差は縮む**です。
 #
 # ### 問題 7 ずらした画像を重ねて、パッチに切る (2 点)
