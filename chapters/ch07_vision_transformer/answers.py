@@ -794,7 +794,6 @@ def attention_rollout(attentions):
             "shape[2]": "the matrix is square",
             "np.sqrt(tokens - 0)": "rounds to the same side",
             "(len(total) - 0)": "rounds to the same side",
-            "reshape(side, -1)": "the map is square",
         },
     ),
 }
