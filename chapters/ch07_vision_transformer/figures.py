@@ -109,6 +109,7 @@ def show_maps(pictures: Array, maps: Array, titles: Sequence[str]) -> Figure:
         axis.grid(visible=False)
     for block in range(1, rows):
         axes[block, 0].set_ylabel(f"{block} つ目のブロック", fontsize=10)
+    figure.suptitle("CLS の注意 (マップごとに、0 から最大までを明るさで示す)", fontsize=12)
     return figure
 
 
@@ -137,7 +138,7 @@ def plot_cost(costs: Sequence[Cost]) -> Figure:
     figure, axis = new_figure("ch07.cost", figsize=(7.5, 4.4))
     tokens, seconds = (np.array([getattr(cost, name) for cost in costs]) for name in ("tokens", "seconds"))
     line = np.linspace(tokens[0], tokens[-1], 100)
-    fit = np.polyfit(tokens, seconds, 2, w=1 / seconds)
+    fit, _ = tables.quadratic(costs)
     axis.plot(tokens, seconds, "o", color=COLOURS[0], label="測った時間")
     axis.plot(line, np.polyval(fit, line), color=COLOURS[1], label="2 次式の当てはめ")
     axis.plot(line, line / tokens[0], color=COLOURS[2], linestyle="--", label="トークンの数に比例するなら")

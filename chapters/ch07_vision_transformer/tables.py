@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ NAMES = {
     "ViT": "ViT",
     "CNN": "CNN",
     "ViT + conv stem": "ViT、入口を畳み込みに",
+    "ViT + split patches": "ViT、対照 (重ならない入口)",
     "ViT + shifted patches": "ViT、ずらしたパッチ",
     "CNN, near": "CNN、ストライド 1 (7 パッチ分まで見える)",
     "CNN, far": "CNN、ストライド 2 (端から端まで見える)",
@@ -42,10 +44,24 @@ def counts(results: Sequence[Result]) -> list[int]:
     return sorted({result.images for result in results})
 
 
-def leads(results: Sequence[Result], images: int) -> list[float]:
+def differences(results: Sequence[Result], first: str, second: str, images: int | None = None) -> Any:
+    """Subtracts a network's test accuracy from another's, for each seed that both were trained with."""
+    one, other = (
+        {r.seed: r.test for r in results if r.key == key and images in (None, r.images)}
+        for key in (first, second)
+    )
+    return np.array([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
+
+
+def seeds(results: Sequence[Result]) -> str:
+    """Says how many seeds the networks were trained with, fewest to most."""
+    runs = Counter((result.key, result.images) for result in results).values()
+    return f"{min(runs)} つのシード" if min(runs) == max(runs) else f"{min(runs)}〜{max(runs)} つのシード"
+
+
+def leads(results: Sequence[Result], images: int) -> Any:
     """Subtracts ViT's test accuracy from CNN's, seed by seed."""
-    pairs = zip(scores(results, "CNN", images), scores(results, "ViT", images), strict=False)
-    return [cnn - transformer for cnn, transformer in pairs]
+    return differences(results, "CNN", "ViT", images)
 
 
 def size_rows(results: Sequence[Result]) -> Rows:
@@ -56,7 +72,7 @@ def size_rows(results: Sequence[Result]) -> Rows:
             "ViT": min_median_max(scores(results, "ViT", count)),
             "CNN": min_median_max(scores(results, "CNN", count)),
             "差 (CNN − ViT) の中央値": f"{np.median(leads(results, count)):+.3f}",
-            "CNN が勝った回数": f"{sum(d > 0 for d in leads(results, count))} / {len(leads(results, count))}",
+            "CNN が勝った回数": f"{sum(leads(results, count) > 0)} / {len(leads(results, count))}",
         }
         for count in counts(results)
     ]
@@ -71,7 +87,24 @@ def network_rows(results: Sequence[Result], keys: Sequence[str]) -> Rows:
             "テスト精度": min_median_max(scores(results, key)),
         }
         for key in keys
+        if scores(results, key)
     ]
+
+
+def gain_rows(results: Sequence[Result], pairs: Mapping[str, tuple[str, str]]) -> Rows:
+    """Compares two networks a row, seed by seed; a verdict wants at least three seeds and one sign."""
+    rows = []
+    for name, (first, second) in pairs.items():
+        gains = differences(results, first, second)
+        clear = len(gains) >= 3 and abs(np.sign(gains).sum()) == len(gains)
+        rows.append(
+            {
+                "比べるもの": name,
+                "シードごとの差": " ".join(f"{gain:+.3f}" for gain in gains) or None,
+                "判定": ("高い" if gains[0] > 0 else "低い") if clear else "分からない",
+            }
+        )
+    return rows
 
 
 def transfer_rows(results: Sequence[Result]) -> Rows:
@@ -108,6 +141,13 @@ def pointing_rows(results: Sequence[Result]) -> Rows:
 def multiply_adds(tokens: int, dim: int, mlp: int) -> tuple[int, int]:
     """Counts the multiply-adds of an encoder block: of its Dense layers, and between tokens."""
     return tokens * (4 * dim * dim + 2 * dim * mlp), 2 * tokens * tokens * dim
+
+
+def quadratic(costs: Sequence[Cost]) -> tuple[Any, float]:
+    """Fits a quadratic to seconds by tokens, all in proportion; gives it and the largest deviation's share."""
+    tokens, seconds = (np.array([getattr(cost, name) for cost in costs]) for name in ("tokens", "seconds"))
+    fit = np.polyfit(tokens, seconds, 2, w=1 / seconds)
+    return fit, float(np.abs(np.polyval(fit, tokens) / seconds - 1).max())
 
 
 def cost_rows(costs: Sequence[Cost], dim: int, mlp: int) -> Rows:

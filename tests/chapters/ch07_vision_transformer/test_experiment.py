@@ -55,15 +55,25 @@ def test_only_the_stride_decides_whether_a_feature_sees_both_edges() -> None:
     assert far.all()
 
 
-def test_shifted_patches_see_half_a_patch_around_them() -> None:
+def test_patches_overlap_where_they_are_shifted_or_convolved_and_in_the_control_they_do_not() -> None:
     inside = np.zeros((1, SIZE, SIZE, 3), "float32")
-    inside[0, TILE - 1, TILE - 1] = 1  # last pixel of the first patch
-    plain, shifted = patch_projection(TILE, DIM), experiment.shifted_projection(DIM)
+    inside[0, TILE, TILE] = 1  # first pixel of the patch in the second row and column
+    keras.utils.set_random_seed(1)
+    stems = {
+        "plain": patch_projection(TILE, DIM),
+        "control": experiment.conv_stem(DIM, kernel=2),
+        "shifted": experiment.shifted_projection(DIM),
+        "convolutional": experiment.conv_stem(DIM),
+    }
 
-    touched = [np.abs(np.asarray(layer(inside))).sum(axis=-1)[0] > 1e-7 for layer in (plain, shifted)]
+    touched = {name: np.abs(np.asarray(stem(inside))).sum(axis=-1)[0] > 1e-7 for name, stem in stems.items()}
 
-    assert touched[0].sum() == 1
-    np.testing.assert_array_equal(np.argwhere(touched[1]), [[0, 0], [0, 1], [1, 0], [1, 1]])
+    for name, places in touched.items():
+        apart = name in ("plain", "control")
+        np.testing.assert_array_equal(
+            np.argwhere(places), [[1, 1]] if apart else [[0, 0], [0, 1], [1, 0], [1, 1]], name
+        )
+    assert abs(stems["control"].count_params() / stems["convolutional"].count_params() - 1) < 0.02
 
 
 def test_maps_of_the_class_token_add_up() -> None:
@@ -158,14 +168,32 @@ def test_the_compact_transformer_is_of_keras_ios_size() -> None:
     assert model.output_shape == (None, 10)
 
 
-def test_every_number_of_images_has_a_run_of_both_networks_for_each_seed() -> None:
-    sizes = experiment.stored_results("sizes")
-    seeds = {r.seed for r in sizes}
+@pytest.mark.parametrize("name", ["sizes", "bias"])
+def test_no_run_stands_twice_and_none_has_a_seed_of_its_own(name: str) -> None:
+    runs = [(r.key, r.images, r.seed) for r in experiment.stored_results(name)]
 
-    assert len(seeds) >= 3
-    for count in experiment.COUNTS:
-        for name in ("ViT", "CNN"):
-            assert len(tables.scores(sizes, name, count)) == len(seeds)
+    assert len(set(runs)) == len(runs)
+    assert {seed for _, _, seed in runs} <= set(experiment.SEEDS)
+
+
+def test_every_number_of_images_has_runs_of_both_networks() -> None:
+    sizes = experiment.stored_results("sizes")
+
+    assert all(len(tables.leads(sizes, count)) >= 3 for count in experiment.COUNTS)
+    assert len(tables.leads(sizes, 300)) == 5
+
+
+def test_only_what_is_missing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(name: str, count: int, seed: int, rate: float) -> experiment.Result:
+        return experiment.Result(name, seed, count, 0.0, rate, 0, 0.0)
+
+    kept = measured("ViT", 100, 2, 0.5)
+    monkeypatch.setattr(experiment, "stored_results", lambda name: [kept])
+    monkeypatch.setattr(experiment, "cifar10_result", measured)
+
+    results = list(experiment.missing_results("sizes", [("CNN", 100, 1), ("ViT", 100, 2)]))
+
+    assert results == [kept, measured("CNN", 100, 1, experiment.RATES["CNN"])]
 
 
 def test_multiply_adds_of_a_block_are_those_of_its_layers() -> None:

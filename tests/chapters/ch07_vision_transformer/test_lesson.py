@@ -47,6 +47,31 @@ def test_the_answer_to_who_wins_at_300_images_holds_for_every_seed() -> None:
     assert min(tables.leads(experiment.stored_results("sizes"), 300)) > 0
 
 
+def test_the_convolutional_stem_helps_with_every_seed_and_shifted_patches_do_not() -> None:
+    results = experiment.stored_results("sizes") + experiment.stored_results("bias")
+    stem, shifted = (
+        tables.differences(results, f"ViT + {name}", "ViT", 3_000)
+        for name in ("conv stem", "shifted patches")
+    )
+
+    assert min(stem) > 0
+    assert min(shifted) < 0 < max(shifted)
+
+
+def test_a_comparison_without_enough_seeds_or_with_both_signs_has_no_verdict() -> None:
+    def run(key: str, seed: int, test: float) -> experiment.Result:
+        return experiment.Result(key, seed, 10, 0.0, test, 0, 0.0)
+
+    results = [run("ViT", seed, 0.5) for seed in range(4)]
+    results += [run("higher", seed, 0.6) for seed in range(3)] + [run("few", seed, 0.6) for seed in range(2)]
+    results += [run("mixed", seed, 0.4 + 0.1 * seed) for seed in range(4)]
+
+    rows = tables.gain_rows(results, {name: (name, "ViT") for name in ("higher", "few", "mixed", "none")})
+
+    assert [row["判定"] for row in rows] == ["高い", "分からない", "分からない", "分からない"]
+    assert tables.seeds(results) == "2〜4 つのシード"
+
+
 def test_a_picture_of_twice_the_side_has_sixteen_times_the_attention() -> None:
     _, small = tables.multiply_adds(14 * 14, 768, 3072)
     _, large = tables.multiply_adds(28 * 28, 768, 3072)
@@ -67,6 +92,7 @@ def test_a_block_costs_more_than_in_proportion_to_its_tokens() -> None:
     tokens, seconds = (np.array([getattr(cost, name) for cost in costs]) for name in ("tokens", "seconds"))
 
     assert (np.diff(seconds / tokens)[1:] > 0).all()
+    assert tables.quadratic(costs)[1] < 0.1
     assert seconds[0] == 1
 
 
@@ -74,8 +100,6 @@ def test_what_textures_taught_helps_flowers_for_every_seed() -> None:
     carried = experiment.stored_results("textures")
 
     for name in ("ViT", "CNN"):
-        gains = np.subtract(
-            tables.scores(carried, f"{name} tuned"), tables.scores(carried, f"{name} scratch")
-        )
+        gains = tables.differences(carried, f"{name} tuned", f"{name} scratch")
         assert len(gains) == 5
         assert min(gains) > 0
