@@ -726,6 +726,17 @@ def convolution_weights(channels, growth_rate, depths, compression):
         },
         hints=("MobileNet のブロックは 2 つの畳み込みからできていて、層の数が多くなります。",),
     ),
+    number_question(
+        id="ch04.decide_growth",
+        title="測って、決める",
+        unit="",
+        low=1,
+        high=8,
+        hints=(
+            "growth を 1 から 8 まで変え、そのたびに NETWORKS の組と small を作り直して、2 つの数を表示しましょう。",
+            "どちらの数も、成長率とともに増えます。先に限度を超えるほうが、答えを決めます。",
+        ),
+    ),
     Exercise(
         id="ch04.receptive_field",
         title="受容野",

@@ -52,8 +52,6 @@ from course_utils.tables import result_table
 from grader import check, hint, score, solution
 
 rng = np.random.default_rng(course.seed)
-
-# %%
 figures.draw_blocks(title="この章の 3 つの部品。どれも畳み込みのつなぎ方です")
 
 # %% [markdown]
@@ -224,6 +222,7 @@ result_table(
 #
 # 論文の値と違うのは、入口の 3×3 だけです。論文の行を足しても 100 % になりませんが、ここに私たちの値を入れれば、ほぼ 100 % になります。
 # 論文の表は、この値の **2 つの数字を入れ替えて印刷した**のでしょう。数え直すと、こういう小さな発見があります。
+# 表の題のパラメータの数が和より多いのは、BatchNormalization の分です。
 #
 # この節の答えは、**3×3 なら 8 分の 1 ほどまで減らせる。ただし、表せるカーネルも減る**です。
 #
@@ -382,6 +381,8 @@ claim("ch04.dense.gradient", reaching["連結、初期値 Glorot"])
 # %% [markdown]
 # 連結があると、勾配は入口まで届きます。けれども、連結がなくても、初期値を He に替えれば、消えるほどには小さくなりません。
 # 連結のないほうで勾配が消えたのは、初期値が ReLU に合っていなかったからです。**勾配だけで「学習が進む」理由を説明することはできません。**
+#
+# この節の答えは、**足さずに、後ろへ並べる**です。どの層も、前の層すべての出力をそのまま読めます。
 #
 # ### 問題 4 DenseNet のチャネルと重みの数 (2 点)
 #
@@ -553,6 +554,28 @@ result_table(
 # この節の答えは、**軽さには、重みの大きさ、積和、保持する値、時間の 4 つがあり、1 つを減らしても、ほかが減るとは限らない**です。
 # モバイル機器のための設計では、その機器で時間を測ります。
 #
+# ### 問題 6 測って、決める (1 点)
+#
+# ★★ 小さな機器に DenseNet を載せます。その機器が同時に保持できる値は **20,000 個**まで、1 枚に使える積和は **1,200,000 回**までです。
+# 上の DenseNet は、どちらも超えています。ブロックの層の数と入口はそのままで、成長率だけを小さくします。
+# 両方の条件に収まる、**いちばん大きい成長率**はいくつでしょうか。セルを足し、次のようにネットワークを組み立て、
+# `costs.peak_activations` と `costs.total_multiply_adds` で数えて決めましょう。
+#
+# ```python
+# growth = 1
+# NETWORKS["小さな DenseNet"] = (lambda x, depths: dense_body(x, depths, growth), (3, 4, 7), 16)
+# small = build_network("小さな DenseNet", 5)
+# ```
+#
+# 決めたら、`train_network` で学習させ、上の DenseNet と精度を比べてみましょう (精度は採点しません)。
+
+# %%
+# EXERCISE ch04.decide_growth
+
+# %%
+check("ch04.decide_growth")
+
+# %% [markdown]
 # ## 4. WaveNet: 因果的な畳み込み
 #
 # 過去だけを見て、しかも遠くまで見るには、どう畳み込めばよいでしょうか。
@@ -627,7 +650,6 @@ one_stack = gradient_of_output(causal_stack(paper), 2000, 1999)
 print("1 組の受容野の中の勾配の値:", np.unique(one_stack[one_stack != 0]))
 claim("ch04.field.one", int(np.count_nonzero(one_stack)))
 
-# %%
 NOW = 200
 for padding in ("causal", "same"):
     future = gradient_of_output(causal_stack(paper[:6], padding), 400, NOW)[NOW + 1 :]
@@ -641,7 +663,7 @@ claim("ch04.causal.future", float(np.abs(future).max()))
 #
 # この節の答えは、**過去の側にだけ 0 を足し、層ごとにダイレーションを 2 倍にする**です。層の数 $L$ に対して、受容野は $2^L$ に伸びます。
 #
-# ### 問題 6 受容野 (1 点)
+# ### 問題 7 受容野 (1 点)
 #
 # ★ `receptive_field(kernel_size, dilations, stacks)` を書きましょう。幅 `kernel_size` でダイレーションが `dilations` の因果的な畳み込みを順に重ね、その組を `stacks` 回くり返します。最後の層の 1 つの出力が見ている入力のサンプルの数 (自分の時刻も数えます) を返します。
 #
@@ -658,7 +680,7 @@ claim("ch04.causal.future", float(np.abs(future).max()))
 check("ch04.receptive_field")
 
 # %% [markdown]
-# ### 問題 7 因果的な畳み込み (2 点)
+# ### 問題 8 因果的な畳み込み (2 点)
 #
 # ★★ `causal_convolution(signal, kernel, dilation)` を NumPy で書きましょう。`signal` は `(本数, 長さ, 入力のチャネル)`、`kernel` は `(k, 入力のチャネル, 出力のチャネル)`、出力は `(本数, 長さ, 出力のチャネル)` です。
 #
@@ -680,7 +702,8 @@ check("ch04.causal_convolution")
 # %% [markdown]
 # ## 5. 音を 256 段階の数にする
 #
-# WaveNet は、次のサンプルを「256 個の段階から 1 つ選ぶ」分類として当てます。16 ビットの音は 65,536 段階もあるので、
+# 音の値を当てる問題を、どうすれば分類にできるでしょうか。WaveNet は、次のサンプルを「256 個の段階から 1 つ選ぶ」分類として当てます。
+# 16 ビットの音は 65,536 段階もあるので、
 # **μ-law** で、小さな音ほど細かく 256 段階に分けます。$\mu = 255$ です。
 #
 # $$f(x) = \mathrm{sign}(x) \, \frac{\ln(1 + \mu |x|)}{\ln(1 + \mu)}$$
@@ -700,11 +723,11 @@ for amplitude in (1, 0.1, 0.01):
 # %% [markdown]
 # 大きな音では均等に負けますが、小さな音でも SNR があまり下がりません。256 段階を分け合うなら、**耳につく小さな音に多く**使うほうが得です。
 #
-# ### 問題 8 μ-law (1 点)
+# ### 問題 9 μ-law (1 点)
 #
 # ★ 段階の数を変えられるようにします。`mu_law_encode(waveform, mu)` と `mu_law_decode(codes, mu)` を書きましょう。`mu` は正の整数です。
 #
-# encode は、値を -1〜1 に切り、f = sign(x) ln(1 + μ|x|) / ln(1 + μ) を求め、(f + 1) / 2 × μ をいちばん近い整数に丸めて (ちょうど真ん中は大きいほう) 0〜μ の整数の配列にします。
+# encode は、値を -1〜1 に切り、f = sign(x) ln(1 + μ|x|) / ln(1 + μ) を求め、(f + 1) / 2 × μ をいちばん近い整数に丸めて (ちょうど真ん中は大きいほう) 0〜μ の整数 (**符号 (code)**、上の「段階」) の配列にします。
 #
 # decode はその逆で、f = 2 × 符号 / μ - 1 から、sign(f) ((1 + μ)^|f| - 1) / μ を返します。配列の形は変わりません。
 #
@@ -823,7 +846,7 @@ result_table(
 # %% [markdown]
 # 過去を見ない答え方より、ずっとよく当てました。再帰する層は 1 つもありません。過去を覚えているのは、受容野だけです。
 #
-# ### 問題 9 波形の次の値を当てる (3 点)
+# ### 問題 10 波形の次の値を当てる (3 点)
 #
 # ★★★ `train_predictor(signals)` を書きましょう。`signals` は `(本数, 長さ)` の波形です。時刻 t までの値から時刻 t + 1 の値を当てる `keras.Model` を組み立てて学習し、返します。入力は `(本数, 長さ, 1)`、出力も `(本数, 長さ, 1)` で、長さは決めません。
 #
@@ -886,8 +909,6 @@ figures.show_spectrograms(
     heading="WaveNet が作った歌",
     alt="ch04.sung_songs",
 )
-
-# %%
 for name, wave in {"手本の「あ」": taught[0].wave, "作った「あ」": sung[0], "作った「お」": sung[1]}.items():
     print(name)
     display(Audio(sounds.playable(wave), rate=2 * sounds.RATE))
@@ -902,7 +923,7 @@ result_table(tables.sung_summary(taught, sung), caption="作った歌は、楽�
 # 手本の波形を渡さなくても、楽譜の高さと母音の音色で歌いました。スペクトログラムには、声が弱くなって雑音だけになる所もあります。
 # **次を当てることと、作ることは、同じネットワークでできます。**
 #
-# ### 問題 10 1 サンプルずつ作る (2 点)
+# ### 問題 11 1 サンプルずつ作る (2 点)
 #
 # ★★ `generate(next_probabilities, start, uniforms, receptive_field)` を書きましょう。`next_probabilities(window)` は、ちょうど `receptive_field` 個の符号 (古い順の整数) を受け取り、次の符号の確率の配列を返します。
 #
@@ -931,7 +952,7 @@ check("ch04.generate")
 # 層の数もパラメータの数も同じで、ダイレーションだけをどれも 1 にした WaveNet を、5 つのシードで学習させ、同じ楽譜を歌わせました
 # (`… experiment waves` と `… experiment undilated`)。受容野は 256 から 9 に減り、声の 1 周期 (20〜31 サンプル) より短くなります。
 #
-# ### 問題 11 ダイレーションのない歌を予想する (1 点)
+# ### 問題 12 ダイレーションのない歌を予想する (1 点)
 #
 # 受容野が 9 サンプルの WaveNet は、どう歌うでしょうか。
 #
@@ -990,7 +1011,7 @@ result_table(tables.wave_summary(waves), caption="はじめて聞く歌、5 つ�
 # - **積和と演算の数** 積和 1 回は、掛け算と足し算の 2 演算 (FLOP) です。論文の 569M は積和で、「演算の数」はその 2 倍です。
 # - **離れ方は元に戻ります** 「層が深くなるにつれて」離れるのは 1 組の中だけです。論文は 1, 2, 4, …, 512 の組を何度も重ね、組の初めで 1 に戻ります。
 # - **生成は速くありません** 学習は並列ですが、生成は 1 サンプルずつです。論文のあと、これを速くする研究 (Parallel WaveNet など) が続きました。
-# - **この章の WaveNet** 入力は 256 次元の one-hot ではなく、1 つの実数です。短い学習でも、隣り合う段階が近い音だと分かるからです。
+# - **この章の WaveNet** 入力は 256 次元の one-hot ではなく、1 つの実数です。隣り合う段階が近い音だと、はじめから伝えるためです。one-hot とは比べていません。
 #
 # ## 10. まとめ
 #
@@ -1034,7 +1055,7 @@ print(course.cost())
 # %%
 result_table(
     tables.summary({"花の絵": stored, "CIFAR-10 の一部": photos}),
-    caption="5 つのシード: 最小 / 中央値 / 最大",
+    caption="5 つのシード: 最小 / 中央値 / 最大 (訓練精度は最後のエポック、推論時間は ResNet を 1 とした比)",
 )
 
 # %% [markdown]

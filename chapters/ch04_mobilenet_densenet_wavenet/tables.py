@@ -80,9 +80,8 @@ def summary(results: Mapping[str, Sequence[Result]]) -> Rows:
             "データ": data,
             "ネットワーク": name,
             "テスト精度": min_median_max([r.test for r in chosen]),
-            "訓練精度 (最後のエポック)": min_median_max([r.training for r in chosen]),
-            "1 枚の推論時間 (ResNet = 1)": min_median_max(ratios(each, "milliseconds", name), 2),
-            "学習時間 (ResNet = 1)": min_median_max(ratios(each, "seconds", name), 2),
+            "訓練精度": min_median_max([r.training for r in chosen]),
+            "推論時間の比": min_median_max(ratios(each, "milliseconds", name), 2),
         }
         for data, each in results.items()
         for name in NETWORKS

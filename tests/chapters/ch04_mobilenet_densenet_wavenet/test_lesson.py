@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from chapters.ch04_mobilenet_densenet_wavenet.taught import (
     build_network,
     build_wavenet,
     causal_stack,
+    dense_body,
     dense_layer,
     densenet_bc,
     gradient_of_output,
@@ -73,6 +75,21 @@ def test_separable_blocks_save_products_at_equal_width_and_hardly_any_at_equal_p
 
     assert 4 < products["ResNet"] / products[NARROW] < 6
     assert 0.8 < products["ResNet"] / products["MobileNet"] < 1.5
+
+
+def test_the_device_of_the_decision_takes_a_growth_of_four_because_of_multiply_adds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cost(growth: int) -> tuple[int, int]:
+        body = functools.partial(dense_body, growth=growth)
+        monkeypatch.setitem(NETWORKS, "small", (body, *NETWORKS["DenseNet"][1:]))
+        model = build_network("small", 5)
+        return costs.peak_activations(model), costs.total_multiply_adds(model)
+
+    values, products = zip(*map(cost, (4, 5, 6)), strict=True)
+
+    assert values[1] <= 20_000 < values[2]
+    assert products[0] <= 1_200_000 < products[1]
 
 
 def test_dense_layer_keeps_what_it_read() -> None:

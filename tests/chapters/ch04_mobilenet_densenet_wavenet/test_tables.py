@@ -64,7 +64,7 @@ def test_summary_has_minimum_median_and_maximum() -> None:
 
     assert [(row["データ"], row["ネットワーク"]) for row in rows] == [("花", "ResNet"), ("花", "DenseNet")]
     assert rows[0]["テスト精度"] == "0.400 / 0.500 / 0.600"
-    assert rows[1]["1 枚の推論時間 (ResNet = 1)"] == "2.00 / 2.50 / 3.00"
+    assert rows[1]["推論時間の比"] == "2.00 / 2.50 / 3.00"
 
 
 def test_wave_summary_names_the_dilations() -> None:
