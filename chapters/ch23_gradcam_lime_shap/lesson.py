@@ -187,8 +187,9 @@ result_table(rows, caption="10 区画を隠したときの確率 (ランダム�
 # %% [markdown]
 # 三脚もコーヒーも、示された場所を隠すと答えが崩れます。分類器は、人ではなく三脚を見ていました。ImageNet の 1,000 種類に「人」はありません。
 #
-# 猫は違います。隠すと、かえって確率が上がりました。猫には 5 つのクラス (281〜285) があり、確率を分け合っているのです。合計を見ると、
-# 猫かどうかは、2 割を隠してもほとんど揺らぎません。残りの 8 割も、猫の顔なのです。1 枚の図と 1 つの確率だけで、説明の良し悪しを決めないでください。
+# 猫は違います。隠すと、かえって確率が上がりました。ランダムに隠しても上がっています。猫には 5 つのクラス (281〜285) があり、
+# 確率を分け合っているので、1 つのクラスの確率だけでは読めません。5 つの合計を見ると、下がりますが、少しだけです。
+# 隠していない 8 割にも、猫はまだ写っています。1 枚の図と 1 つの確率だけで、説明の良し悪しを決めないでください。
 #
 # ### CAM との一致
 #
@@ -850,7 +851,7 @@ result_table(
 )
 
 # %% [markdown]
-# 3 つの方法の面積は、ほとんど同じです。この問題では、どれも図形を正しく見つけているからです。違うのは、費用と乱数です。
+# 3 つの方法の面積は、ほとんど同じです。この課題では、どれがよいとは言えません。はっきり違うのは、費用と乱数です。
 # Grad-CAM は 1 回の逆伝播で済み、乱数も使いませんが、畳み込みのあるモデルにしか使えません。
 # LIME と SHAP は何百回も予測を呼び、乱数で少し揺れますが、モデルを選びません。
 # 何も見せないときの確率は、当てずっぽうと同じ 0.25 に近いので、削除曲線は 0 までは下がりません。
@@ -973,7 +974,7 @@ word_phi = exact_shapley(read(words, methods.all_coalitions(len(words))))
 print("満足の確率への寄与:", "、".join(f"{w} {v:+.2f}" for w, v in zip(words, word_phi, strict=True)))
 
 # %% [markdown]
-# 「おいしい」は満足の語なので、責めは「ない」に行きます。語の効き目は、**いっしょにある語で変わる**のです。
+# 予測を不満の側へ大きく引いたのは「ない」でした。「おいしい」そのものは、わずかに満足の側です。
 # この節の答えは、**使える。モデルを呼べて、特徴を「見せない」やり方さえ決めればよい**です。
 #
 # ## 8. どれを選ぶか
@@ -1142,7 +1143,7 @@ figures.plot_two_curves(
 # - J. Adebayo et al., [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), NeurIPS 2018
 # - J. Zhang et al., [Top-down Neural Attention by Excitation Backprop](https://arxiv.org/abs/1608.00507), ECCV 2016 (指差しゲーム)
 # - V. Petsiuk, A. Das, K. Saenko, [RISE](https://arxiv.org/abs/1806.07421), BMVC 2018 (挿入曲線と削除曲線)
-# - M. Böhle, M. Fritz, B. Schiele, [Convolutional Dynamic Alignment Networks](https://arxiv.org/abs/2104.00032), CVPR 2021 (写真を貼り合わせた指差しゲーム)
+# - M. Böhle, M. Fritz, B. Schiele, [Convolutional Dynamic Alignment Networks](https://arxiv.org/abs/2104.00032), CVPR 2021 (写真を貼り合わせて、根拠の場所を確かめる)
 # - R. Achanta et al., SLIC Superpixels Compared to State-of-the-art Superpixel Methods, PAMI 2012
 # - K. Simonyan, A. Zisserman, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556), ICLR 2015 (VGG)
 # - M. Tan, Q. V. Le, [EfficientNet](https://arxiv.org/abs/1905.11946), ICML 2019

@@ -74,9 +74,9 @@ def summary(results: Sequence[Result]) -> Rows:
     return [
         {
             "方法": method,
-            "指差しゲーム ↑": min_median_max([r.pointing for r in chosen], 2),
-            "挿入曲線の面積 ↑": min_median_max([r.insertion for r in chosen], 2),
-            "削除曲線の面積 ↓": min_median_max([r.deletion for r in chosen], 2),
+            "指差し ↑": min_median_max([r.pointing for r in chosen], 2),
+            "挿入の面積 ↑": min_median_max([r.insertion for r in chosen], 2),
+            "削除の面積 ↓": min_median_max([r.deletion for r in chosen], 2),
             "安定さ ↑": min_median_max([r.stability for r in chosen], 2),
             "尋ねる画像": f"{SAMPLES if method in ('LIME', 'SHAP') else int(method == 'Grad-CAM')} 枚",
         }

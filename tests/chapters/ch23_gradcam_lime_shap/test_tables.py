@@ -20,7 +20,7 @@ def test_summary_has_minimum_median_and_maximum_of_each_method() -> None:
     rows = tables.summary(RESULTS)
 
     assert [row["方法"] for row in rows] == ["LIME", "SHAP"]
-    assert rows[0]["挿入曲線の面積 ↑"] == "0.40 / 0.50 / 0.60"
+    assert rows[0]["挿入の面積 ↑"] == "0.40 / 0.50 / 0.60"
 
 
 def test_results_of_a_method_come_in_the_order_of_the_seeds() -> None:
