@@ -92,6 +92,12 @@ DIRECTIONS = {
 }
 """Directions of about twice the cost a step."""
 
+GOING_ON = ("compound", "resolution", "width", "depth")
+"""The directions that are followed beyond twice the cost."""
+
+FACTORS = (2, 4, 8)
+"""Multiples of the small network's cost; those beyond twice only in the directions of :data:`GOING_ON`."""
+
 
 def scale(depth: float, width: float, resolution: float) -> Scaled:
     """Scales the small network; repeats and channels are rounded to the nearest."""
@@ -224,13 +230,19 @@ def train_scaled(direction: str, factor: int, seeds: Sequence[int] = SEEDS) -> I
     keras.backend.clear_session()
 
 
+def scaling_runs() -> list[tuple[str, int]]:
+    """Lists the scaled networks: the small one itself, then the directions at each multiple of its cost."""
+    further = [(way, factor) for factor in FACTORS[1:] for way in GOING_ON]
+    return [("depth", 1), *((way, FACTORS[0]) for way in DIRECTIONS), *further]
+
+
 def scaling_results() -> Iterator[Trained]:
-    """Trains the small network, and those of twice its cost in each direction.
+    """Trains the small network, and those of a multiple of its cost in each direction.
 
     What is stored of a network with all seeds is kept; remove it to measure it anew.
     """
     stored = stored_scaling()
-    for run in [("depth", 1), *((way, 2) for way in DIRECTIONS)]:
+    for run in scaling_runs():
         kept = [result for result in stored if (result.direction, result.factor) == run]
         yield from kept if len(kept) == len(SEEDS) else train_scaled(*run)
 

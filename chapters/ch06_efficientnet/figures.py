@@ -28,14 +28,14 @@ BOXES = {
     "top": Box("1×1\n畳み込み", 4.6, 0),
     "pool": Box("全体平均\nプーリング", 6.05, 0),
     "scores": Box("1,000 クラス\nの得点", 7.65, 0, 1.1, kind="result"),
-    "x": Box("x", 0, -2.05, 0.45, kind="data"),
-    "expand": Box("1×1\n広げる", 1.1, -2.05, 0.85),
-    "depthwise": Box("depthwise", 2.35, -2.05, 0.95),
-    "gate": Box("SE", 3.5, -2.05, 0.6),
-    "project": Box("1×1\n縮める", 4.6, -2.05, 0.85),
-    "drop": Box("stochastic\ndepth", 5.85, -2.05, 0.95),
-    "add": Box("＋", 6.9, -2.05, 0.45),
-    "y": Box("y", 7.75, -2.05, 0.45, kind="result"),
+    "x": Box("x", 0, -2.2, 0.45, kind="data"),
+    "expand": Box("1×1\n広げる", 1.1, -2.2, 0.85),
+    "depthwise": Box("depthwise", 2.35, -2.2, 0.95),
+    "gate": Box("SE", 3.5, -2.2, 0.6),
+    "project": Box("1×1\n縮める", 4.6, -2.2, 0.85),
+    "drop": Box("stochastic\ndepth", 5.85, -2.2, 0.95),
+    "add": Box("＋", 7.1, -2.2, 0.45),
+    "y": Box("y", 7.95, -2.2, 0.45, kind="result"),
 }
 ARROWS = (
     Arrow("image", "stem"),
@@ -49,7 +49,7 @@ ARROWS = (
     Arrow("gate", "project"),
     Arrow("project", "drop"),
     Arrow("drop", "add"),
-    Arrow("x", "add", "ショートカット: 形が変わらないブロックだけ", bend=0.27),
+    Arrow("x", "add", "ショートカット: 形が変わらないブロックだけ", bend=0.33, clear=0.2),
     Arrow("add", "y"),
 )
 
