@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from chapters.ch06_efficientnet import tables
-from chapters.ch06_efficientnet.experiment import COUNTS, DIRECTIONS, Trained, Transferred
+from chapters.ch06_efficientnet.experiment import COUNTS, DIRECTIONS, FACTORS, GOING_ON, Trained, Transferred
 from course_utils.claims import alternative_text
 from course_utils.diagrams import Arrow, Box, draw
 from course_utils.imagenet import Guess
@@ -84,6 +84,24 @@ def plot_scaling(results: Sequence[Trained], factor: int) -> Figure:
     return figure
 
 
+def plot_going_on(results: Sequence[Trained]) -> Figure:
+    """Plots the test accuracy against the multiply-adds, a line for each direction: median, lowest, highest."""
+    figure, axis = new_figure("ch06.going_on", figsize=(7.6, 4.4))
+    for i, way in enumerate(GOING_ON):
+        factors = tables.measured_factors(results, way)
+        runs = [tables.selected(results, way, factor) for factor in factors]
+        # a little apart, so that the bars do not hide each other
+        x = [1.02 ** (i - 1.5) * each[0].multiply_adds / 1e6 for each in runs]
+        draw_spread(axis, x, [[r.test for r in each] for each in runs], i, DIRECTIONS[way].title)
+    axis.set_xscale("log", base=2)
+    small = tables.selected(results, "depth", 1)[0].multiply_adds / 1e6
+    axis.set_xticks([small * factor for factor in (1, *FACTORS)], [f"{f} 倍" for f in (1, *FACTORS)])
+    axis.set_xlabel(f"積和 (1 倍は {small:.2f} 百万回)")
+    axis.set(ylabel="テスト精度", title="大きくし続けたときのテスト精度、花の写真 (縦の棒は最小と最大)")
+    axis.legend()
+    return figure
+
+
 def plot_resolution(
     sizes: Sequence[int], confidence: Mapping[str, Sequence[float]], seconds: Sequence[float]
 ) -> Figure:
@@ -147,7 +165,7 @@ def plot_transfer(results: Sequence[Transferred]) -> Figure:
     figure, axis = new_figure("ch06.transfer", figsize=(7, 4.2))
     for i, name in enumerate(("imagenet 224", "cifar10 48")):
         values = [tables.by_features(results, name, count) for count in COUNTS]
-        draw_spread(axis, COUNTS, values, i, tables.FEATURE_NAMES[name])
+        draw_spread(axis, COUNTS, values, i, f"{tables.FEATURE_NAMES[name][:-1]} 画素)")
     axis.axhline(0.2, color="0.4", linestyle=":", label="当てずっぽう")
     axis.set(
         xlabel="学習する写真 (1 種類の枚数)",
