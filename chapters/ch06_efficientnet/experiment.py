@@ -239,12 +239,13 @@ def scaling_runs() -> list[tuple[str, int]]:
 def scaling_results() -> Iterator[Trained]:
     """Trains the small network, and those of a multiple of its cost in each direction.
 
-    What is stored of a network with all seeds is kept; remove it to measure it anew.
+    What is stored is kept, seed by seed; remove it to measure it anew.
     """
-    stored = stored_scaling()
+    stored = {(result.direction, result.factor, result.seed): result for result in stored_scaling()}
     for run in scaling_runs():
-        kept = [result for result in stored if (result.direction, result.factor) == run]
-        yield from kept if len(kept) == len(SEEDS) else train_scaled(*run)
+        kept = [stored[*run, seed] for seed in SEEDS if (*run, seed) in stored]
+        yield from kept
+        yield from train_scaled(*run, [seed for seed in SEEDS if (*run, seed) not in stored])
 
 
 @dataclass
