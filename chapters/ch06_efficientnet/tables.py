@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import log2
 from typing import Any, NamedTuple
 
@@ -120,21 +121,26 @@ def measured_factors(results: Sequence[Trained], direction: str) -> list[int]:
 
 
 def going_on_summary(results: Sequence[Trained]) -> Rows:
-    """Summarises each direction by the multiple of the cost: accuracy in training and on the test."""
+    """Summarises the directions that go on: training accuracy, and what each doubling adds on the test."""
     rows = []
     for way in GOING_ON:
         row = {"大きくしたもの": DIRECTIONS[way].title}
         for factor in measured_factors(results, way):
-            chosen = selected(results, way, factor)
-            train, test = (np.median([getattr(r, part) for r in chosen]) for part in ("train", "test"))
-            row[f"{factor} 倍"] = f"{train:.2f} / {test:.3f}"
+            train = np.median([r.train for r in selected(results, way, factor)])
+            row[f"訓練精度、{factor} 倍"] = f"{train:.2f}"
+        for low, high in pairwise(measured_factors(results, way)):
+            row[f"{low} → {high} 倍での上がり (点)"] = "、".join(
+                f"{100 * gain:+.1f}" for gain in gains_between(results, way, low, high)
+            )
         rows.append(row)
     return rows
 
 
 def gains_between(results: Sequence[Trained], direction: str, low: int, high: int) -> list[float]:
-    """Subtracts a direction's test accuracies at two multiples of the cost, seed by seed."""
-    return np.subtract(by_direction(results, direction, high), by_direction(results, direction, low)).tolist()
+    """Subtracts a direction's test accuracies at two multiples of the cost, for the seeds that both have."""
+    before = {r.seed: r.test for r in selected(results, direction, low)}
+    after = {r.seed: r.test for r in selected(results, direction, high)}
+    return [after[seed] - before[seed] for seed in before if seed in after]
 
 
 def cost_summary(results: Sequence[Trained], factor: int) -> Rows:
