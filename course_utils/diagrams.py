@@ -68,12 +68,14 @@ class Arrow:
         end: Name of the box it reaches.
         label: What stands at the top of its bow; beside the middle of a straight arrow.
         bend: How far it bows to its left, as a part of its length: 0.5 takes a shortcut over a box.
+        clear: Grid units from the top of its bow out to its label; at 0 the label interrupts the bow.
     """
 
     start: str
     end: str
     label: str = ""
     bend: float = 0.0
+    clear: float = 0.0
 
 
 def draw(
@@ -146,7 +148,7 @@ def _draw_arrow(
         )
     )
     if arrow.label:
-        x, y = _label_middle(start, end, arrow.bend)
+        x, y = _label_middle(start, end, arrow.bend, arrow.clear)
         axis.text(
             x,
             y,
@@ -169,10 +171,12 @@ def _top_of_bow(start: np.ndarray, end: np.ndarray, bend: float) -> np.ndarray:
     return (start + end) / 2 + bend / 2 * np.array([-dy, dx])
 
 
-def _label_middle(start: Box, end: Box, bend: float) -> np.ndarray:
+def _label_middle(start: Box, end: Box, bend: float, clear: float) -> np.ndarray:
     """Gives where an arrow's label stands: on the bow; above a straight arrow, right of an upright one."""
     if bend:
-        return _top_of_bow(_middle(start), _middle(end), bend)
+        ends = _middle(start), _middle(end)
+        beyond = bend + np.copysign(2 * clear / np.hypot(*(ends[1] - ends[0])), bend)
+        return _top_of_bow(*ends, beyond)
     dx, dy = _middle(end) - _middle(start)
     aside = np.array([-dy, dx]) / np.hypot(dx, dy)
     upward = aside if aside[1] > 0 or (aside[1] == 0 and aside[0] > 0) else -aside

@@ -561,7 +561,11 @@ def round_repeats(repeats, depth):
             ),
         },
         hidden=hidden_round_channels,
-        equivalent={"return math.ceil(depth * repeats)": "math.ceil already gives an integer."},
+        equivalent={
+            "return math.ceil(depth * repeats)": "math.ceil already gives an integer.",
+            "return new": "Floor division of integers already gives an integer.",
+            "max(0, int(channels": "Below one multiple the rule of 90 % adds a divisor to 0 as well.",
+        },
     ),
     "ch06.compound": Key(
         reference=COMPOUND,

@@ -92,6 +92,12 @@ DIRECTIONS = {
 }
 """Directions of about twice the cost a step."""
 
+GOING_ON = {"resolution": (1, 2, 3), "width": (1, 2)}
+"""The single directions that gained at twice the cost and are followed to four times, with fewer seeds."""
+
+FACTORS = (2, 4)
+"""Multiples of the small network's cost: twice in all directions, four times in those that go on."""
+
 
 def scale(depth: float, width: float, resolution: float) -> Scaled:
     """Scales the small network; repeats and channels are rounded to the nearest."""
@@ -224,15 +230,25 @@ def train_scaled(direction: str, factor: int, seeds: Sequence[int] = SEEDS) -> I
     keras.backend.clear_session()
 
 
-def scaling_results() -> Iterator[Trained]:
-    """Trains the small network, and those of twice its cost in each direction.
+def scaling_runs() -> list[tuple[str, int, int]]:
+    """Lists the trainings: direction, multiple of the small network's cost, seed."""
+    networks = [("depth", 1), *((way, FACTORS[0]) for way in DIRECTIONS)]
+    further = [(way, factor) for factor in FACTORS[1:] for way in GOING_ON]
+    return [
+        *((*network, seed) for network in networks for seed in SEEDS),
+        *((*network, seed) for network in further for seed in GOING_ON[network[0]]),
+    ]
 
-    What is stored of a network with all seeds is kept; remove it to measure it anew.
+
+def scaling_results() -> Iterator[Trained]:
+    """Trains the small network, and those of a multiple of its cost in each direction.
+
+    What is stored is kept, seed by seed; remove it to measure it anew.
     """
-    stored = stored_scaling()
-    for run in [("depth", 1), *((way, 2) for way in DIRECTIONS)]:
-        kept = [result for result in stored if (result.direction, result.factor) == run]
-        yield from kept if len(kept) == len(SEEDS) else train_scaled(*run)
+    stored = {(result.direction, result.factor, result.seed): result for result in stored_scaling()}
+    for run in scaling_runs():
+        way, factor, seed = run
+        yield from [stored[run]] if run in stored else train_scaled(way, factor, (seed,))
 
 
 @dataclass

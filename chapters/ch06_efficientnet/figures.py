@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from chapters.ch06_efficientnet import tables
-from chapters.ch06_efficientnet.experiment import COUNTS, DIRECTIONS, Trained, Transferred
+from chapters.ch06_efficientnet.experiment import COUNTS, DIRECTIONS, FACTORS, GOING_ON, Trained, Transferred
 from course_utils.claims import alternative_text
 from course_utils.diagrams import Arrow, Box, draw
 from course_utils.imagenet import Guess
@@ -28,14 +28,14 @@ BOXES = {
     "top": Box("1×1\n畳み込み", 4.6, 0),
     "pool": Box("全体平均\nプーリング", 6.05, 0),
     "scores": Box("1,000 クラス\nの得点", 7.65, 0, 1.1, kind="result"),
-    "x": Box("x", 0, -2.05, 0.45, kind="data"),
-    "expand": Box("1×1\n広げる", 1.1, -2.05, 0.85),
-    "depthwise": Box("depthwise", 2.35, -2.05, 0.95),
-    "gate": Box("SE", 3.5, -2.05, 0.6),
-    "project": Box("1×1\n縮める", 4.6, -2.05, 0.85),
-    "drop": Box("stochastic\ndepth", 5.85, -2.05, 0.95),
-    "add": Box("＋", 6.9, -2.05, 0.45),
-    "y": Box("y", 7.75, -2.05, 0.45, kind="result"),
+    "x": Box("x", 0, -2.2, 0.45, kind="data"),
+    "expand": Box("1×1\n広げる", 1.1, -2.2, 0.85),
+    "depthwise": Box("depthwise", 2.35, -2.2, 0.95),
+    "gate": Box("SE", 3.5, -2.2, 0.6),
+    "project": Box("1×1\n縮める", 4.6, -2.2, 0.85),
+    "drop": Box("stochastic\ndepth", 5.85, -2.2, 0.95),
+    "add": Box("＋", 7.1, -2.2, 0.45),
+    "y": Box("y", 7.95, -2.2, 0.45, kind="result"),
 }
 ARROWS = (
     Arrow("image", "stem"),
@@ -49,7 +49,7 @@ ARROWS = (
     Arrow("gate", "project"),
     Arrow("project", "drop"),
     Arrow("drop", "add"),
-    Arrow("x", "add", "ショートカット: 形が変わらないブロックだけ", bend=0.27),
+    Arrow("x", "add", "ショートカット: 形が変わらないブロックだけ", bend=0.33, clear=0.2),
     Arrow("add", "y"),
 )
 
@@ -81,6 +81,26 @@ def plot_scaling(results: Sequence[Trained], factor: int) -> Figure:
         ylim=(len(rows) - 0.4, -0.6),
     )
     axis.set_yticks(range(len(rows)), list(rows))
+    return figure
+
+
+def plot_going_on(results: Sequence[Trained]) -> Figure:
+    """Plots the test accuracy against the multiply-adds, a line for each direction: median, lowest, highest."""
+    figure, axis = new_figure("ch06.going_on", figsize=(7.6, 4.4))
+    for i, way in enumerate((*GOING_ON, "depth")):
+        factors = tables.measured_factors(results, way)
+        runs = [tables.selected(results, way, factor) for factor in factors]
+        # a little apart, so that the bars do not hide each other
+        x = [1.02 ** (i - 1.5) * each[0].multiply_adds / 1e6 for each in runs]
+        draw_spread(axis, x, [[r.test for r in each] for each in runs], i, DIRECTIONS[way].title)
+    axis.set_xscale("log", base=2)
+    small = tables.selected(results, "depth", 1)[0].multiply_adds / 1e6
+    axis.set_xticks([small * factor for factor in (1, *FACTORS)], [f"{f} 倍" for f in (1, *FACTORS)])
+    axis.set_xlabel(f"積和 (1 倍は {small:.2f} 百万回)")
+    axis.set(
+        ylabel="テスト精度", title="花の写真のテスト精度 (縦の棒は最小と最大。4 倍はシードが 2 つか 3 つ)"
+    )
+    axis.legend()
     return figure
 
 
@@ -147,7 +167,7 @@ def plot_transfer(results: Sequence[Transferred]) -> Figure:
     figure, axis = new_figure("ch06.transfer", figsize=(7, 4.2))
     for i, name in enumerate(("imagenet 224", "cifar10 48")):
         values = [tables.by_features(results, name, count) for count in COUNTS]
-        draw_spread(axis, COUNTS, values, i, tables.FEATURE_NAMES[name])
+        draw_spread(axis, COUNTS, values, i, f"{tables.FEATURE_NAMES[name][:-1]} 画素)")
     axis.axhline(0.2, color="0.4", linestyle=":", label="当てずっぽう")
     axis.set(
         xlabel="学習する写真 (1 種類の枚数)",

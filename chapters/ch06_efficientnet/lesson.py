@@ -9,7 +9,7 @@
 # 転移学習の出発点として使われています。
 #
 # *This chapter counts what width, depth and resolution cost, builds EfficientNet-B0 from its parts and derives B1 to B7
-# from one rule. It scales a small network in four ways at equal cost over five seeds, and asks a network trained on
+# from one rule. It scales a small network in five ways at equal cost over five seeds, and asks a network trained on
 # ImageNet about real photographs. Eight exercises and three questions grade themselves.*
 #
 # **この章でできるようになること**
@@ -169,7 +169,8 @@ print(
 # ### swish
 #
 # EfficientNet は、ReLU の代わりに **swish** $x \cdot \sigma(x)$ を使います ($\sigma$ はシグモイド)。
-# $x = 1$ なら $1 \times 0.73$、$x = -1$ なら $-1 \times 0.27$ です。負の入力でも 0 にはならず、勾配が残ります。
+# $x = 1$ なら $1 \times 0.73$、$x = -1$ なら $-1 \times 0.27$ です。負の入力でも、すぐには 0 にならず、勾配が残ります
+# (大きな負の入力では 0 に近づきます)。
 
 # %% tags=["nbval-check-output"]
 x = np.array([-5.0, -1.0, 0.0, 1.0, 5.0])
@@ -273,7 +274,7 @@ print("MBConv:         ", 24 * 144 + 9 * 144 + 144 * 24)
 print("144 チャネルの 3×3:", 9 * 144 * 144)
 
 # %% [markdown]
-# 広いところで場所を混ぜるのに、ふつうの畳み込みよりはるかに安く済みます。
+# 144 チャネルに広げて場所を混ぜても、ふつうの畳み込みよりはるかに安く済みます。
 
 
 # %% tags=["export"]
@@ -334,7 +335,8 @@ check("ch06.mbconv")
 # %% [markdown]
 # ### B0 を組み立てる
 #
-# B0 は、次の表のとおりに MBConv を並べたものです (論文の表 1)。
+# B0 は、次の表のとおりに MBConv を並べたものです (論文の表 1)。左から、繰り返しの数、depthwise 畳み込みのカーネル、
+# 段の最初のブロックのストライド、広げる倍率、出力のチャネル数です。この表は、5 節で使う EfficientNet-Lite0 と同じなので、その名前で読み込みました。
 
 # %%
 result_table([group._asdict() for group in EFFICIENTNET_LITE0], caption="B0 の 7 つの段")
@@ -472,6 +474,7 @@ first, last = counted["B0"], counted["B7"]
 claim("ch06.rule.doubling", (last.multiply_adds / first.multiply_adds) ** (1 / 7))
 deeper, wider = last.blocks / first.blocks, last.features / first.features
 print(f"B7 は B0 より、深さが {deeper:.2f} 倍、幅が {wider:.2f} 倍")
+print(f"積和と論文の値のずれは、最大 {tables.largest_difference(counted):.1%}")
 claim("ch06.rule.names", deeper / wider)
 
 # %% [markdown]
@@ -549,8 +552,26 @@ claim("ch06.scaling.depth", float(np.median(singles["depth"] - before)))
 # 解像度だけの案との差は、シードによって符号が変わります。この節の問いの答えは、**この規模では、どちらがよいとも言えない**です。
 # 深さだけを大きくした案は、大きくする前とほとんど変わりませんでした。
 #
-# 論文が測ったのは、ImageNet の 128 万枚と、もっと大きなネットワークです。レポートのいう「横ばい」は、1 つの次元を大きくし続けたときの話で、
-# 2 倍までしか測っていないここでは、確かめられません。
+# ### 大きくし続けると、どこで横ばいになるか
+#
+# レポートのいう「横ばい」は、1 つの次元を大きくし続けたときの話です。2 倍で中央値が上がった解像度と幅を、4 倍まで大きくしました。
+# 時間が掛かるので、4 倍のシードは、解像度が 3 つ、幅が 2 つだけです。2 倍で上がらなかった深さは、2 倍までです。
+
+# %%
+figures.plot_going_on(scaling)
+
+# %%
+result_table(tables.going_on_summary(scaling), caption="上がりは、シードの順")
+
+# %%
+claim("ch06.scaling.plateau", float(np.median(tables.gains_between(scaling, "resolution", 2, 4))))
+
+# %% [markdown]
+# 解像度だけでも、幅だけでも、測ったシードのすべてで、4 倍のほうが 2 倍より高くなりました。横ばいになる様子は見えません。
+# ただし、シードは 2 つか 3 つで、上がりの小さいシードもあります。4 倍より先は測っていません。ですから、どこで横ばいが始まるのかは、
+# **この規模では分からない**、が答えです。深さだけの案は、2 倍で上がりませんでした。
+# ただし、それが深さの限界なのか、4 エポックの学習では足りないのかは、分けて確かめてはいません。
+# 論文が測ったのは、ImageNet の 128 万枚と、もっと大きなネットワークです。
 #
 # ### 割合を選ぶ
 #
@@ -597,10 +618,21 @@ check("ch06.search_scaling")
 # 学習ずみのネットワークでは、解像度を上げればよく見えるようになるのでしょうか。
 #
 # ここからは、ImageNet の約 128 万枚、1,000 クラスの写真で学習した **EfficientNet-Lite0** を使います。B0 から SE を除き、
-# swish を ReLU6 に替えて、スマートフォン向けにしたものです。学習したときの解像度は 224 で、ImageNet の精度は 75.1 % と公表されています。
+# swish を ReLU6 に替えて、スマートフォン向けにしたものです。学習したときの解像度は 224 で、
+# ImageNet の精度は 75.1 %、積和は 407 百万回と公表されています。積和は、ここでも数えてみましょう。
 
 # %%
 lite0 = load_efficientnet_lite0()
+with keras.StatelessScope():  # どの解像度も受け取るネットワークを、数えるために 224 画素に決める
+    sized = keras.models.clone_model(lite0, input_tensors=keras.Input((224, 224, 3)))
+millions = multiply_adds(sized) / 1e6
+print(f"EfficientNet-Lite0 の積和: {millions:.0f} 百万回 (公表の値の {millions / 407:.2f} 倍)")
+
+# %% [markdown]
+# B0 とほとんど同じで、公表の値より少しだけ少なくなりました。公表の値は、畳み込みと Dense のほかの計算も数えているのかもしれません
+# (確かめてはいません)。積和を比べるときは、数え方もそろえましょう。では、写真を見せます。
+
+# %%
 photos = {name: load_photo(name) for name in PHOTOS}
 logits = lite0.predict(preprocess_lite0(np.stack(list(photos.values()))), verbose=0)
 guesses = {name: top_classes(row, 2) for name, row in zip(photos, logits, strict=True)}
@@ -652,10 +684,11 @@ for size in (96, 128, 224):
 
 # %% [markdown]
 # 224 画素より大きくすると、6 枚とも確信度が下がりました。大きくすれば細かいところまで写るのに、です。
-# レポートの「解像度を高くして、より詳細な特徴を捉える」は、**その解像度で学習したとき**の話です。
+# レポートの「解像度を高くして、より詳細な特徴を捉える」は、**その解像度で学習したとき** (4 節の「解像度だけ」) の話です。
 # 小さくした側では、確信度が上がった写真もあります。ただし、ロケットの写真のように、別のものだと確信していることもあります。
-# 確信度の高さは、正しさではありません。この節の問いの答えは、**学習したときより上げても、よくは見えない**です。
-# 時間のほうは、1 節の式のとおり、解像度のほぼ 2 乗で増えます。
+# 確信度の高さは、正しさではありません。この節の問いの答えは、**この 6 枚では、上げても、よくは見えない**です。
+# 6 枚の確信度からは、精度までは分かりません。学習したときより少し高い解像度で、ImageNet の精度が上がったという報告もあります
+# (Touvron et al. 2019)。時間のほうは、解像度の 2 乗に近い増え方をしました。小さいほうでは、式ほどには減りません。
 #
 # ### 問題 10 間に合う解像度を選ぶ (2 点)
 #
@@ -782,7 +815,8 @@ claim("ch06.transfer.images", float(few - np.median(tables.by_features(transfer,
 # 2. EfficientNet は、SE を加えた MBConv を並べた B0 を、3 つの方向へ決まった割合で大きくしたものです。
 # 3. 論文の割合は、深さ 1.2、幅 1.1、解像度 1.15 で、計算の量は 1 段ごとにおよそ 2 倍になります。
 # 4. 同じ計算の量で比べた小さな実験では、解像度だけの案の中央値が最高でしたが、3 つを一緒にした案との差は、ばらつきの中でした。
-# 5. 学習ずみのネットワークは、学習したときの解像度で使います。確信度の高さは、正しさではありません。
+#    1 つだけを大きくし続けたとき、どこで横ばいになるかは、この規模では分かりませんでした。
+# 5. 学習ずみのネットワークは、まず学習したときの解像度で使い、変えるなら、精度を測って決めます。確信度の高さは、正しさではありません。
 #
 # **早見表**
 #
@@ -822,6 +856,9 @@ result_table(
 # 写真の元の大きさは 128 画素です。128 のまま渡しても、224 に引き伸ばしても、枚数が多ければ差はわずかです。
 #
 # ### 本物の大きさで
+#
+# この章のセルは、`COURSE_PROFILE=full` を付けても変わりません。4 節と「特徴を借りる」の実験は、`tf_flowers` を展開した
+# `flower_photos/` のあるフォルダーを環境変数 `COURSE_DATA_DIR` に指定し、`python -m chapters.ch06_efficientnet.experiment scaling` または `transfer` で行います。
 #
 # ImageNet の重みを付けた B0 は、`keras.applications.EfficientNetB0(weights="imagenet")` で取り寄せられます。
 # [Keras の例](https://keras.io/examples/vision/image_classification_efficientnet_fine_tuning/)は、120 種類の犬の写真で、これをファインチューニングしています。

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import log2
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chapters.ch06_efficientnet.experiment import COUNTS, DIRECTIONS, Trained, Transferred
+from chapters.ch06_efficientnet.experiment import (
+    COUNTS,
+    DIRECTIONS,
+    FACTORS,
+    GOING_ON,
+    Trained,
+    Transferred,
+)
 from course_utils.tables import min_median_max
 
 Rows = list[dict[str, Any]]
@@ -91,6 +99,11 @@ def published(counted: Mapping[str, Counted]) -> Rows:
     return rows
 
 
+def largest_difference(counted: Mapping[str, Counted]) -> float:
+    """Finds how far the counted multiply-adds are at most from the paper's, as a part of the paper's."""
+    return max(abs(c.multiply_adds / 1e9 / PUBLISHED[name].billions - 1) for name, c in counted.items())
+
+
 def selected(results: Sequence[Trained], direction: str, factor: int) -> list[Trained]:
     """Selects the trainings of one scaled network, in the order of the seeds."""
     way = direction if factor > 1 else "depth"  # the small network itself is stored once
@@ -100,6 +113,34 @@ def selected(results: Sequence[Trained], direction: str, factor: int) -> list[Tr
 def by_direction(results: Sequence[Trained], direction: str, factor: int) -> list[float]:
     """Selects the test accuracies of one scaled network, in the order of the seeds."""
     return [r.test for r in selected(results, direction, factor)]
+
+
+def measured_factors(results: Sequence[Trained], direction: str) -> list[int]:
+    """Lists the multiples of the small network's cost that a direction was measured at, from 1."""
+    return [factor for factor in (1, *FACTORS) if selected(results, direction, factor)]
+
+
+def going_on_summary(results: Sequence[Trained]) -> Rows:
+    """Summarises the directions that go on: training accuracy, and what each doubling adds on the test."""
+    rows = []
+    for way in GOING_ON:
+        row = {"大きくしたもの": DIRECTIONS[way].title}
+        for factor in measured_factors(results, way):
+            train = np.median([r.train for r in selected(results, way, factor)])
+            row[f"訓練精度、{factor} 倍"] = f"{train:.2f}"
+        for low, high in pairwise(measured_factors(results, way)):
+            row[f"{low} → {high} 倍での上がり (点)"] = "、".join(
+                f"{100 * gain:+.1f}" for gain in gains_between(results, way, low, high)
+            )
+        rows.append(row)
+    return rows
+
+
+def gains_between(results: Sequence[Trained], direction: str, low: int, high: int) -> list[float]:
+    """Subtracts a direction's test accuracies at two multiples of the cost, for the seeds that both have."""
+    before = {r.seed: r.test for r in selected(results, direction, low)}
+    after = {r.seed: r.test for r in selected(results, direction, high)}
+    return [after[seed] - before[seed] for seed in before if seed in after]
 
 
 def cost_summary(results: Sequence[Trained], factor: int) -> Rows:
@@ -158,12 +199,12 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 FEATURE_NAMES = {
-    "imagenet 224": "ImageNet、224 画素",
-    "imagenet 128": "ImageNet、128 画素",
-    "cifar10 48": "CIFAR-10、48 画素",
-    "cifar10 32": "CIFAR-10、32 画素",
+    "imagenet 224": "ImageNet (224)",
+    "imagenet 128": "ImageNet (128)",
+    "cifar10 48": "CIFAR-10 (48)",
+    "cifar10 32": "CIFAR-10 (32)",
 }
-"""What the chapter calls the frozen features."""
+"""What the chapter calls the frozen features; in parentheses the pixels across."""
 
 
 def by_features(results: Sequence[Transferred], features: str, count: int) -> list[float]:
@@ -183,7 +224,7 @@ def transfer_gains(results: Sequence[Transferred], better: str, worse: str) -> d
 def transfer_summary(results: Sequence[Transferred]) -> Rows:
     """Summarises the frozen features by the photographs of each kind."""
     return [
-        {"特徴": title}
+        {"特徴 (画素)": title}
         | {f"{count} 枚": min_median_max(by_features(results, name, count), 2) for count in COUNTS}
         for name, title in FEATURE_NAMES.items()
     ]

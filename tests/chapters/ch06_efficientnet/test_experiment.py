@@ -49,3 +49,19 @@ def test_a_network_was_trained_over_five_seeds_in_each_direction() -> None:
         assert len(tables.by_direction(results, way, 2)) == 5
     assert len(tables.search_rows(results)) == len(experiment.DIRECTIONS)
     assert all(len(row["validation"]) == 5 for row in tables.search_rows(results))
+
+
+def test_what_is_stored_is_every_training_that_the_command_lists() -> None:
+    stored = [(each.direction, each.factor, each.seed) for each in experiment.stored_scaling()]
+
+    assert stored == experiment.scaling_runs()
+
+
+def test_gains_are_paired_by_seed() -> None:
+    results = experiment.stored_scaling()
+    before, after = ({r.seed: r.test for r in tables.selected(results, "width", factor)} for factor in (2, 4))
+
+    gains = tables.gains_between(results, "width", 2, 4)
+
+    assert gains == [after[seed] - before[seed] for seed in experiment.GOING_ON["width"]]
+    assert len(tables.measured_factors(results, "depth")) == 2
