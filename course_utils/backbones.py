@@ -7,13 +7,14 @@ preprocessed images ``(batch, height, width, 3)`` go in, pooled features ``(batc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -114,6 +115,57 @@ def build_detection_trunk(widths: Sequence[int] = (16, 32, 48, 64)) -> keras.Mod
     return keras.Model(inputs, maps, name="trunk")
 
 
+def load_weights(model: keras.Model, path: Path) -> keras.Model:
+    """Puts weights that :func:`save_backbone` wrote into a model of the same architecture.
+
+    Args:
+        model: Any Keras model.
+        path: The ``.npz`` file.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: If the file's arrays do not fit the model.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = [archive[key].astype("float32") for key in sorted(archive.files)]
+    if [a.shape for a in arrays] != [w.shape for w in model.get_weights()]:
+        raise ValueError(
+            f"{path.name} の重みは、このモデルの構造に合いません。 / "
+            f"The weights in {path.name} do not fit this model."
+        )
+    model.set_weights(arrays)
+    return model
+
+
+def multiply_adds(function: Callable[..., Any], *shapes: Sequence[int]) -> int:
+    """Counts multiplications with an addition in the convolutions and matrix products of a function.
+
+    Args:
+        function: A Keras model, or any function of float32 tensors.
+        *shapes: Shape of each argument, batch included, all known.
+
+    Returns:
+        The count; other operations are left out.
+    """
+    arguments = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+    total = 0
+    for operation in tf.function(function).get_concrete_function(*arguments).graph.get_operations():
+        if operation.type not in ("Conv2D", "MatMul", "BatchMatMulV2", "DepthwiseConv2dNative"):
+            continue
+        first, second = (value.shape for value in operation.inputs)
+        outputs = int(np.prod(operation.outputs[0].shape))
+        if operation.type == "Conv2D":
+            total += outputs * int(np.prod(second[:3]))
+        elif operation.type == "DepthwiseConv2dNative":
+            total += outputs * int(np.prod(second[:2]))
+        else:
+            flipped = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+            total += outputs * int(first[-2 if flipped else -1])
+    return total
+
+
 def preprocess(images: np.ndarray) -> np.ndarray:
     """Converts RGB images to what the shipped backbones and Keras' ResNet50 expect.
 
@@ -166,17 +218,7 @@ def load_backbone(name: str, weights: str | Path | None = "shipped") -> keras.Mo
     if weights is None:
         return model
     path = shipped_data() / "pretrained" / f"{name}.npz" if weights == "shipped" else Path(weights)
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = [archive[key].astype("float32") for key in sorted(archive.files)]
-    expected = [w.shape for w in model.get_weights()]
-    found = [a.shape for a in arrays]
-    if expected != found:
-        raise ValueError(
-            f"{path.name} の重みは {name} の構造に合いません。 / "
-            f"The weights in {path.name} do not fit the architecture of {name}."
-        )
-    model.set_weights(arrays)
-    return model
+    return load_weights(model, path)
 
 
 class MBConvGroup(NamedTuple):

@@ -7,6 +7,7 @@ A box is ``(x1, y1, x2, y2)`` in pixels; its right and lower edge do not belong 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -361,6 +362,81 @@ def _means(values: Array, axis: int | None = None) -> Any:
     known = ~np.isnan(values)
     total, number = np.where(known, values, 0).sum(axis=axis), known.sum(axis=axis)
     return np.divide(total, number, out=np.full(np.shape(total), np.nan), where=number > 0)
+
+
+@dataclass(frozen=True)
+class DetectorResult:
+    """One detector on the test scenes that chapters 8 to 10 share, a row of the table that closes them.
+
+    Attributes:
+        name: Name of the detector.
+        seed: Seed of its training.
+        ap: Mean over IoU 0.5 to 0.95, as COCO has it.
+        ap50: At IoU 0.5.
+        small: AP of small objects; see :data:`SIZES`.
+        medium: AP of medium ones.
+        large: AP of large ones.
+        seconds: From one image to its detections, everything included; median over images, one at a time.
+        relative: The same as a multiple of the shared trunk's forward pass, timed in the same run.
+        parameters: Weights that were trained.
+        multiply_adds: Multiplications with an addition for one image, trunk and all; mean over the images
+            where it depends on them.
+    """
+
+    name: str
+    seed: int
+    ap: float
+    ap50: float
+    small: float
+    medium: float
+    large: float
+    seconds: float
+    relative: float
+    parameters: int
+    multiply_adds: int
+
+
+def detector_result(
+    name: str,
+    seed: int,
+    found: Sequence[Detections],
+    truth: Sequence[Objects],
+    classes: int,
+    *,
+    seconds: float,
+    trunk_seconds: float,
+    parameters: int,
+    multiply_adds: int,
+) -> DetectorResult:
+    """Measures detections by :func:`average_precision`, for all objects and by size.
+
+    Args:
+        name: Name of the detector.
+        seed: Seed of its training.
+        found: Detections of each image.
+        truth: Objects of each image.
+        classes: Number of classes.
+        seconds: See :class:`DetectorResult`.
+        trunk_seconds: Of the shared trunk's forward pass for one image, timed in the same run.
+        parameters: See :class:`DetectorResult`.
+        multiply_adds: See :class:`DetectorResult`.
+
+    Returns:
+        The row.
+    """
+    scores = average_precision(found, truth, classes)
+    by_size = {size: average_precision(found, truth, classes, area=area).ap for size, area in SIZES.items()}
+    return DetectorResult(
+        name=name,
+        seed=seed,
+        ap=scores.ap,
+        ap50=scores.ap50,
+        **by_size,
+        seconds=seconds,
+        relative=seconds / trunk_seconds,
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+    )
 
 
 # Masks and maps

@@ -250,8 +250,8 @@ def _turned(label: int, length: float, turn: float, rng: np.random.Generator) ->
     """Turns and squeezes an outline; its box begins at the origin and its longer side has the length."""
     angle = np.deg2rad(rng.uniform(-turn, turn))
     squeeze = 1.0 if label == 0 else rng.uniform(0.75, 1)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    points = (_OUTLINES[label] * [1, squeeze]) @ turn.T
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = (_OUTLINES[label] * [1, squeeze]) @ rotation.T
     points -= points.min(axis=0)
     return np.asarray(points * length / points.max())
 
