@@ -1,0 +1,1 @@
+"""Chapter 9: Mask R-CNN, and Faster R-CNN and YOLO beside it."""
