@@ -132,8 +132,8 @@ def load_weights(model: keras.Model, path: Path) -> keras.Model:
         arrays = [archive[key].astype("float32") for key in sorted(archive.files)]
     if [a.shape for a in arrays] != [w.shape for w in model.get_weights()]:
         raise ValueError(
-            f"{path.name} の重みは、このモデルの構造に合いません。 / "
-            f"The weights in {path.name} do not fit this model."
+            f"{path.name} の重みは {model.name} の構造に合いません。 / "
+            f"The weights in {path.name} do not fit the architecture of {model.name}."
         )
     model.set_weights(arrays)
     return model

@@ -250,7 +250,9 @@ figures.plot_alignment(alignment)
 
 # %%
 control = experiment.alignment_gains(alignment, 16, jitter=0.0)
-print(f"正しい箱、ストライド 16: アライン − プーリング = {min_median_max(control)} (シード {len(control)} 通り)")
+print(
+    f"正しい箱、ストライド 16: アライン − プーリング = {min_median_max(control)} (シード {len(control)} 通り)"
+)
 
 # %% [markdown]
 # 正しい箱なら、差はほとんど消えました。箱がわかれば物体の位置もわかるので、ずれた特徴からでも形を描けるようです。
