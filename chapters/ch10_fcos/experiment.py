@@ -91,7 +91,7 @@ def fit(
         model: A model of the lesson's ``detector``.
         scenes: The scenes.
         targets: Gives a scene's targets.
-        steps: Number of batches; an epoch that is begun is cut short.
+        steps: Number of batches; what is left of an epoch after whole batches is left out.
         seed: Of the order.
         verbose: As Keras has it.
     """
@@ -100,7 +100,7 @@ def fit(
     wanted = np.stack([targets(scene) for scene in both])
     rng = np.random.default_rng(seed)
     while steps > 0:
-        now = min(steps, len(both) // BATCH)
+        now = min(steps, max(1, len(both) // BATCH))
         order = rng.permutation(len(both))[: now * BATCH]
         model.fit(images[order], wanted[order], batch_size=BATCH, verbose=verbose)
         steps -= now
