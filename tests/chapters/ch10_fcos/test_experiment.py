@@ -162,12 +162,12 @@ def test_false_alarms_are_counted_up_to_a_recall() -> None:
 def test_a_training_that_starts_anew_forgets() -> None:
     few = SCENES.scenes[:4]
     model, targets, loss, _ = experiment.built("one level")
-    experiment.prepare(model, loss, 2)
+    experiment.prepare(model, loss, 4)
     first = model.get_weights()
     results = []
     for _ in range(2):
         experiment.start_anew(model, first)
-        experiment.fit(model, few, targets, 1, seed=1)
+        experiment.fit(model, few, targets, 2, seed=1)  # the rate of the first step is 0
         results.append(model.get_weights()[0])
 
     np.testing.assert_allclose(*results, atol=1e-6)
