@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -149,6 +148,8 @@ def multiply_adds(function: Callable[..., Any], *shapes: Sequence[int]) -> int:
     Returns:
         The count; other operations are left out.
     """
+    import tensorflow as tf
+
     arguments = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
     total = 0
     for operation in tf.function(function).get_concrete_function(*arguments).graph.get_operations():
