@@ -96,6 +96,7 @@ from .exercises import (
     expect_share,
     expect_sides,
     expect_targets,
+    stacked,
 )
 
 Array = npt.NDArray[Any]
@@ -420,7 +421,7 @@ def hidden_targets(answer: Answer) -> None:
             ]
         labels = rng.integers(0, 4, len(boxes)).tolist()
         level = (height, width, stride, low, high)
-        case = targets_cases(boxes, labels, level)
+        case = {name: stacked(parts) for name, parts in targets_cases(boxes, labels, level).items()}
         expect_targets(answer, boxes, labels, level, case.pop("right"), case)
 
 
