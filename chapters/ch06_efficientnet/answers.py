@@ -495,7 +495,7 @@ ANSWERS: dict[str, Key] = {
         channels = filters
     return total * depth * width**2 * resolution**2
 """,
-                "式 d·w²·r²",
+                "元の積和に d·w²·r² を掛けた",
             ),
             "解像度が 1 乗": Mistake(
                 changed(SCALED_COST, "filters * size * size", "filters * size * size // resolution"),

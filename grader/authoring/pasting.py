@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from grader.course import notebooks
@@ -25,6 +25,7 @@ from grader.reading.cells import defining_statements, read_cell
 from grader.worker.workspace import run_cells
 
 _COMMON = ("course_utils", "grader.probes")
+_WAITS = 40  # of 0.05 s, for TensorFlow to come to an end
 _NOT_FOR_LEARNERS = ("__init__", "answers", "exercises", "lesson")
 
 Function = Callable[..., Any]
@@ -97,11 +98,17 @@ def candidates_of(chapter: Chapter) -> list[Candidate]:
 def stopped_after(seconds: float) -> Iterator[None]:
     """Stops what runs in it by :class:`TooSlow` once it has used some seconds of processor time.
 
+    TensorFlow is given up to two seconds more, to come to the end of what it does.
+
     It runs in an empty folder, which is removed, and its figures are closed. Where the system cannot measure,
     or in a thread that gets no signals, nothing is stopped.
     """
 
-    def stop(*_signal: object) -> None:
+    waits = iter(range(_WAITS))
+
+    def stop(_signal: int, frame: FrameType | None) -> None:
+        if _in_tensorflow(frame) and next(waits, None) is not None:
+            return
         raise TooSlow
 
     stoppable = sys.platform != "win32" and threading.current_thread() is threading.main_thread()
@@ -111,8 +118,17 @@ def stopped_after(seconds: float) -> Iterator[None]:
         if stoppable:
             stack.callback(signal.signal, signal.SIGPROF, signal.signal(signal.SIGPROF, stop))
             stack.callback(signal.setitimer, signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)  # again, should a finalizer swallow the first
+            signal.setitimer(signal.ITIMER_PROF, seconds, 0.05)  # again, should a finalizer swallow the first
         yield
+
+
+def _in_tensorflow(frame: FrameType | None) -> bool:
+    """Tells whether TensorFlow is at work, which an exception may leave in a state that crashes."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == "tensorflow":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _close_figures() -> None:

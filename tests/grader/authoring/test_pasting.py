@@ -57,6 +57,9 @@ def test_exercise_with_several_symbols_is_answered_by_a_function_for_each(tmp_pa
 
 def test_function_that_never_returns_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grader.authoring.verify._PASTED_SECONDS", 0.2)
+    monkeypatch.setattr(
+        "grader.authoring.pasting._COMMON", ()
+    )  # whose networks take longer to build than that
     lesson = LESSON.replace("return SCALE * x", "while True:\n        open('left', 'w').close()")
     began = time.process_time()
     assert not faults_of(write_course(tmp_path, lesson=lesson, answers=NO_REASON))
@@ -104,3 +107,27 @@ def test_stopping_is_over_with_the_block() -> None:
     with stopped_after(0.05):
         work(0.01)
     work(0.2)
+
+
+def test_tensorflow_comes_to_an_end_before_it_is_stopped() -> None:
+    done: list[str] = []
+    inside = {"__name__": "tensorflow.python", "work": work, "done": done}
+    exec("def op():\n    work(0.3)\n    done.append('op')", inside)
+
+    def goes_on() -> None:
+        inside["op"]()
+        work(1.0)
+        done.append("all")
+
+    with pytest.raises(TooSlow), stopped_after(0.05):
+        goes_on()
+    assert done == ["op"]
+
+
+def test_tensorflow_without_an_end_is_stopped() -> None:
+    inside = {"__name__": "tensorflow.python", "work": work}
+    exec("def op():\n    work(30.0)", inside)
+    began = time.process_time()
+    with pytest.raises(TooSlow), stopped_after(0.05):
+        inside["op"]()
+    assert time.process_time() - began < 10
