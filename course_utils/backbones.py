@@ -40,6 +40,10 @@ BACKBONES: dict[str, BackboneSpec] = {
     "resnet_small_fractal": BackboneSpec(widths=(32, 64, 96)),
 }
 
+DETECTION_TRUNK = shipped_data() / "detectors" / "trunk.npz"
+DETECTOR_STEPS = 2000
+"""Training steps, of 16 scenes each, of every detector of chapters 8 to 10."""
+
 BATCH_NORM_MOMENTUM = 0.9
 """Keras' default of 0.99 needs hundreds of steps to follow a small data set."""
 
@@ -112,6 +116,21 @@ def build_detection_trunk(widths: Sequence[int] = (16, 32, 48, 64)) -> keras.Mod
         x = residual_block(x, filters, stride=2)
         maps.append(x)
     return keras.Model(inputs, maps, name="trunk")
+
+
+def start_from_trunk(model: keras.Model) -> keras.Model:
+    """Gives a network's trunk the shipped weights that all detectors of chapters 8 to 10 start from.
+
+    They have learnt to classify the pixels of chapter 8's scenes, as the papers' trunks have seen ImageNet.
+
+    Args:
+        model: A model with a layer that :func:`build_detection_trunk` built.
+
+    Returns:
+        The same model.
+    """
+    load_weights(model.get_layer("trunk"), DETECTION_TRUNK)
+    return model
 
 
 def load_weights(model: keras.Model, path: Path) -> keras.Model:
@@ -187,7 +206,7 @@ def save_backbone(model: keras.Model, path: Path) -> None:
     """Writes a backbone's weights as float16, half the size of a Keras weights file.
 
     Args:
-        model: A model from :func:`build_residual_network`.
+        model: Any Keras model.
         path: File to write, ending in ``.npz``.
     """
     arrays = {f"{i:03d}": w.astype("float16") for i, w in enumerate(model.get_weights())}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from IPython.display import HTML, Audio
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -170,3 +171,17 @@ def show_spectrograms(waves: Mapping[str, Array], *, heading: str, alt: str) -> 
     figure.colorbar(mesh, ax=axes, label="強さ (dB)")
     figure.suptitle(heading)
     return figure
+
+
+def players(waves: Mapping[str, Array]) -> HTML:
+    """Puts players side by side, each under its name.
+
+    Args:
+        waves: Samples at :data:`sounds.RATE` by what the reader calls them.
+    """
+    cells = []
+    for name, wave in waves.items():
+        player = Audio(sounds.playable(wave), rate=2 * sounds.RATE)._repr_html_()
+        narrow = player.replace("<audio ", "<audio style='width: 210px' ")
+        cells.append(f"<td style='text-align: left'>{name}<br>{narrow}</td>")
+    return HTML(f"<table><tr>{''.join(cells)}</tr></table>")

@@ -43,7 +43,6 @@ course = start(chapter=4)
 import time
 
 import numpy as np
-from IPython.display import Audio, display
 
 from chapters.ch04_mobilenet_densenet_wavenet import costs, experiment, figures, sounds, tables, wavenet
 from course_utils.claims import claim, claims_table
@@ -909,9 +908,7 @@ figures.show_spectrograms(
     heading="WaveNet が作った歌",
     alt="ch04.sung_songs",
 )
-for name, wave in {"手本の「あ」": taught[0].wave, "作った「あ」": sung[0], "作った「お」": sung[1]}.items():
-    print(name)
-    display(Audio(sounds.playable(wave), rate=2 * sounds.RATE))
+figures.players({"手本の「あ」": taught[0].wave, "作った「あ」": sung[0], "作った「お」": sung[1]})
 
 # %%
 low = [sounds.share_below(wave, 600) for wave in sung]
@@ -1010,7 +1007,6 @@ result_table(tables.wave_summary(waves), caption="はじめて聞く歌、5 つ�
 # - **縦横の記号** レポートの式は正しく、$H$ と $W$ は**出力**の縦横です。stride が 2 なら、入力の縦横で数えると、数え間違えます (1 節の 9×9 から 4×4 への層)。
 # - **積和と演算の数** 積和 1 回は、掛け算と足し算の 2 演算 (FLOP) です。論文の 569M は積和で、「演算の数」はその 2 倍です。
 # - **離れ方は元に戻ります** 「層が深くなるにつれて」離れるのは 1 組の中だけです。論文は 1, 2, 4, …, 512 の組を何度も重ね、組の初めで 1 に戻ります。
-# - **生成は速くありません** 学習は並列ですが、生成は 1 サンプルずつです。論文のあと、これを速くする研究 (Parallel WaveNet など) が続きました。
 # - **この章の WaveNet** 入力は 256 次元の one-hot ではなく、1 つの実数です。隣り合う段階が近い音だと、はじめから伝えるためです。one-hot とは比べていません。
 #
 # ## 10. まとめ
@@ -1019,7 +1015,7 @@ result_table(tables.wave_summary(waves), caption="はじめて聞く歌、5 つ�
 # 2. DenseNet は、足さずに連結します。1 層が作るのは $k$ チャネルだけで、前の層のすべてを読みます。
 # 3. パラメータの数をそろえた小さな比較では、DenseNet の精度がいちばん高く、積和も保持する値もいちばん多くなりました。
 # 4. 積和を減らしても、時間が減るとは限りません。速さは、使う機器で測ります。
-# 5. WaveNet は、因果的な畳み込みのダイレーションを 2 倍ずつにして受容野を広げます。学習は一度に、生成は 1 つずつです。
+# 5. WaveNet は、因果的な畳み込みのダイレーションを 2 倍ずつにして受容野を広げます。学習は一度に、生成は 1 つずつです (Parallel WaveNet など、生成を速くする研究が続きました)。
 #
 # **早見表**
 #

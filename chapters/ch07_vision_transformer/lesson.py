@@ -24,7 +24,7 @@
 # | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2.5 GB まで。最後のセルが実測を表示します |
 # | データと利用条件 | 絵は、この講座のプログラムが描いたもの (CC BY 4.0)。猫の写真は scikit-image に付属するもの (CC0)。CIFAR-10 の結果は、先に測って保存したもの |
 # | 論文 | Dosovitskiy et al. 2021 [(ViT)](https://arxiv.org/abs/2010.11929)、Xiao et al. 2021 [(畳み込みの入口)](https://arxiv.org/abs/2106.14881)、Lee et al. 2021 [(ずらしたパッチ)](https://arxiv.org/abs/2112.13492) |
-# | 前後の章と用語 | ← [第 6 章 EfficientNet](06_efficientnet.ipynb) · 第 8 章 (準備中) → · [訳語の一覧](../docs/terms.md) |
+# | 前後の章と用語 | ← [第 6 章 EfficientNet](06_efficientnet.ipynb) · [第 8 章 物体検知とセグメンテーション](08_detection_segmentation.ipynb) → · [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP

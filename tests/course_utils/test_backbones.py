@@ -17,6 +17,7 @@ from course_utils.backbones import (
     preprocess_lite0,
     residual_block,
     save_backbone,
+    start_from_trunk,
 )
 from course_utils.paths import shipped_data
 from course_utils.photos import load_photo
@@ -51,6 +52,18 @@ def test_the_trunk_of_detectors_gives_three_maps() -> None:
     maps = build_detection_trunk().predict(np.zeros((2, 96, 64, 3)), verbose=0)
 
     assert [each.shape for each in maps] == [(2, 24, 16, 32), (2, 12, 8, 48), (2, 6, 4, 64)]
+
+
+def test_detectors_start_from_a_trunk_that_has_learnt() -> None:
+    image = keras.Input((96, 96, 3))
+    models = [keras.Model(image, build_detection_trunk()(image)[2]) for _ in range(2)]
+    before = models[0].get_weights()
+
+    first, second = (start_from_trunk(model).get_weights() for model in models)
+
+    assert not np.allclose(first[0], before[0])
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_saved_weights_come_back_at_half_precision(tmp_path: Path) -> None:

@@ -52,3 +52,12 @@ def test_spectrograms_have_units() -> None:
     assert [axis.get_xlabel() for axis in figure.axes[:2]] == ["時間 (秒)"] * 2
     assert figure.axes[0].get_ylabel() == "周波数 (Hz)"
     assert figure.axes[2].get_ylabel() == "強さ (dB)"
+
+
+def test_each_sound_has_a_player_under_its_name() -> None:
+    wave = np.sin(np.arange(2000) / 3)
+
+    page = str(figures.players({"手本": wave, "作った": -wave}).data)
+
+    assert page.count("<audio style='width: 210px'") == 2
+    assert page.index("手本") < page.index("audio/wav") < page.index("作った")
