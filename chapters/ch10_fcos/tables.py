@@ -28,9 +28,10 @@ def values(
     variant: str,
     scoring: str = "learnt",
     measure: str = "ap",
+    scenes: str = "usual",
 ) -> list[float]:
     """Returns what each seed measured, in the order of the seeds."""
-    chosen = [r for r in rows if (r.variant, r.scoring) == (variant, scoring)]
+    chosen = [r for r in rows if (r.variant, r.scoring, r.scenes) == (variant, scoring, scenes)]
     return [getattr(row, measure) for row in sorted(chosen, key=lambda row: row.seed)]
 
 
