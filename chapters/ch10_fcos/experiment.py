@@ -320,12 +320,12 @@ def built(name: str) -> tuple[keras.Model, Callable[[Scene], Array], Callable[..
 
 
 def measured(name: str, seeds: Sequence[int], steps: int = SHORT) -> Iterator[Compared]:
-    """Trains a variant with each seed and measures it."""
+    """Trains a variant from the shared trunk with each seed and measures it."""
     model, targets, loss, points = built(name)
     prepare(model, loss, steps)
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        start_anew(model, built(name)[0].get_weights())
+        start_anew(model, start_from_trunk(built(name)[0]).get_weights())
         fit(model, scenes_of("train").scenes, targets, steps, seed)
         yield from list(scored(model, points, name, seed))
 
