@@ -46,12 +46,20 @@ from chapters.ch09_mask_rcnn.taught import (
     draw_masks,
     find_boxes,
     find_by_yolo,
+    grid_losses,
     make_step,
-    make_yolo_step,
+    mask_rcnn_losses,
     merged,
     propose,
 )
-from course_utils.backbones import build_detection_trunk, load_weights, multiply_adds, save_backbone
+from course_utils.backbones import (
+    DETECTOR_STEPS,
+    build_detection_trunk,
+    load_weights,
+    multiply_adds,
+    save_backbone,
+    start_from_trunk,
+)
 from course_utils.detection import (
     Detections,
     DetectorResult,
@@ -94,7 +102,6 @@ class Training:
     losses: list[float]
 
 
-STEPS = {"mask_rcnn": 400, "faster_rcnn": 800, "yolo": 800}
 WARM_UP, RATE = 60, 3e-3
 
 
@@ -120,11 +127,11 @@ def train(
 ) -> Iterator[tuple[Training, keras.Model]]:
     """Trains a detector on the training scenes; yields the losses of 50 steps, and the model as it is then."""
     keras.utils.set_random_seed(seed)
-    rng, steps = np.random.default_rng(seed), steps or STEPS[name]
+    rng, steps = np.random.default_rng(seed), steps or DETECTOR_STEPS
     scenes = scenes or as_batch(shared_scenes("train").scenes)
     model = build(name)
-    optimizer = adamw(steps)
-    step = make_yolo_step(model, optimizer) if name == "yolo" else make_step(model, optimizer)
+    start_from_trunk(model if name == "yolo" else model.backbone)
+    step = make_step(model, adamw(steps), grid_losses if name == "yolo" else mask_rcnn_losses)
     losses = []
     for number in range(1, steps + 1):
         batch = draw_batch(scenes, rng)
@@ -493,9 +500,13 @@ class Masker(keras.Model):
 
 
 def own_masks(logits: Any, labels: Any) -> Any:
-    """Probability of each region's own class, ``(batch, n, 14, 14)``."""
-    chosen = tf.nn.softmax(logits)[..., 1:] if logits.shape[-1] > CLASSES else tf.sigmoid(logits)
-    return tf.gather(chosen, labels, axis=4, batch_dims=2)
+    """Probability of each region's own class, ``(batch, n, 14, 14)``.
+
+    With a softmax it is that against the background alone: the class is given, and what the other classes score
+    is no reason to leave a pixel out.
+    """
+    own = tf.gather(logits[..., -CLASSES:], labels, axis=4, batch_dims=2)
+    return tf.sigmoid(own - logits[..., 0] if logits.shape[-1] > CLASSES else own)
 
 
 def mask_loss(logits: Any, given: Given) -> Any:

@@ -540,18 +540,23 @@ def branch_losses(model, maps, rois, owner, positive, batch):
 
 
 # %% tags=["export"]
-def make_step(model, optimizer):
-    """場面の束で 1 ステップ学習し、5 つの損失を返す関数を作ります。"""
+def mask_rcnn_losses(model, batch):
+    """場面の束から、5 つの損失を返します。Faster R-CNN なら、マスクの損失は 0 です。"""
+    maps = model.backbone(batch.images, training=True)
+    scores, offsets = model.rpn(maps, training=True)
+    rpn = rpn_losses(scores, offsets, batch.boxes, batch.valid)
+    proposals, _ = propose(scores, offsets)
+    rois = sample_regions(proposals, batch.boxes, batch.valid)
+    return tf.stack([*rpn, *branch_losses(model, maps, *rois, batch)])
+
+
+def make_step(model, optimizer, losses_of):
+    """1 ステップ学習し、losses_of が計算した 5 つの損失を返す関数を作ります。"""
 
     @tf.function
-    def step(batch):
+    def step(*batch):
         with tf.GradientTape() as tape:
-            maps = model.backbone(batch.images, training=True)
-            scores, offsets = model.rpn(maps, training=True)
-            rpn = rpn_losses(scores, offsets, batch.boxes, batch.valid)
-            proposals, _ = propose(scores, offsets)
-            regions = sample_regions(proposals, batch.boxes, batch.valid)
-            losses = tf.stack([*rpn, *branch_losses(model, maps, *regions, batch)])
+            losses = losses_of(model, *batch)
             total = tf.reduce_sum(losses)
         weights = model.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(total, weights), 5.0)
@@ -565,7 +570,7 @@ def make_step(model, optimizer):
 keras.utils.set_random_seed(course.seed)
 rng = np.random.default_rng(course.seed)
 train = regions.as_batch(shared_scenes("train", 300).scenes)
-step = make_step(MaskRCNN(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4))
+step = make_step(MaskRCNN(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4), mask_rcnn_losses)
 losses = np.array([step(regions.draw_batch(train, rng)) for _ in range(40)])
 figures.plot_losses(losses, ("RPN: 物体か", "RPN: 箱", "枝: クラス", "枝: 箱", "枝: マスク"))
 
@@ -859,25 +864,14 @@ def yolo_losses(outputs, cells):
     return tf.stack(terms) / tf.cast(tf.shape(outputs)[0], tf.float32)
 
 
-def make_yolo_step(model, optimizer):
-    """格子の束で 1 ステップ学習し、5 つの項を返す関数を作ります。"""
-
-    @tf.function
-    def step(images, cells):
-        with tf.GradientTape() as tape:
-            losses = yolo_losses(model(images, training=True), cells)
-            total = tf.reduce_sum(losses)
-        weights = model.trainable_variables
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, weights), 5.0)
-        optimizer.apply_gradients(zip(gradients, weights, strict=True))
-        return losses
-
-    return step
+def grid_losses(model, images, cells):
+    """画像とマスの束から、5 つの項を返します。"""
+    return yolo_losses(model(images, training=True), cells)
 
 
 # %%
 keras.utils.set_random_seed(course.seed)
-step = make_yolo_step(build_yolo(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4))
+step = make_step(build_yolo(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4), grid_losses)
 batches = [regions.draw_batch(train, rng) for _ in range(60)]
 losses = np.array([step(batch.images, regions.grid_cells(batch)) for batch in batches])
 figures.plot_losses(losses, ("中心", "大きさ", "信頼度 (あり)", "信頼度 (なし)", "クラス"))
@@ -998,7 +992,7 @@ figures.plot_conditions(conditions)
 # 中央のパネルは、8 個の物体をどこまで重ねてよいかを変えたもので、重なるほど、どちらも下がります。
 # 右のパネルでは、物体を 3 個に限り、重ねずに、大きさだけを変えました。
 #
-# 教わることのない物体はわずかなので、YOLO の低下を、マスの取り合いだけでは説明できません。学習に使った場面の物体は 6 個までで、
+# 教わることのない物体はわずかなので、YOLO の低下を、マスの取り合いだけでは説明できません。学習に使った場面の物体は 5 個までで、
 # 10 個の場面は、どちらの検出器にとっても初めてです。
 #
 # この節の答えは、「3 つの文とも、この規模で確かめられた。ただし二段階の検出器も、小さな物体と重なりでは同じ向きに下がる」です。

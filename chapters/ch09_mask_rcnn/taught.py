@@ -135,18 +135,23 @@ def branch_losses(model, maps, rois, owner, positive, batch):
     return kind, place, mean_where(tf.reduce_mean(error, [1, 2]), tf.reshape(thing, [-1]))
 
 
-def make_step(model, optimizer):
-    """場面の束で 1 ステップ学習し、5 つの損失を返す関数を作ります。"""
+def mask_rcnn_losses(model, batch):
+    """場面の束から、5 つの損失を返します。Faster R-CNN なら、マスクの損失は 0 です。"""
+    maps = model.backbone(batch.images, training=True)
+    scores, offsets = model.rpn(maps, training=True)
+    rpn = rpn_losses(scores, offsets, batch.boxes, batch.valid)
+    proposals, _ = propose(scores, offsets)
+    rois = sample_regions(proposals, batch.boxes, batch.valid)
+    return tf.stack([*rpn, *branch_losses(model, maps, *rois, batch)])
+
+
+def make_step(model, optimizer, losses_of):
+    """1 ステップ学習し、losses_of が計算した 5 つの損失を返す関数を作ります。"""
 
     @tf.function
-    def step(batch):
+    def step(*batch):
         with tf.GradientTape() as tape:
-            maps = model.backbone(batch.images, training=True)
-            scores, offsets = model.rpn(maps, training=True)
-            rpn = rpn_losses(scores, offsets, batch.boxes, batch.valid)
-            proposals, _ = propose(scores, offsets)
-            regions = sample_regions(proposals, batch.boxes, batch.valid)
-            losses = tf.stack([*rpn, *branch_losses(model, maps, *regions, batch)])
+            losses = losses_of(model, *batch)
             total = tf.reduce_sum(losses)
         weights = model.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(total, weights), 5.0)
@@ -225,20 +230,9 @@ def yolo_losses(outputs, cells):
     return tf.stack(terms) / tf.cast(tf.shape(outputs)[0], tf.float32)
 
 
-def make_yolo_step(model, optimizer):
-    """格子の束で 1 ステップ学習し、5 つの項を返す関数を作ります。"""
-
-    @tf.function
-    def step(images, cells):
-        with tf.GradientTape() as tape:
-            losses = yolo_losses(model(images, training=True), cells)
-            total = tf.reduce_sum(losses)
-        weights = model.trainable_variables
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, weights), 5.0)
-        optimizer.apply_gradients(zip(gradients, weights, strict=True))
-        return losses
-
-    return step
+def grid_losses(model, images, cells):
+    """画像とマスの束から、5 つの項を返します。"""
+    return yolo_losses(model(images, training=True), cells)
 
 
 def find_by_yolo(model, images, most=30):

@@ -89,7 +89,7 @@ def test_sampled_regions_begin_with_things_and_hold_no_padding() -> None:
 def test_a_few_steps_lower_the_loss_of_yolo() -> None:
     keras.utils.set_random_seed(0)
     scenes = regions.as_batch(load_scenes("drawn", 16, seed=5).scenes)
-    step = taught.make_yolo_step(taught.build_yolo(), keras.optimizers.Adam(3e-3))
+    step = taught.make_step(taught.build_yolo(), keras.optimizers.Adam(3e-3), taught.grid_losses)
     batch = regions.draw_batch(scenes, np.random.default_rng(0))
     cells = regions.grid_cells(batch)
 
