@@ -1005,7 +1005,7 @@ def distance_iou(a, b):
     ),
     "ch08.merge_boxes": Key(
         reference=MERGE,
-        explanation="NMS は、抑えた箱を捨てます。しかし、その箱も同じ物体を見つけていました。得点で重みを付けて平均すると、それぞれのずれが打ち消し合います。",
+        explanation="NMS は、抑えた箱を捨てます。しかし、その箱も同じ物体を見つけていました。得点で重みを付けて平均すると、ずれが打ち消し合い、位置が良くなることがあります。",
         alternatives={
             "リストで": """import numpy as np
 from course_utils.detection import box_iou
@@ -1224,13 +1224,13 @@ def voc_ap(hits, objects):
     "ch08.predict_background": estimated(
         99.1,
         within=0.7,
-        explanation="デフォルトボックスは 1 枚に 4,536 個、物体は 3 個ほどで、物体を受け持つのは 40 個ほどです。背景は 99 % を超えます。だから、損失での釣り合いが問題になります。",
+        explanation="デフォルトボックスは 1 枚に 4,536 個、物体は 3 個ほどで、物体を受け持つのは 40 個ほどです。残りの 99 % あまりは背景なので、損失での釣り合いが問題になります。",
         low="デフォルトボックスは、画像じゅうのすべてのマスに 6 個ずつあります。物体の近くで、大きさも縦横比も合うものは、その 1〜2 % にも足りません。",
         high="どの物体にも、少なくとも 1 つは与えられます。大きさの合うマップでは、物体の近くの箱が十数個、IoU 0.5 を超えます。",
     ),
     "ch08.match_anchors": Key(
         reference=ANCHORS,
-        explanation="どっちつかずのアンカーは、物体とも背景とも教えません。最後の書き換えがあるので、どのアンカーとも重なりの小さい物体も、必ず学習に現れます。",
+        explanation="中くらいにしか重ならないアンカーには、物体とも背景とも教えません。最後の書き換えがあるので、どのアンカーとも重なりの小さい物体も、必ず学習に現れます。",
         alternatives={
             "ループで": """from course_utils.detection import box_iou
 
@@ -1272,7 +1272,7 @@ def match_anchors(anchors, boxes):
                     "    for k in range(len(boxes)):\n        owner[overlap[:, k].argmax()] = k\n",
                     "",
                 ),
-                "どのアンカーももらえない物体",
+                "どのアンカーにも受け持たれない物体",
             ),
             "アンカーのいちばんを与える": Mistake(
                 changed(
@@ -1292,7 +1292,7 @@ def match_anchors(anchors, boxes):
             ),
             "番号の小さい物体": Mistake(
                 changed(ANCHORS, "in range(len(boxes)):", "in reversed(range(len(boxes))):"),
-                "番号の大きい物体に",
+                "番号の大きい物体のもの",
             ),
             "無視がない": Mistake(changed(ANCHORS, "-2", "-1"), "未満のアンカーまで背景"),
             "0.4 から物体": Mistake(
@@ -1320,9 +1320,9 @@ def match_anchors(anchors, boxes):
     ),
     "ch08.predict_focal": chosen(
         "イ",
-        explanation="背景の 1 個の損失は小さくても、4,500 個集まると約 91 で、物体 10 個の約 23 を上回ります。フォーカルロスは背景に 0.02 の 2 乗を掛けるので、合計は約 0.04、物体は約 19 です。",
+        explanation="背景の 1 個の損失は小さくても、4,500 個集まると約 91 で、物体 10 個の約 23 を上回ります。フォーカルロスでは、それぞれに 0.75 × 0.02 の 2 乗と 0.25 × 0.9 の 2 乗が掛かり、背景は約 0.03、物体は約 4.7 です。",
         wrong={
-            "ア": "フォーカルロスは、背景の 1 個 1 個に 0.02 の 2 乗、つまり 1 万分の 4 を掛けます。4,500 個集まっても、物体には届きません。",
+            "ア": "フォーカルロスは、背景の 1 個 1 個に 0.02 の 2 乗、つまり 1 万分の 4 と 0.75 を掛けます。4,500 個集まっても、物体には届きません。",
             "ウ": "交差エントロピーでは、背景 4,500 個 × 0.02 で約 91、物体 10 個 × 2.3 で約 23 です。数の多さが、1 個の小ささを上回ります。",
         },
     ),
@@ -1396,10 +1396,10 @@ def focal_loss(logits, targets, alpha=0.25, gamma=2.0):
     ),
     "ch08.predict_speed": chosen(
         "イ",
-        explanation="R-CNN は、領域の数だけ画像を切り出し、1 枚ずつ畳み込みに通します。Fast R-CNN は画像を 1 度だけ通し、1 枚の特徴マップから、すべての領域を取り出します。",
+        explanation="R-CNN は、候補の数だけ画像を切り出し、1 枚ずつ畳み込みに通します。Fast R-CNN は画像を 1 度だけ通し、特徴マップから、すべての候補を取り出します。",
         wrong={
-            "ア": "2 つの方法は、同じ提案を使います。提案をネットワークに任せて速くするのは、次の Faster R-CNN です。",
-            "ウ": "クラスと箱のずれは、どちらも領域ごとに 1 度ずつ答えます。回数は変わりません。",
+            "ア": "2 つの方法は、同じ候補を使います。候補を出すところもネットワークに任せて速くするのは、次の Faster R-CNN です。",
+            "ウ": "クラスと箱のずれは、どちらも候補ごとに 1 度ずつ答えます。回数は変わりません。",
         },
     ),
     "ch08.panoptic_merge": Key(
@@ -1554,7 +1554,7 @@ def choose_threshold(found, truth):
                     "            hit = k >= 0 and overlap[n, k] >= 0.5\n            if hit:\n                overlap[:, k] = 0\n",
                     "            hit = k >= 0 and overlap[n, k] >= 0.5 and k not in taken\n            if hit:\n                taken.add(k)\n",
                 ),
-                "いちばん重なる物体が取られて",
+                "いちばん重なる物体がもう当てられて",
             ),
             "画像をまたぐ": Mistake(
                 changed(

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +47,15 @@ from chapters.ch08_detection_segmentation.taught import (
     train,
     unet,
 )
-from course_utils.backbones import build_detection_trunk, load_weights, multiply_adds, save_backbone
+from course_utils.backbones import (
+    DETECTION_TRUNK,
+    DETECTOR_STEPS,
+    build_detection_trunk,
+    load_weights,
+    multiply_adds,
+    save_backbone,
+    start_from_trunk,
+)
 from course_utils.detection import (
     Detections,
     DetectorResult,
@@ -69,19 +77,22 @@ TRAINING_SCENES = PARTS["train"][0]
 RESULTS = Path(__file__).with_name("results.json")
 WEIGHTS = shipped_data() / "detectors"
 SEEDS = (1, 2, 3, 4, 5)
-SEGMENTATION_SEEDS = SEEDS[:3]
 BATCH = 16
 START = "FCN + skips"
-"""Whose trunk all detectors start from, as those of the papers start from one that has seen ImageNet."""
+"""Whose trunk all detectors start from (:func:`course_utils.backbones.start_from_trunk`)."""
 
-STEPS = {START: 300, "Fast R-CNN": 500, "RetinaNet": 500, "SSD": 500, "R-CNN": 500, "U-Net": 200}
+STEPS = {
+    START: 600,
+    **dict.fromkeys(("Fast R-CNN", "RetinaNet", "SSD", "R-CNN"), DETECTOR_STEPS),
+    "U-Net": 600,
+}
 """Training steps of what ships."""
 
 DETECTORS = ("R-CNN", "Fast R-CNN", "SSD", "RetinaNet")
 """Those that start from :data:`START`; the segmenters that are compared start from RetinaNet's trunk, which knows forms."""
 
-LOSS_STEPS, LOSS_BATCH = 120, 8
-SEGMENTATION_STEPS, SEGMENTATION_BATCH = 100, 8
+LOSS_STEPS, LOSS_BATCH = 600, 8
+SEGMENTATION_STEPS, SEGMENTATION_BATCH = 500, 8
 REGIONS = {"R-CNN": 4, "Fast R-CNN": 16}
 """Regions of each image in a batch: a crop of 48 pixels costs R-CNN a quarter of an image."""
 
@@ -115,7 +126,7 @@ class SegmentationResult:
     """A network for semantic segmentation.
 
     Attributes:
-        key: ``FCN``, ``FCN + skips``, ``U-Net`` or ``U-Net + skips``; or a baseline.
+        key: One of :data:`NETWORKS`; or a baseline, ``commonest`` or ``colour``.
         seed: Seed of weights and batches.
         accuracy: Share of the test scenes' pixels that are right.
         iou: Of each class.
@@ -136,18 +147,6 @@ class SegmentationResult:
     def mean_iou(self) -> float:
         """Mean over the classes."""
         return float(np.mean(self.iou))
-
-
-class Truth(NamedTuple):
-    """Boxes and labels of an image made by hand."""
-
-    boxes: Array
-    labels: Array
-
-    @property
-    def masks(self) -> Array:
-        """None are needed where boxes are compared."""
-        return np.zeros((len(self.boxes), 0, 0), bool)
 
 
 # Batches
@@ -293,9 +292,10 @@ def train_network(name: str, seed: int, steps: int, loss: str = "") -> keras.Mod
     """Trains one of the chapter's networks."""
     keras.utils.set_random_seed(seed)
     model, rng, scenes = new_network(name), np.random.default_rng(seed), shared_scenes("train").scenes
-    if name != START or weights_path(START).is_file():
-        before = START if name in DETECTORS else "RetinaNet"
-        model.get_layer("trunk").set_weights(load_network(before).get_layer("trunk").get_weights())
+    if name in DETECTORS:
+        start_from_trunk(model)
+    elif name != START or weights_path(START).is_file():
+        model.get_layer("trunk").set_weights(load_network("RetinaNet").get_layer("trunk").get_weights())
     if name in REGIONS:
         train(model, region_loss, region_batches(name, rng), steps)
     elif name.startswith(("FCN", "U-Net")):
@@ -315,6 +315,8 @@ def make_weights(most: int = len(STEPS)) -> None:
             started = time.process_time()
             model = train_network(name, 1, steps, LOSSES.get(name, ""))
             save_backbone(model, weights_path(name))
+            if name == START:
+                save_backbone(model.get_layer("trunk"), DETECTION_TRUNK)
             print(f"{name}: {steps} steps, {time.process_time() - started:.0f} s", flush=True)
             most -= 1
         if not most:
@@ -501,7 +503,7 @@ def segmentation_results() -> Iterator[SegmentationResult]:
     else:
         yield from baseline_results()
     test = shared_scenes("test")
-    for seed in SEGMENTATION_SEEDS:
+    for seed in SEEDS:
         for key in reversed(NETWORKS):
             if (key, seed) in done:
                 yield done[key, seed]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import patheffects
 from matplotlib.figure import Figure
 
 from course_utils.claims import alternative_text
@@ -23,11 +24,11 @@ BOXES = {
     "trunk": Box("畳み込みの\n本体", 1.6, 0, 1.1),
     "pixels": Box("画素ごとに\nクラス", 3.4, 0.95, 1.2),
     "ssd": Box("デフォルト\nボックス", 3.4, 0, 1.2),
-    "crop": Box("候補の領域を\n取り出す", 3.4, -0.95, 1.3),
+    "crop": Box("候補ごとに\n取り出す", 3.4, -0.95, 1.3),
     "maps": Box("セマンティック\nセグメンテーション", 5.6, 0.95, 1.7, kind="result"),
     "nms": Box("NMS", 5.15, -0.45, 0.8),
     "found": Box("物体検出", 6.6, -0.45, 1.1, kind="result"),
-    "proposals": Box("領域の候補", 1.6, -0.95, 1.1),
+    "proposals": Box("候補を出す", 1.6, -0.95, 1.1),
     "panoptic": Box("パノプ\nティック", 7.9, 0.5, 1.0, kind="result"),
 }
 ARROWS = (
@@ -60,14 +61,27 @@ def draw_network(*highlight: str, title: str = "") -> Figure:
 
 
 def _images(alt: str, rows: int, columns: int, **more: Any) -> tuple[Figure, Any]:
-    """Creates a figure of photographs with few dots an inch: noise makes large files."""
-    return new_figure(alt, rows, columns, dpi=64, **more)
+    """Creates a figure of images, which stays small, as noise makes large files."""
+    return new_figure(alt, rows, columns, dpi=100, **more)
 
 
 def _bare(axis: Any, image: Array, title: str = "") -> None:
     axis.imshow(image, interpolation="nearest")
-    axis.set_title(title, fontsize=11)
+    axis.set_title(title, fontsize=8)
     axis.axis("off")
+
+
+def _boxes(
+    axis: Any, boxes: Array, texts: Sequence[str] | None = None, width: float = 2.0, **more: Any
+) -> None:
+    """Draws boxes whose colours fill the lines, and small texts, as an image of 96 pixels has no room for more."""
+    frames, notes = len(axis.patches), len(axis.texts)
+    draw_boxes(axis, boxes, texts, width=width, **more)
+    for frame in axis.patches[frames:]:
+        edge = [patheffects.withStroke(linewidth=width + 0.7, foreground="black")] if width >= 1.5 else []
+        frame.set_path_effects(edge)
+    for note in axis.texts[notes:]:
+        note.set(fontsize=6.5)
 
 
 def names_of(labels: Array, scores: Array | None = None) -> list[str]:
@@ -79,10 +93,10 @@ def names_of(labels: Array, scores: Array | None = None) -> list[str]:
 
 def show_tasks(scene: Scene) -> Figure:
     """Shows an image and the right answers of four tasks."""
-    figure, axes = _images("ch08.tasks", 1, 5, figsize=(10.5, 2.6))
+    figure, axes = _images("ch08.tasks", 1, 5, figsize=(7.6, 1.75))
     _bare(axes[0], scene.image, "画像")
     _bare(axes[1], scene.image, "物体検出")
-    draw_boxes(axes[1], scene.boxes, names_of(scene.labels), labels=scene.labels)
+    _boxes(axes[1], scene.boxes, names_of(scene.labels), labels=scene.labels)
     _bare(axes[2], colour_map(scene.semantic), "セマンティック")
     _bare(axes[3], blend_masks(scene.image, scene.masks), "インスタンス")
     numbered = np.where(scene.instances > 0, scene.instances + 1, scene.semantic)
@@ -92,16 +106,16 @@ def show_tasks(scene: Scene) -> Figure:
 
 def show_overlap(first: Array, second: Array, size: int) -> Figure:
     """Shows two boxes, and which pixels of them are TP, FP and FN."""
-    figure, (left, right) = new_figure("ch08.overlap", 1, 2, figsize=(7, 3.2))
+    figure, (left, right) = _images("ch08.overlap", 1, 2, figsize=(4.8, 2.5))
     blank = np.full((size, size, 3), 255, np.uint8)
     _bare(left, blank, "正解 (実線) と予測 (破線)")
-    draw_boxes(left, np.array([first]), ["正解"], colour=COLOURS[0])
-    draw_boxes(left, np.array([second]), colour=COLOURS[1], style="--")
+    _boxes(left, np.array([first]), ["正解"], colour=COLOURS[0])
+    _boxes(left, np.array([second]), colour=COLOURS[1], style="--")
     real, said = (mask_of(box, size) for box in (first, second))
     _bare(right, blend_masks(blank, np.stack([real & said, ~real & said, real & ~said])), "TP、FP、FN の画素")
     for mask, name in ((real & said, "TP"), (~real & said, "FP"), (real & ~said, "FN")):
         y, x = np.nonzero(mask)
-        right.text(np.median(x), np.median(y), name, ha="center", va="center", fontsize=13)
+        right.text(np.median(x), np.median(y), name, ha="center", va="center", fontsize=10)
     return figure
 
 
@@ -115,17 +129,17 @@ def mask_of(box: Array, size: int) -> npt.NDArray[np.bool_]:
 
 def show_before_and_after(image: Array, before: Detections, after: Detections) -> Figure:
     """Shows detections before and after NMS."""
-    figure, axes = _images("ch08.nms", 1, 2, figsize=(7, 3.5))
+    figure, axes = _images("ch08.nms", 1, 2, figsize=(5.2, 2.75))
     for axis, found, title in zip(axes, (before, after), ("NMS の前", "NMS の後"), strict=True):
         _bare(axis, image, f"{title}: {len(found.boxes)} 個")
         texts = names_of(found.labels, found.scores) if len(found.boxes) < 10 else None
-        draw_boxes(axis, found.boxes, texts, labels=found.labels, width=1.2)
+        _boxes(axis, found.boxes, texts, labels=found.labels, width=1.3)
     return figure
 
 
 def plot_precision(recall: Array, precision: Array, envelope: Array) -> Figure:
     """Plots precision over recall, and what AP is the area of."""
-    figure, axis = new_figure("ch08.precision", figsize=(5.5, 3.4))
+    figure, axis = new_figure("ch08.precision", figsize=(5, 2.5))
     axis.plot(recall, precision, "o--", color=COLOURS[0], label="検出を 1 つ増やすごと")
     points = np.linspace(0, 1, len(envelope))
     axis.fill_between(points, envelope, step="mid", alpha=0.25, color=COLOURS[1])
@@ -139,7 +153,7 @@ def show_maps(scenes: Sequence[Scene], predicted: Mapping[str, Array]) -> Figure
     """Shows images, their semantic maps and what was predicted."""
     columns = 2 + len(predicted)
     figure, axes = _images(
-        "ch08.maps", len(scenes), columns, figsize=(2.1 * columns, 2.15 * len(scenes)), squeeze=False
+        "ch08.maps", len(scenes), columns, figsize=(1.5 * columns, 1.6 * len(scenes)), squeeze=False
     )
     for k, (row, scene) in enumerate(zip(axes, scenes, strict=True)):
         shown = {"画像": scene.image, "正解": colour_map(scene.semantic)}
@@ -151,42 +165,42 @@ def show_maps(scenes: Sequence[Scene], predicted: Mapping[str, Array]) -> Figure
 
 def show_proposals(scene: Scene, regions: Array, proposals: Array, best: Array) -> Figure:
     """Shows regions, all proposals, and the best proposal of each thing."""
-    figure, axes = _images("ch08.proposals", 1, 3, figsize=(9.5, 3.3))
+    figure, axes = _images("ch08.proposals", 1, 3, figsize=(6.6, 2.4))
     _bare(axes[0], colour_map(regions), "色の似た区画")
     _bare(axes[1], scene.image, f"候補 {len(proposals)} 個")
-    draw_boxes(axes[1], proposals, colour="#0072b2", width=0.5)
+    _boxes(axes[1], proposals, colour="#f0e442", width=0.7)
     _bare(axes[2], scene.image, "正解 (実線) と、最も重なる候補 (破線)")
-    draw_boxes(axes[2], scene.boxes, colour="#009e73")
-    draw_boxes(axes[2], proposals[best], colour="#d55e00", style="--")
+    _boxes(axes[2], scene.boxes, colour="#0072b2", width=2.4)
+    _boxes(axes[2], proposals[best], colour="#f0e442", style="--", width=1.2)
     return figure
 
 
 def show_default_boxes(image: Array, boxes: Mapping[int, Array]) -> Figure:
     """Shows the default boxes of one cell of each map, and the map's cells."""
-    figure, axes = _images("ch08.defaults", 1, len(boxes), figsize=(9, 3.3))
+    figure, axes = _images("ch08.defaults", 1, len(boxes), figsize=(6.6, 2.4))
     for axis, (stride, own) in zip(axes, boxes.items(), strict=True):
         _bare(axis, image, f"ストライド {stride} のマップ")
         for border in np.arange(0, len(image) + 1, stride) - 0.5:
             axis.axhline(border, color="white", linewidth=0.3)
             axis.axvline(border, color="white", linewidth=0.3)
-        draw_boxes(axis, own, colour="#d55e00", width=1.2)
+        _boxes(axis, own, colour="#f0e442", width=1.2)
     return figure
 
 
 def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
     """Shows which default boxes answer for which thing."""
-    figure, axes = _images("ch08.matches", 1, 2, figsize=(7, 3.5))
+    figure, axes = _images("ch08.matches", 1, 2, figsize=(5.2, 2.75))
     _bare(axes[0], scene.image, "正解の箱")
-    draw_boxes(axes[0], scene.boxes, labels=np.arange(len(scene.boxes)))
+    _boxes(axes[0], scene.boxes, labels=np.arange(len(scene.boxes)))
     mine = owner >= 0
     _bare(axes[1], scene.image, f"受け持つデフォルトボックス {mine.sum()} 個 / {len(owner):,}")
-    draw_boxes(axes[1], defaults[mine], labels=owner[mine], width=0.8)
+    _boxes(axes[1], defaults[mine], labels=owner[mine], width=1.0)
     return figure
 
 
 def plot_focal(gammas: Sequence[float]) -> Figure:
     """Plots the focal loss over the probability of the right answer."""
-    figure, axis = new_figure("ch08.focal", figsize=(6, 3.4))
+    figure, axis = new_figure("ch08.focal", figsize=(5, 2.5))
     right = np.linspace(0.01, 0.999, 200)
     for k, gamma in enumerate(gammas):
         axis.plot(
@@ -203,7 +217,7 @@ def plot_focal(gammas: Sequence[float]) -> Figure:
 
 def plot_loss(losses: Sequence[float], window: int = 5) -> Figure:
     """Plots the loss of a live training, with its moving mean."""
-    figure, axis = new_figure("ch08.live", figsize=(6, 3))
+    figure, axis = new_figure("ch08.live", figsize=(5, 2))
     axis.plot(losses, color=COLOURS[0], alpha=0.35, linestyle="-")
     mean = np.convolve(losses, np.ones(window) / window, mode="valid")
     axis.plot(np.arange(len(mean)) + window - 1, mean, color=COLOURS[0], linestyle="-")
@@ -223,24 +237,22 @@ def show_detectors(
     """
     columns = 1 + len(found)
     figure, axes = _images(
-        "ch08.detectors", len(scenes), columns, figsize=(2.35 * columns, 2.4 * len(scenes)), squeeze=False
+        "ch08.detectors", len(scenes), columns, figsize=(1.55 * columns, 1.65 * len(scenes)), squeeze=False
     )
     for k, (row, scene) in enumerate(zip(axes, scenes, strict=True)):
         _bare(row[0], scene.image, "正解" if k == 0 else "")
-        draw_boxes(row[0], scene.boxes, names_of(scene.labels), labels=scene.labels, width=1.2)
+        _boxes(row[0], scene.boxes, names_of(scene.labels), labels=scene.labels)
         for axis, (name, each) in zip(row[1:], found.items(), strict=True):
             _bare(axis, scene.image, name if k == 0 else "")
             good = each[k].scores >= least
             labels = each[k].labels[good]
-            draw_boxes(axis, each[k].boxes[good], names_of(labels), labels=labels, width=1.2)
+            _boxes(axis, each[k].boxes[good], names_of(labels), labels=labels)
     return figure
 
 
 def show_panoptic(scenes: Sequence[Scene], predicted: Array, per_class: int) -> Figure:
     """Shows images, their panoptic maps, and those that were merged."""
-    figure, axes = new_figure(
-        "ch08.panoptic", len(scenes), 3, figsize=(6.6, 2.3 * len(scenes)), squeeze=False
-    )
+    figure, axes = _images("ch08.panoptic", len(scenes), 3, figsize=(4.8, 1.65 * len(scenes)), squeeze=False)
     for k, (row, scene) in enumerate(zip(axes, scenes, strict=True)):
         _bare(row[0], scene.image, "画像" if k == 0 else "")
         for axis, panoptic, title in ((row[1], scene.panoptic, "正解"), (row[2], predicted[k], "予測")):

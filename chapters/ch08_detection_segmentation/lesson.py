@@ -3,9 +3,9 @@
 #
 # {{colab_badge}}
 #
-# **どんな問題か** 画像に「何が」写っているかだけでなく、「どこに」「いくつ」あるかを答える課題です。2014 年に Girshick たちの **R-CNN** が、畳み込みネットワークを
-# 物体の候補に 1 つずつ当てはめ、検出の精度を大きく上げました。翌年には **FCN** と **U-Net** が、画素ごとに答えるネットワークを示しました。
-# いまでは、自動運転の障害物検知、製品の検査、医用画像で病変の形を測る仕事に使われています。
+# **どんな問題か** 画像に「何が」写っているかだけでなく、「どこに」「いくつ」あるかを答える課題です。2014 年に Girshick たちの **R-CNN** が、物体のありそうな
+# 領域 1 つずつに畳み込みネットワークを使い、検出の精度を大きく上げました。翌年には **FCN** と **U-Net** が、画素ごとに答えるネットワークを示しました。
+# いまでは、自動運転の障害物検知、製品の検査、医用画像で病変の形を測る仕事などに使われています。
 #
 # *One image, four tasks: detection, semantic, instance and panoptic segmentation, each with its measure.
 # R-CNN, Fast R-CNN, SSD and RetinaNet are built on one trunk and compared on the same scenes, in time and in average precision;
@@ -15,7 +15,7 @@
 #
 # - IoU、Dice、NMS、平均適合率 (AP)、パノプティック品質を、手計算とプログラムの両方で求める
 # - R-CNN、Fast R-CNN、SSD、RetinaNet の違いを、書いて、測って、説明する
-# - 背景ばかりの画像で何が起きるかを数え、損失の選び方を判断する
+# - 背景ばかりの画像で何が起きるかを数え、損失の選び方を測って判断する
 #
 # | | |
 # |:--|:--|
@@ -24,7 +24,7 @@
 # | 実行の時間 | 2 コアのパソコンで 1 分、メモリ 2.5 GB まで。最後のセルが実測を表示します |
 # | データと利用条件 | この講座のプログラムが描いた場面の絵と、それで学習した重み (どちらも CC BY 4.0) |
 # | 論文 | Girshick et al. 2014 [(R-CNN)](https://arxiv.org/abs/1311.2524)、Girshick 2015 [(Fast R-CNN)](https://arxiv.org/abs/1504.08083)、Liu et al. 2016 [(SSD)](https://arxiv.org/abs/1512.02325)、Lin et al. 2017 [(RetinaNet)](https://arxiv.org/abs/1708.02002)、Kirillov et al. 2019 [(パノプティック)](https://arxiv.org/abs/1801.00868) |
-# | 前後の章と用語 | ← [第 7 章 Vision Transformer](07_vision_transformer.ipynb) · 第 9 章 Mask R-CNN (準備中) → · [訳語の一覧](../docs/terms.md) |
+# | 前後の章と用語 | ← [第 7 章 Vision Transformer](07_vision_transformer.ipynb) · [第 9 章 Mask R-CNN](09_mask_rcnn.ipynb) → · [訳語の一覧](../docs/terms.md) |
 
 # %%
 # SETUP
@@ -43,7 +43,6 @@ from chapters.ch08_detection_segmentation.proposals import propose_boxes, segmen
 from course_utils.backbones import build_detection_trunk
 from course_utils.claims import claim, claims_table
 from course_utils.detection import (
-    average_precision,
     decode_boxes,
     dice,
     encode_boxes,
@@ -85,14 +84,15 @@ ALL_CLASSES = 6
 #
 # 1 枚の画像に「どこに何があるか」を答えるとき、答え方は 1 つではありません。何が違うのでしょうか。
 #
-# この章から第 10 章まで、同じ場面の絵を使います。数えられる**もの** (things) が 4 種類、数えられない**背景** (stuff) が 2 種類あり、
-# 箱もマスクも、描いたときに分かっています。模様、色、大きさ、場所は、どの種類でも同じように決まるので、**形を見なければ**種類は分かりません。
+# この章から第 10 章まで、プログラムで描いた同じ場面の絵を使います。数えられる**もの** (things、検出では「物体」) が 4 種類、数えられない**背景** (stuff) が 2 種類あります。
+# ものを囲む**箱** (bounding box) も、ものの画素に印を付けた**マスク** (mask) も、描いたときに分かっています。
+# 模様、色、大きさ、場所は、どの種類でも同じ決め方で選ぶので、種類を見分けるには**形を見る**しかありません。
 
 # %%
 known, unseen = shared_scenes("train", 150), shared_scenes("test")
 print("もの:", "、".join(THINGS), " 背景:", "、".join(STUFF))
 print(f"訓練 {experiment.TRAINING_SCENES:,} 枚、テスト {len(unseen)} 枚、1 辺 {SIZE} 画素")
-scene = unseen.scenes[20]
+scene, shown = unseen.scenes[20], [20, 33]  # 例として見せる絵
 figures.show_tasks(scene)
 
 # %% [markdown]
@@ -105,7 +105,8 @@ figures.show_tasks(scene)
 #
 # ### 手で数える
 #
-# セマンティックの地図だけを渡されたら、ものを数えられるでしょうか。同じ種類の画素がつながった塊を数えて、本当の数と比べます。
+# 画素ごとのクラスを並べたものを**地図** (map) と呼びます。セマンティックの地図だけを渡されたら、ものを数えられるでしょうか。
+# 同じ種類の画素がつながった塊を数えて、本当の数と比べます。
 
 # %%
 from skimage.measure import label as connected
@@ -117,21 +118,22 @@ counted = [
 real = [len(each.labels) for each in unseen.scenes]
 wrong = np.not_equal(counted, real)
 print(f"この絵: 塊は {counted[20]} 個、ものは {real[20]} 個")
-print(f"300 枚のうち、塊の数とものの数が違う絵: {wrong.mean():.0%}")
+print(f"{len(unseen)} 枚のうち、塊の数とものの数が違う絵: {wrong.mean():.0%}")
 claim("ch08.tasks.semantic_counts", float(wrong.mean()))
 
 # %% [markdown]
 # 種類が同じで触れ合うものは 1 つに見え、隠されて 2 つに割れたものは 2 つに見えます。
-# この節の答えは、**問いは 4 つあり、区別するものと、答える範囲が違う**です。
+# この節の答えは、**問いは 4 つあり、ものどうしを区別するかと、背景にも答えるかが違う**です。
 #
 # ## 2. 重なりを、どう測るか
 #
-# 予測した箱やマスクが、正解にぴったり重なることはありません。どれだけ合っているかを、1 つの数で言えるでしょうか。
+# 予測した箱やマスクが、正解にぴったり重なることは、まずありません。どれだけ合っているかを、1 つの数で言えるでしょうか。
 #
 # ### 手で計算する
 #
 # 正解の箱が $(2, 2, 8, 8)$、予測の箱が $(4, 4, 10, 10)$ だとします。どちらも面積は 36、重なりは 4 × 4 = 16 です。
-# レポートの式は、画素を数える言い方です。予測に入る画素のうち、正解に入るものが TP、入らないものが FP、正解なのに予測しなかったものが FN です。
+# レポートの式は、画素を数えます。予測に入る画素のうち、正解にも入るものが TP、入らないものが FP、正解に入るのに予測に入らないものが FN です。
+# **IoU** (intersection over union) は、次の割合です。
 #
 # $$\text{IoU}=\frac{\text{TP}}{\text{TP}+\text{FP}+\text{FN}} = \frac{\text{重なりの面積}}{\text{2 つを合わせた面積}}$$
 #
@@ -149,21 +151,21 @@ claim("ch08.iou.report", float(abs(tp / (tp + fp + fn) - box_iou(truth[None], gu
 figures.show_overlap(truth, guess, 12)
 
 # %% [markdown]
-# 同じでした。**箱の IoU** は検出に、**画素の IoU** はセグメンテーションに使います。丸いものの箱がぴったり合っていても、箱を塗りつぶしたマスクは合いません。
-# 医用画像では **Dice 係数** もよく使います。IoU から計算できるので、順位は変わりません。
+# 同じでした。**箱の IoU** は検出に、**画素の IoU** はセグメンテーションに使います。円の箱がぴったり合っていても、箱を塗りつぶしたマスクは円に合いません。
+# 医用画像では **Dice 係数** もよく使います。IoU が高いほど Dice も高いので、どちらで比べても、マスク 1 枚どうしの順位は同じです。
 #
 # $$\text{Dice}=\frac{2\,\text{TP}}{2\,\text{TP}+\text{FP}+\text{FN}}=\frac{2\,\text{IoU}}{1+\text{IoU}}$$
 
 # %% tags=["nbval-check-output"]
 iou = tp / (tp + fp + fn)
 print(f"Dice {dice(real, said):.4f}、IoU から {2 * iou / (1 + iou):.4f}")
-for shift in (0, 1, 2, 3):
-    moved = box_iou(truth[None], truth[None] + shift)[0, 0]
-    print(f"縦横に {shift} 画素ずれると IoU {moved:.3f}")
+for shift in (1, 2, 3):
+    small, large = (box_iou(box, box + shift)[0, 0] for box in np.array([[[2, 2, 8, 8]], [[2, 2, 26, 26]]]))
+    print(f"縦横に {shift} 画素ずれた箱の IoU: 1 辺 6 なら {small:.3f}、1 辺 24 なら {large:.3f}")
 
 # %% [markdown]
-# 1 辺 6 画素の小さな箱では、2 画素のずれで、もう 0.5 を下回ります。**小さなものほど、わずかなずれで IoU が下がります**。
-# この節の答えは、**重なりを、合わせた面積で割る**です。
+# 同じ 2 画素のずれでも、1 辺 6 画素の箱の IoU は 0.5 を下回り、1 辺 24 画素の箱では上回ります。**小さなものほど、わずかなずれで IoU が下がります**。
+# この節の答えは、**重なりの面積を、2 つを合わせた面積で割る**です。
 #
 # ### 問題 1 2 枚のマスクを比べる (1 点)
 #
@@ -212,12 +214,12 @@ check("ch08.distance_iou")
 # %% [markdown]
 # ## 3. 検出を、どう採点するか
 #
-# 検出器は、1 つのものに何個もの箱を出し、どの箱にも得点を付けます。重なった箱を片付け、全体を 1 つの点数にするには、どうすればよいでしょうか。
+# 検出器は、1 つの物体に何個もの箱を出し、どの箱にも 0 から 1 の得点を付けます。重なった箱を片付け、検出の良しあしを 1 つの数にするには、どうすればよいでしょうか。
 #
 # ### 重なった箱を片付ける
 #
 # **NMS** (non-maximum suppression) は、得点の高い順に箱を見て、すでに残した箱との IoU がしきい値を超えるものを捨てます。
-# 1 つのものの周りに、わざとずらした箱を並べて試しましょう。
+# 物体の周りに、わざとずらした箱を 6 個ずつ並べて試しましょう。
 
 # %%
 rng = np.random.default_rng(course.seed)
@@ -235,8 +237,8 @@ after = Detections(crowd.boxes[kept], crowd.labels[kept], crowd.scores[kept])
 figures.show_before_and_after(scene.image, crowd, after)
 
 # %% [markdown]
-# これは種類を見ない NMS です。実際には、**種類ごとに**行うことが多く、次の節からは `course_utils` の `nms` を使います。
-# 触れ合う 2 つのものが同じ種類なら、正しい箱まで捨てるおそれがあります。
+# これはクラスを見ない NMS です。実際には、**クラスごとに**行うことが多く、5 節からは、そのように書いた `course_utils` の `nms` を使います。
+# それでも、同じクラスの 2 つの物体が大きく重なっていれば、正しい箱まで捨てるおそれがあります。
 #
 # ### 問題 3 捨てずにまとめる NMS (2 点)
 #
@@ -248,7 +250,7 @@ figures.show_before_and_after(scene.image, crowd, after)
 #   IoU は、もとの位置で測ります。
 # - 残る箱の位置は、その箱自身と、それが抑えた箱の、得点を重みにした平均です。得点とクラスは、残る箱のままです。
 #
-# 残った箱の `(箱, 得点, クラス)` を、得点の高い順の 3 つの配列で返します。`n` は 0 のこともあり、そのときの箱の形は `(0, 4)` です。
+# 残った箱の `(箱, 得点, クラス)` を、得点の高い順の 3 つの配列で返します。`n` は 0 のこともあり、そのとき箱の配列の形は `(0, 4)` です。
 #
 # たとえば次の値になります。
 #
@@ -266,8 +268,9 @@ check("ch08.merge_boxes")
 # %% [markdown]
 # ### 手で計算する
 #
-# 2 枚の画像に、同じ種類のものが合わせて 4 つあり、検出器が 5 つの箱を出しました。得点の高い順に並べ、IoU 0.5 以上で、まだ取られていないものに当たれば正解とします。
-# 上から $n$ 個目までを採用したときの**適合率** (precision、採用したうちの正解の割合) と**再現率** (recall、4 つのうち見つけた割合) を表にします。
+# 2 枚の画像に、同じクラスの物体が合わせて 4 つあり、検出器が 5 つの箱を出しました。得点の高い順に見て、まだ取られていない物体に IoU 0.5 以上で重なれば**当たり**、ほかは**外れ**とします。
+# 5 つ目の箱は、もう取られた物体に重なったので、外れです。NMS が要るのは、このためでもあります。
+# 上から $n$ 個目までを採用したときの**適合率** (precision、採用した箱のうち当たりの割合) と**再現率** (recall、4 つの物体のうち見つけた割合) を表にします。
 
 # %%
 hits, objects = np.array([True, True, False, True, False]), 4
@@ -280,7 +283,7 @@ result_table(
 )
 
 # %% [markdown]
-# 採用する数を増やすと、再現率は上がり、適合率は上下します。**平均適合率** (average precision、AP) は、この折れ線を 1 つの数にまとめます。
+# 採用する数を増やすと、再現率は下がることがなく、適合率は上下します。**平均適合率** (average precision、AP) は、この折れ線を 1 つの数にまとめます。
 # COCO の方法では、再現率 0, 0.01, …, 1 の 101 点それぞれで、「その再現率以上のところでの、いちばん高い適合率」を読み、平均します。
 #
 # 再現率 0.5 までは 1、0.75 までは 3/4、その先には届かないので 0 です。101 点のうち、51 点が 1、25 点が 3/4 なので、(51 + 25 × 3/4) / 101 です。
@@ -289,27 +292,17 @@ result_table(
 points = np.linspace(0, 1, 101)
 envelope = np.array([max(precision[recall >= point], default=0.0) for point in points])
 print(f"AP = {envelope.mean():.4f}、手計算 {(51 + 25 * 0.75) / 101:.4f}")
-
-place = np.arange(4)[:, None] * 20 + np.array([0, 0, 10, 10])
-boxes = [place[[0, 1]], place[[2, 3]]]
-there = [experiment.Truth(each, np.zeros(2, int)) for each in boxes]
-found = [
-    Detections(place[[0, 1, 1]], np.zeros(3, int), np.array([0.9, 0.8, 0.3])),
-    Detections(place[[0, 2]], np.zeros(2, int), np.array([0.7, 0.6])),
-]
-measured = average_precision(found, there, 1, thresholds=np.array([0.5])).ap
-claim("ch08.ap.by_hand", measured)
+claim("ch08.ap.by_hand", float(envelope.mean()))
 figures.plot_precision(recall, precision, envelope)
 
 # %% [markdown]
-# 同じものに 2 度当てた 5 つ目は、はずれに数えます。NMS が要るのは、このためでもあります。
-# 種類ごとの AP を平均したものが mAP です。**AP50** は IoU 0.5 で、COCO の **AP** は、さらに 0.5 から 0.95 までの 10 通りのしきい値で平均します。
-# この節の答えは、**得点の順に並べ、適合率と再現率の折れ線を 1 つの数にする**です。
+# AP はクラスごとに求めて平均します (mAP と書く本もあります)。当たりとする IoU のしきい値が 0.5 のものを **AP50** と呼び、COCO の **AP** は、0.5 から 0.95 まで 0.05 刻みの 10 通りの平均です。
+# この節の答えは、**重なった箱は NMS で捨て、得点の順の適合率と再現率を 1 つの数 AP にまとめる**です。
 #
 # ### 問題 4 適合率・再現率の曲線の面積 (2 点)
 #
 # ★★ 101 点での平均は COCO の決めごとです。PASCAL VOC は 2010 年から、曲線の下の面積そのものを AP としています。
-# 得点の高い順に並べた検出の当たり外れ `hits` (真偽値の配列、空のこともあります) と、物体の総数 `objects` (1 以上) から、この AP を返す関数
+# 得点の高い順に並べた検出が当たりかどうかの配列 `hits` (真偽値、空のこともあります) と、物体の総数 `objects` (1 以上) から、この AP を返す関数
 # `voc_ap(hits, objects)` を書きましょう。
 #
 # - 上から n 個の検出の適合率は「当たりの数 / n」、再現率は「当たりの数 / `objects`」です。
@@ -339,8 +332,9 @@ figures.draw_network(*figures.SEMANTIC, title="この節で組み立てるとこ
 # %% [markdown]
 # ### 手で数える
 #
-# 分類の本体は、画像を縮めながら特徴を作ります。96 画素の画像がストライド 16 で 6 × 6 のマップになると、1 マスは 16 × 16 画素です。
-# マスごとに 1 つのクラスを答えて拡大すると、**マスより細かい境目は描けません**。正解の地図を 16 × 16 のマスごとの多数決に置き換えて、最もよくてどこまで合うかを数えます。
+# 分類のネットワークの本体は、画像を縮めながら特徴マップを作ります。1 辺 96 画素の画像が 6 × 6 のマップになると、1 マスは画像の 16 × 16 画素に当たります (**ストライド** 16)。
+# マスごとに 1 つのクラスを答えて塗れば、**マスより細かい境目は描けません**。正解の地図をマスごとの多数決で塗り直し、正解とどれだけ合うかを測ります。
+# **mIoU** は、クラスごとの画素の IoU の平均です。
 
 
 # %%
@@ -354,14 +348,12 @@ def block_majority(maps, block):
 
 for block in (16, 8, 4):
     blocks = block_majority(unseen.semantic, block)
-    print(f"{block:2} 画素のマスの限界: mIoU {mean_iou(unseen.semantic, blocks, ALL_CLASSES):.3f}")
+    print(f"{block:2} 画素のマスの多数決: mIoU {mean_iou(unseen.semantic, blocks, ALL_CLASSES):.3f}")
 
 # %% [markdown]
-# **mIoU** は、クラスごとの画素の IoU の平均です。粗いマップだけでは、細かい形に届かないことが分かります。
-#
-# 2015 年の **FCN** (fully convolutional network) は、分類の最後の全結合層を 1×1 の畳み込みに変えて、どんな大きさの画像にもマップで答えるようにし、
-# **細かいマップの得点を足す**ことで境目を補いました。同じ年の **U-Net** は、縮めるときの特徴を取っておき、広げるときに**連結**して、畳み込みます。
-# どちらも、同じ本体 (trunk、ストライド 4、8、16 のマップを出す小さな残差ネットワーク) の上に作ります。
+# マスが粗いほど、正解からでも mIoU が下がります。2015 年の **FCN** (fully convolutional network) は、分類の全結合層を畳み込みに変えて、どんな大きさの画像にもマップで答えるようにし、
+# クラスごとの得点 (logit) を双線形補間で拡大しながら、**細かいマップの得点を足しました**。同じ年の **U-Net** は、縮める途中の特徴マップを取っておき、広げるときに**連結**して畳み込みます。
+# 縮める側から広げる側へのこの近道を**スキップ** (skip connection) と呼びます。どちらも、同じ**本体** (trunk、ストライド 4、8、16 の特徴マップを出す小さな残差ネットワーク) の上に作ります。
 
 
 # %% tags=["export"]
@@ -433,7 +425,7 @@ def pixel_loss(logits, maps):
 
 
 # %% [markdown]
-# FCN を、いま少しだけ学習させて、損失が下がるのを見ましょう。
+# FCN を、この場で少しだけ学習させて、損失が下がるのを見ましょう。
 
 # %%
 keras.utils.set_random_seed(course.seed)
@@ -443,10 +435,10 @@ print(f"損失 はじめの 5 ステップ {np.mean(live[:5]):.2f} → 終わり
 figures.plot_loss(live)
 
 # %% [markdown]
-# 本番の学習は、先に測って保存したものです (`python -m chapters.ch08_detection_segmentation.experiment segmentation`)。
-# どのネットワークも、7 節の RetinaNet を学習した本体から始めます (論文の FCN が、ImageNet で学習した本体から始めるのと同じです)。
+# 次の表は、前もって学習させて測った結果です (`python -m chapters.ch08_detection_segmentation.experiment segmentation`)。
+# 論文の FCN が ImageNet で学習した本体から始めるのにならい、どのネットワークも、検出器 (8 節の RetinaNet) として学習した本体から始めます。
 # 比べる基準は 2 つあります。**どの画素にも、いちばん多いクラスを答える**ものと、**その画素の色だけを見る**もの (ランダムフォレスト) です。
-# 「スキップなし」の U-Net は、連結する特徴を 0 に置き換えただけで、重みの数は変わりません。
+# 「スキップなし」の U-Net は、連結する特徴マップを 0 に置き換えただけで、重みの数は変わりません。
 
 # %%
 segmented = experiment.stored_segmentation()
@@ -466,9 +458,9 @@ claim("ch08.semantic.colour", float(np.median(scores["FCN + skips"]) - colour))
 claim("ch08.fcn.skips", float(np.median(scores["FCN + skips"] - scores["FCN"])))
 claim("ch08.unet.skips", float(np.median(scores["U-Net"] - scores["U-Net, no skips"])))
 
-shown = unseen.scenes[20:22]
-maps = experiment.load_network("U-Net").predict(to_input(unseen.images[20:22]), verbose=0).argmax(axis=-1)
-figures.show_maps(shown, {"U-Net": maps, "16 画素のマス": block_majority(unseen.semantic[20:22], 16)})
+few = [unseen.scenes[k] for k in shown]
+maps = experiment.load_network("U-Net").predict(to_input(unseen.images[shown]), verbose=0).argmax(axis=-1)
+figures.show_maps(few, {"U-Net": maps, "16 画素のマスの多数決": block_majority(unseen.semantic[shown], 16)})
 
 # %% [markdown]
 # 粗いマップだけの FCN は、マスの限界のとおり、境目で失います。細かいマップの得点を足すと、mIoU は上がりました。U-Net でも、連結を 0 に置き換えると下がります。重みの数は同じなので、
@@ -477,7 +469,7 @@ figures.show_maps(shown, {"U-Net": maps, "16 画素のマス": block_majority(un
 #
 # ## 5. 候補を出してから、調べる
 #
-# 検出に移ります。2014 年の **R-CNN** は、ものがありそうな領域を先に提案し、領域ごとに分類しました。翌年の **Fast R-CNN** は、計算の順番を変えました。何が変わったのでしょうか。
+# 検出に移ります。2014 年の **R-CNN** は、物体のありそうな領域の**候補** (region proposal) を先に挙げ、候補ごとに分類しました。翌年の **Fast R-CNN** は、計算の順番を変えました。何が変わったのでしょうか。
 
 # %%
 figures.draw_network(*figures.TWO_STAGES, title="この節で組み立てるところ: 2 段階の検出器")
@@ -485,8 +477,8 @@ figures.draw_network(*figures.TWO_STAGES, title="この節で組み立てると�
 # %% [markdown]
 # ### 候補を出す
 #
-# 候補を出すのに、ネットワークは使いません。色の似た画素をつないで区画に分け、似た隣どうしを順に合わせながら、できた区画を囲む箱をすべて候補にします
-# (選択的探索、selective search)。区画分けは scikit-image のものです。
+# 候補を出すのに、ネットワークは使いません。色の似た画素をつないで区画に分け (ここは scikit-image の関数です)、似た隣どうしを順に合わせていきます。
+# できた区画を囲む箱のうち、小さすぎず大きすぎないものを、すべて候補にします (選択的探索、selective search)。
 
 # %%
 offered = [propose_boxes(each.image) for each in unseen.scenes[:100]]
@@ -498,15 +490,15 @@ claim("ch08.proposals.recall", float(reached.mean()))
 figures.show_proposals(scene, segment(scene.image, 40.0), offered[20], overlaps[20].argmax(axis=0))
 
 # %% [markdown]
-# 候補に入らなかったものは、あとでどんなに良いネットワークを使っても見つかりません。これが上限です。
+# どの候補とも重ならない物体は、あとでどんなによいネットワークを使っても見つかりません。候補の再現率は、検出の上限の目安です。
 #
 # ### 問題 5 Fast R-CNN は、どこで時間を省くか (1 点)
 #
-# R-CNN と Fast R-CNN に、同じ画像と同じ候補の領域を渡します。Fast R-CNN が R-CNN より速くなるのは、おもにどこの時間が減るからでしょうか。
+# R-CNN と Fast R-CNN に、同じ画像と同じ候補を渡します。Fast R-CNN が R-CNN より速くなるのは、おもにどこの時間が減るからでしょうか。
 #
-# - ア: 候補の領域を提案するところ
+# - ア: 候補を出すところ
 # - イ: 畳み込みで特徴を取り出すところ
-# - ウ: 領域ごとに、クラスと箱のずれを答えるところ
+# - ウ: 候補ごとに、クラスと箱のずれを答えるところ
 
 # %%
 # EXERCISE ch08.predict_speed
@@ -517,8 +509,9 @@ check("ch08.predict_speed")
 # %% [markdown]
 # ### R-CNN: 候補を 1 つずつ切り出す
 #
-# 候補の領域を切り出し、決まった大きさに伸び縮みさせて、**1 枚ずつ**ネットワークに通します。出すのは、背景を含む 5 クラスの得点と、候補から正解の箱へのずれ 4 つです。
-# ずれは、候補の中心 $(a_x, a_y)$ と大きさ $(a_w, a_h)$ から見た、次の数です (実際には、大きさ 1 くらいになるように、0.1 と 0.2 で割ります)。
+# 候補を画像から切り出し、決まった大きさに伸び縮みさせて、**1 枚ずつ**ネットワークに通します。出すのは、5 クラス (物体 4 種類と背景) の得点と、候補から正解の箱へのずれ 4 つです。
+# 検出での**背景**は「どの物体でもない」という意味です。ずれは、候補の中心 $(a_x, a_y)$ と幅、高さ $(a_w, a_h)$ から見た、次の数です
+# (実際には、ほどよい大きさの数になるように、はじめの 2 つを 0.1 で、あとの 2 つを 0.2 で割ります)。
 #
 # $$t_x = \frac{x - a_x}{a_w}, \quad t_y = \frac{y - a_y}{a_h}, \quad t_w = \log\frac{w}{a_w}, \quad t_h = \log\frac{h}{a_h}$$
 
@@ -530,19 +523,19 @@ print("ずれ", offsets.round(3), " 戻すと", decode_boxes(offsets, anchor).ro
 
 # %% tags=["export"]
 def box_head(x):
-    """領域の特徴から、背景を含む 5 クラスの得点と、箱のずれ 4 つを出します。"""
+    """候補の特徴から、背景を含む 5 クラスの得点と、箱のずれ 4 つを出します。"""
     x = layers.Dense(64, activation="relu")(layers.Flatten()(x))
     return layers.Concatenate()([layers.Dense(THING_CLASSES + 1)(x), layers.Dense(4)(x)])
 
 
 def rcnn(trunk, side=48):
-    """R-CNN: 切り出して side 画素四方に伸び縮みさせた領域を、1 枚ずつ trunk に通します。"""
+    """R-CNN: 切り出して side 画素四方に伸び縮みさせた候補を、1 枚ずつ trunk に通します。"""
     crops = keras.Input((side, side, 3))
     return keras.Model(crops, box_head(trunk(crops)[-1]))
 
 
 def region_loss(outputs, labels, offsets):
-    """R-CNN と Fast R-CNN の損失: クラスの交差エントロピーと、物体の領域の箱のずれ。"""
+    """クラスの交差エントロピーと、物体の候補の箱のずれの smooth L1 (1 までは 2 乗、先は絶対値)。"""
     logits, predicted = outputs[:, : THING_CLASSES + 1], outputs[:, THING_CLASSES + 1 :]
     classes = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     gap = tf.abs(predicted - offsets)
@@ -554,10 +547,10 @@ def region_loss(outputs, labels, offsets):
 # ### Fast R-CNN: 画像は 1 度だけ通す
 #
 # 候補は互いに重なっているので、R-CNN は同じ画素を何度も計算しています。Fast R-CNN は、**画像全体を 1 度だけ**ネットワークに通し、
-# できた 1 枚の特徴マップから、候補の部分を取り出します。大きさがまちまちなので、**RoI プーリング** (region of interest pooling) でそろえます。
+# できた特徴マップから、候補の部分を取り出します。大きさがまちまちなので、**RoI プーリング** (region of interest pooling) でそろえます。
 #
-# 手で 1 つやってみましょう。ストライド 4 のマップで、箱 $(8, 4, 28, 24)$ は、4 で割って丸めると、列 2〜6、行 1〜5 の 5 × 5 マスにあたります (番号は 0 から)。これを 2 × 2 の区画に分け、区画ごとに最大値を取ります。
-# 5 は 2 で割り切れないので、区画は真ん中の 1 マスを分け合います。
+# 手で 1 つやってみましょう。ストライド 4 のマップで、箱 $(8, 4, 28, 24)$ は、4 で割って丸めると、列 2〜6、行 1〜5 の 5 × 5 マスに当たります (番号は 0 から)。これを 2 × 2 の区画に分け、区画ごとに最大値を取ります。
+# 5 は 2 で割り切れないので、まん中の行と列は、両側の区画に入れます。
 
 
 # %% tags=["export"]
@@ -600,7 +593,7 @@ print("2 × 2 の区画の最大値\n", np.asarray(pooled)[0, :, :, 0].astype(in
 
 # %% tags=["export"]
 def fast_rcnn(trunk):
-    """Fast R-CNN: 画像を trunk に 1 度だけ通し、1 枚の特徴マップから、すべての箱の領域を取り出します。"""
+    """Fast R-CNN: 画像を trunk に 1 度だけ通し、3 つのマップを足した 1 枚から、すべての候補を取り出します。"""
     images, boxes = keras.Input((SIZE, SIZE, 3)), keras.Input((None, 4))
     fine, middle, coarse = (layers.Conv2D(48, 1)(feature) for feature in trunk(images))
     merged = fine + layers.UpSampling2D(2)(middle + layers.UpSampling2D(2)(coarse))
@@ -618,11 +611,11 @@ def best_detections(boxes, scores, least=0.02, most=100):
 
 
 # %% [markdown]
-# 2 つ目の関数は、答えの箱を選びます。この章のどの検出器でも同じです。
+# `best_detections` は、答えにする箱を選びます。この章のどの検出器でも同じです。
 #
-# どちらも、同じ本体 (trunk) を、同じ場面、同じステップ数で学習しました。重みは付属しています (`… experiment weights`)。
-# 論文の検出器は、ImageNet で学習した本体から始めます。ここでは、4 節の FCN を、何も知らない重みから少し学習した本体を使いました。
-# テスト 300 枚での成績と、1 枚にかかる時間を比べます (`… experiment detectors`)。時間は、候補を出すところから NMS までの、プロセッサが働いた時間です。
+# どちらも、同じ重みの本体から始め、同じ場面を、同じステップ数だけ学習しました。重みは付属しています (`… experiment weights`)。
+# 論文の検出器は ImageNet で学習した本体から始めますが、ここでは、4 節の FCN を乱数の重みから学習し、その本体から始めます。
+# テストの場面での成績と、1 枚にかかる時間を比べます (`… experiment detectors`)。時間は、候補を出すところから NMS までに、プロセッサが働いた時間です。
 
 # %%
 detectors = {row.name: row for row in experiment.stored_detectors()}
@@ -631,7 +624,7 @@ claim("ch08.fast.products", slow.multiply_adds / fast.multiply_adds)
 claim("ch08.fast.seconds", slow.seconds / fast.seconds)
 proposing = processor_seconds(propose_boxes, unseen.images[:20])
 print(f"候補を出すだけで {1000 * proposing:.0f} ミリ秒 (いまの実測)")
-result_table(tables.detector_rows(two_stages), caption="2 段階の検出器、テスト 300 枚")
+result_table(tables.detector_rows(two_stages), caption=f"2 段階の検出器、テスト {len(unseen)} 枚")
 
 # %% [markdown]
 # 減ったのは、畳み込みの積和です。R-CNN は候補の数だけ本体を通し、Fast R-CNN は 1 度しか通しません。ところが、時間の差は、積和の差よりずっと小さなものでした。
@@ -641,12 +634,13 @@ result_table(tables.detector_rows(two_stages), caption="2 段階の検出器、�
 #
 # ## 6. 候補を出さずに、1 度で答える
 #
-# 2016 年の **SSD** (single shot multibox detector) は、候補を出す段をなくしました。候補なしで、どうやって箱を出すのでしょうか。
+# 2016 年の **SSD** (single shot multibox detector) は、候補を出しません。候補なしで、どうやって箱を答えるのでしょうか。
 #
 # ### デフォルトボックス
 #
 # 特徴マップのマスごとに、大きさと縦横比の違う箱を、はじめから置いておきます。これが**デフォルトボックス** (default box、アンカーとも) です。
-# ネットワークは、どの箱についても「何のクラスか」と「どれだけずらせばよいか」を、1 度に答えます。細かいマップは小さなものを、粗いマップは大きなものを受け持ちます。
+# ネットワークは、どの箱についても「何のクラスか」と「どれだけずらせばよいか」を、1 度に答えます。細かいマップは小さな物体を、粗いマップは大きな物体を受け持ちます。
+# 学習では、物体を受け持つデフォルトボックスを**正例**、どの物体も受け持たないものを**背景**とします。
 
 
 # %% tags=["export"]
@@ -693,8 +687,7 @@ figures.show_default_boxes(scene.image, own)
 # ### 問題 6 背景のデフォルトボックスの割合を予想する (1 点)
 #
 # この章の SSD のデフォルトボックスは、1 枚に 4,536 個です。学習用の画像には、平均で 3 個ほどの物体があります。
-# IoU が 0.5 以上の物体を受け持ち、どの物体も少なくとも 1 つには受け持たれるとき、どの物体も受け持たない、つまり**背景**になるのは、
-# デフォルトボックスのおよそ何 % でしょうか。小数でも答えられます。
+# 上の `match_default_boxes` のように受け持ちを決めると、**背景**になるのは、デフォルトボックスのおよそ何 % でしょうか。小数でも答えられます。
 
 # %%
 # EXERCISE ch08.predict_background
@@ -706,7 +699,7 @@ check("ch08.predict_background")
 owners = [match_default_boxes(each.boxes, defaults) for each in unseen.scenes]
 background = float(np.mean([each == -1 for each in owners]))
 best = np.concatenate([box_iou(defaults, each.boxes).max(axis=0) for each in unseen.scenes])
-print(f"背景を受け持つデフォルトボックス: {background:.2%}")
+print(f"背景のデフォルトボックス: {background:.2%}")
 print(f"IoU 0.5 以上のデフォルトボックスがある物体: {np.mean(best >= 0.5):.1%}")
 claim("ch08.ssd.background", background)
 figures.show_matches(scene, defaults, owners[20])
@@ -714,10 +707,10 @@ figures.show_matches(scene, defaults, owners[20])
 # %% [markdown]
 # ### 問題 7 アンカーに物体を割り当てる (2 点)
 #
-# ★★ RetinaNet は、どっちつかずのアンカー (SSD のデフォルトボックス) を学習に使いません。アンカーごとに、受け持つ物体の番号か、−1 (背景) か、−2 (使わない) を並べた
+# ★★ RetinaNet では、デフォルトボックスを**アンカー** (anchor) と呼び、どの物体とも中くらいにしか重ならないアンカーは、学習に使いません。アンカーごとに、受け持つ物体の番号か、−1 (背景) か、−2 (使わない) を並べた
 # 整数の配列を返す関数 `match_anchors(anchors, boxes)` を書きましょう。`anchors` は形 `(n, 4)`、物体の `boxes` は形 `(m, 4)` の配列です。
 #
-# 1. アンカーがいちばん重なる物体との IoU が 0.5 以上なら、その物体の番号にします。等しく重なる物体が 2 つあれば、番号の小さいほうです。
+# 1. そのアンカーといちばん重なる物体との IoU が 0.5 以上なら、その物体の番号にします。等しく重なる物体が 2 つあれば、番号の小さいほうです。
 # 2. それが 0.4 以上 0.5 未満なら −2、0.4 未満なら −1 にします。
 # 3. 最後に、物体 0、1、2、… の順に、その物体といちばん重なるアンカー (等しければ番号の小さいほう) を、**何になっていても**、その物体の番号に書き換えます。
 #    2 つの物体が同じアンカーを書き換えれば、あとの物体のものになります。
@@ -741,7 +734,7 @@ check("ch08.match_anchors")
 # %% [markdown]
 # ### SSD を組み立てる
 #
-# 3 つのマップのそれぞれに、出力の畳み込みを付けるだけです。画像の全体を見るので、切り出しも RoI プーリングもありません。
+# 3 つのマップのそれぞれに、出力の畳み込みを付けるだけです。画像の全体を 1 度に処理するので、切り出しも RoI プーリングもありません。
 
 
 # %% tags=["export"]
@@ -767,14 +760,14 @@ def ssd(trunk):
 # %% [markdown]
 # ## 7. 背景ばかりの損失を、どうするか
 #
-# デフォルトボックスのほとんどは背景でした。1 個ずつの損失は小さくても、数が多ければ、和はどうなるでしょうか。学習のじゃまになるのでしょうか。
+# デフォルトボックスのほとんどは背景でした。1 個ずつの損失は小さくても、数が多ければ、合計はどうなるでしょうか。学習のじゃまになるのでしょうか。
 #
 # ### 問題 8 損失のほとんどは、どこから来るか (1 点)
 #
 # 1 枚の画像に、背景のアンカーが 4,500 個、物体のアンカーが 10 個あるとします。
-# 背景のアンカーには物体の確率 0.02 (もう、ほとんど正しい)、物体のアンカーには 0.1 (まだ、見つけていない) と答えました。
-# 損失を全部のアンカーで足すと、背景の合計と物体の合計は、どちらが大きいでしょうか。交差エントロピーと、フォーカルロス ($\gamma = 2$、$\alpha = 0.25$) で考えます。
-# フォーカルロスは、正しい答えの確率を p とすると、交差エントロピーに $(1-p)^2$ と、物体なら 0.25、背景なら 0.75 を掛けたものです。
+# ネットワークの答えた「物体の確率」は、背景のアンカーでは 0.02 (もう、ほとんど正しい)、物体のアンカーでは 0.1 (まだ、見つけていない) です。
+# 損失を全部のアンカーで足すと、背景の合計と物体の合計は、どちらが大きいでしょうか。交差エントロピーと、**フォーカルロス** (focal loss) で考えます。
+# フォーカルロスは、交差エントロピーに $(1-p)^2$ と、物体なら 0.25、背景なら 0.75 を掛けたものです。$p$ は、正しい答えの確率です。
 #
 # - ア: 交差エントロピーでもフォーカルロスでも、背景の合計のほうが大きい
 # - イ: 交差エントロピーでは背景の合計、フォーカルロスでは物体の合計のほうが大きい
@@ -792,17 +785,17 @@ print(f"交差エントロピー: 背景 {background:.1f}、物体 {objects:.1f}
 print(f"フォーカルロス:   背景 {0.75 * 0.02**2 * background:.3f}、物体 {0.25 * 0.9**2 * objects:.3f}")
 
 # %% [markdown]
-# 交差エントロピーでは、簡単な背景が、数で勝っています。RetinaNet (2017 年) の**フォーカルロス** (focal loss) は、正しい答えの確率 $p$ が高いほど、損失を軽くします。
+# 交差エントロピーでは、ほとんど正しい背景でも、数が多いので合計が大きくなります。2017 年の **RetinaNet** のフォーカルロスは、正しい答えの確率 $p$ が高いほど、損失を軽くします。
 #
 # $$\mathrm{FL} = -\alpha\,(1-p)^{\gamma}\log p$$
 #
-# $\alpha$ は、もの (正例) なら 0.25、背景ならその残りの 0.75 です。$\gamma = 0$ なら、交差エントロピーに重みを付けただけになります。
+# $\alpha$ は、正例なら 0.25、背景なら 1 から引いた 0.75 です。$\gamma = 0$ なら、交差エントロピーに重みを付けただけになります。
 
 # %%
 figures.plot_focal([0, 0.5, 2, 5])
 
 # %% [markdown]
-# もう 1 つの方法は、SSD の論文の**難しい背景だけを選ぶ** (hard negative mining) やり方です。背景のうち、損失の大きいものを、正例の 3 倍まで残します。
+# もう 1 つの方法は、SSD の論文の**難しい背景だけを選ぶ** (hard negative mining) やり方です。背景を損失の大きい順に並べ、正例の 3 倍の個数まで残します。
 
 
 # %% tags=["export"]
@@ -821,7 +814,7 @@ def class_weights(kind, entropy, logits, target, gamma=2.0, alpha=0.25):
 
 
 def ssd_loss(kind):
-    """SSD の損失: クラスの損失と、正例の箱のずれ (smooth L1) の和を、正例の数で割ります。"""
+    """クラスの損失と、正例の箱のずれの smooth L1 の和を、正例の数で割ります。"""
 
     def loss(outputs, labels, offsets):
         logits, predicted = outputs[..., :THING_CLASSES], outputs[..., THING_CLASSES:]
@@ -892,11 +885,11 @@ plot_runs(runs, metric="AP", heading="損失だけを変えた SSD の AP", alt=
 # ## 8. 4 つの検出器を、同じ画像で比べる
 #
 # R-CNN、Fast R-CNN、SSD、RetinaNet は、どれがよいのでしょうか。同じ本体、同じ場面で学習した 4 つに、同じ画像を見せます。
-# この章の SSD は「難しい背景だけ」で、RetinaNet は、同じ出力に**フォーカルロス**を使ったものです。
+# この章の SSD は「難しい背景だけ」の損失で、RetinaNet は、同じネットワークをフォーカルロスで学習したものです。
 
 # %%
 names = experiment.DETECTORS
-few = unseen.scenes[20:22]
+few = [unseen.scenes[k] for k in shown]
 found = {name: [experiment.detect(name, each.image) for each in few] for name in names}
 figures.show_detectors(few, found, least=0.35)
 
@@ -904,7 +897,7 @@ figures.show_detectors(few, found, least=0.35)
 claim("ch08.ssd.seconds", detectors["Fast R-CNN"].seconds / detectors["SSD"].seconds)
 result_table(
     tables.detector_rows([detectors[name] for name in names]),
-    caption="同じ本体の 4 つの検出器、テスト 300 枚。時間は、本体に 1 枚を 1 度通す時間の何倍か",
+    caption=f"4 つの検出器、テスト {len(unseen)} 枚。「本体の何倍」は、本体に画像を 1 度通す時間と比べた時間",
 )
 
 # %% [markdown]
@@ -914,13 +907,13 @@ result_table(
 #
 # ### 問題 10 測って、得点のしきい値を決める (3 点)
 #
-# ★★★ 検出器は、自信のない検出も返します。使うときは、どこかで切らなければなりません。**検証用**の画像で F1 が最大になる得点のしきい値を選び、
+# ★★★ 検出器は、得点の低い検出も返します。使うときは、どこかで切らなければなりません。**検証用**の画像で F1 (適合率と再現率の調和平均) が最大になる得点のしきい値を選び、
 # `(しきい値, F1)` を返す関数 `choose_threshold(found, truth)` を書きましょう。
 #
 # `found` は、画像ごとの検出 `(boxes, labels, scores)` のリスト、`truth` は、同じ順の、画像ごとの物体 `(boxes, labels)` のリストです。
 # 箱は形 `(個数, 4)`、クラスと得点は形 `(個数,)` の配列で、個数は 0 のこともあります。全部の画像を合わせれば、検出も物体も 1 つ以上あります。
 #
-# - 得点がしきい値**以上**の検出を残します。しきい値の候補は、検出の得点です。
+# - 得点がしきい値**以上**の検出を残します。しきい値は、検出の得点の中から選びます。
 # - 画像ごとに、残した検出を得点の高い順 (等しければ先に並んでいる順) に見ます。同じ画像の、同じクラスの、まだ当たっていない物体のうち、IoU が最大のもの
 #   (等しければ番号の小さいもの) を選び、IoU が 0.5 以上なら**当たり**です。当たった物体は、もう使えません。
 # - 当たりの数、残した検出の数、物体の数を、それぞれ全部の画像で足してから、F1 = 2 × 当たり / (検出 + 物体) を計算します。
@@ -952,7 +945,7 @@ check("ch08.choose_threshold")
 #
 # ## 9. ものと背景を、1 枚にまとめる
 #
-# パノプティックセグメンテーションは、検出とセマンティックの両方を 1 枚で答えます。いま作った 2 つを合わせれば、できるでしょうか。
+# パノプティックセグメンテーションは、1 枚の地図で、検出とセマンティックの両方に答えます。これまでに作った 2 つを合わせれば、できるでしょうか。
 #
 # 検出の箱を得点の高い順に見て、箱の中の「もの」の画素に、検出のクラスと番号を付けます。どの箱にも入らなかった「もの」の画素には、空か地面のうち、得点の高いほうを付けます。
 
@@ -993,7 +986,7 @@ result_table(tables.quality_rows(quality), caption=f"テスト {len(some)} 枚�
 # %%
 stuff, things = quality.by_class[: len(STUFF)].mean(), quality.by_class[len(STUFF) :].mean()
 claim("ch08.panoptic.stuff", float(stuff - things))
-figures.show_panoptic(some[20:22], merged[20:22], PER_CLASS)
+figures.show_panoptic([some[k] for k in shown], merged[shown], PER_CLASS)
 
 # %% [markdown]
 # 広い背景は、少しくらい境目がずれても IoU が 0.5 を超えます。ものは、検出がはずれれば、画素が合っていても数に入りません。
@@ -1040,15 +1033,13 @@ check("ch08.panoptic_merge")
 #
 # ## 10. 補足・訂正
 #
-# - **課題の種類** レポートの 3 つに、**インスタンスセグメンテーション**を加えると、いまの分け方になります (1 節)。Mask R-CNN (第 9 章) が解くのは、これです。
-# - **パノプティック** レポートの「すべての物体を個別に認識し、それぞれの画素にカテゴリを割り当てる」は、**もの**については、そのとおりです。空や地面のような**背景**は、
+# - **課題の種類** レポートの 3 つに**インスタンスセグメンテーション**を加えると、いまの分け方になります (1 節)。Mask R-CNN (第 9 章) が解くのは、これです。
+# - **パノプティック** 「すべての物体を個別に認識し、それぞれのピクセルにカテゴリを割り当てる」は、**もの**については、そのとおりです。空や地面のような**背景**は、
 #   個別に数えません。次のセルで、正解の地図を確かめます。
-# - **IoU の TP、FP、FN** レポートの式は、画素を数えるときの式です。検出の採点にも TP、FP、FN が出てきますが、そちらで数えるのは**箱**で、IoU はその判定に使います (3 節)。
-# - **R-CNN の「回帰」** 領域の中で「詳細な分類と回帰」をするのは、そのとおりです。論文の R-CNN では、分類はサポートベクトルマシン (SVM)、箱の回帰は別の学習でした。
+# - **IoU の TP、FP、FN** レポートの式は、画素を数えるときの式です。検出の採点にも TP、FP、FN が出てきますが、そちらで数えるのは**箱**で、IoU は当たりかどうかの判定に使います (3 節)。
+# - **R-CNN の「回帰」** 候補ごとに「詳細な分類と回帰」をするのは、そのとおりです。ただし論文の R-CNN では、分類のサポートベクトルマシン (SVM) と箱の回帰を、別々に学習しました。
 #   1 つの損失で一緒に学習するのは Fast R-CNN からです。この章の R-CNN は、比べやすいように、Fast R-CNN と同じ損失で学習しました。
-# - **SSD の「画像全体を見て」** どの出力も、画像の全体ではなく、受け持つマスの周りだけを見ます。全体を**一度に処理する**、という意味です。
-# - **SSD の損失** 論文の SSD は、背景を含むクラスの softmax です。この章では、損失だけを比べられるように、RetinaNet と同じくクラスごとのシグモイドにそろえました。
-# - **RetinaNet** 論文の RetinaNet は、フォーカルロスのほかに、特徴ピラミッド (第 10 章) と深い出力層を持ちます。
+# - **SSD の「画像全体を見て」** 画像の全体を**1 度に処理する**、という意味です。どの出力も、受け持つマスの周りから答えます。
 
 # %% tags=["nbval-check-output"]
 ids = np.unique(scene.panoptic)
@@ -1059,9 +1050,9 @@ print("ものの番号:", sorted(int(i) % PER_CLASS for i in ids if i // PER_CLA
 # ## 11. まとめ
 #
 # 1. 検出、セマンティック、インスタンス、パノプティックは、区別するものと答える範囲が違います。
-# 2. IoU は、重なりを合わせた面積で割ったもの。レポートの TP/(TP+FP+FN) と同じです。検出は AP、地図は mIoU、パノプティックは PQ で採点します。
-# 3. 画素ごとに答えるネットワークでは、細かいマップを足すか連結すると、境目が戻ります。画素の正解率は、いつも色だけの基準や「いちばん多いクラス」と並べます。
-# 4. R-CNN は候補ごとに、Fast R-CNN は画像に 1 度だけ、ネットワークを通します。SSD は候補を出す段もなくします。
+# 2. IoU は、重なりの面積を、合わせた面積で割ったものです。検出は AP、セマンティックは mIoU、パノプティックは PQ で採点します。
+# 3. 画素ごとに答えるネットワークでは、細かいマップを足すか連結すると、境目が戻ります。画素の正解率は、色だけの基準や「いちばん多いクラス」と並べて読みます。
+# 4. 畳み込みの本体を、R-CNN は候補の数だけ、Fast R-CNN は画像に 1 度だけ通します。SSD は候補も出しません。
 # 5. デフォルトボックスのほとんどは背景です。損失の選び方は、条件をそろえて測って決めます。
 #
 # **早見表**
@@ -1069,10 +1060,10 @@ print("ものの番号:", sorted(int(i) % PER_CLASS for i in ids if i // PER_CLA
 # $$\text{IoU}=\frac{\text{TP}}{\text{TP}+\text{FP}+\text{FN}}, \quad \text{Dice}=\frac{2\,\text{IoU}}{1+\text{IoU}}, \quad \mathrm{FL} = -\alpha(1-p)^{\gamma}\log p, \quad \mathrm{PQ}=\mathrm{SQ}\times\mathrm{RQ}$$
 #
 # ```python
-# owner = match_default_boxes(scene.boxes, default_boxes())       # 学習: だれが何を受け持つか
-# train(ssd(trunk), ssd_loss("focal"), batches, steps)            # 背景を軽くする損失
-# found = best_detections(decode_boxes(offsets, defaults), scores)  # 推論: 箱に戻し、NMS
-# average_precision(found, scenes, classes).ap                    # 採点
+# owner = match_default_boxes(scene.boxes, defaults)      # 受け持ち
+# train(ssd(trunk), ssd_loss("focal"), batches, steps)    # 学習
+# found = best_detections(decode_boxes(offsets, defaults), scores)
+# average_precision(found, scenes, classes).ap            # 採点
 # ```
 #
 # | よく使う値 | |
@@ -1092,8 +1083,6 @@ print(course.cost())
 # %% [markdown]
 # ## もっと調べる
 #
-# ここからは、興味のある人のためのものです。
-#
 # ### クラスごとの IoU と、境目
 
 # %%
@@ -1107,7 +1096,12 @@ result_table(
 # 環境変数 `COURSE_DATA_DIR` に、COCO 形式の注釈 `coco/annotations.json` と画像のあるフォルダーを指定すると、`load_scenes("coco")` が、この章の絵と同じ形で読みます。
 # 箱、マスク、地図がそろうので、この章の採点は、そのまま使えます。
 #
-# ### 公開されている数と
+# ### 論文との違い
+#
+# この章では、損失だけを比べられるように、SSD もクラスごとのシグモイドで学習しました。論文の SSD は、背景を含むクラスの softmax です。
+# 論文の RetinaNet は、フォーカルロスのほかに、特徴ピラミッド (第 10 章) と深い出力層を持ちます。
+#
+# ### 公開されている数
 #
 # | | データ | 成績 | 出典 |
 # |:--|:--|:--|:--|
@@ -1123,6 +1117,7 @@ result_table(
 # - W. Liu et al., [SSD: Single Shot MultiBox Detector](https://arxiv.org/abs/1512.02325), ECCV 2016
 # - T.-Y. Lin et al., [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), ICCV 2017 (RetinaNet)
 # - T.-Y. Lin et al., [Microsoft COCO](https://arxiv.org/abs/1405.0312), ECCV 2014
+# - Z. Zheng et al., [Distance-IoU Loss](https://arxiv.org/abs/1911.08287), AAAI 2020
 # - A. Kirillov et al., [Panoptic Segmentation](https://arxiv.org/abs/1801.00868), CVPR 2019
 # - J. Uijlings et al., [Selective Search for Object Recognition](https://doi.org/10.1007/s11263-013-0620-5), IJCV 2013
 # - P. Felzenszwalb, D. Huttenlocher, [Efficient Graph-Based Image Segmentation](https://doi.org/10.1023/B:VISI.0000022288.19776.77), IJCV 2004
