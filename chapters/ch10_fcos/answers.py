@@ -792,7 +792,7 @@ def choose_ranges(scenes, candidates):
 ANSWERS: dict[str, Key] = {
     "ch10.distances": Key(
         reference=DISTANCES,
-        explanation="引き算と足し算だけで、行き来できます。アンカーの大きさのような、前もって決めておく数は、どこにも出てきません。",
+        explanation="箱と 4 つの距離は、引き算と足し算だけで行き来できます。アンカーの大きさのような、前もって決めておく数は、どこにも出てきません。",
         alternatives={
             "列ごとに": """import numpy as np
 
@@ -934,7 +934,7 @@ def iou_loss(predicted, wanted, positive):
     ),
     "ch10.levels": Key(
         reference=LEVELS,
-        explanation="最大の距離が「以下」の境目の数が、段の番号です。同じ物体でも、隅の点から見ると最大の距離が大きくなり、粗い段の担当になります。",
+        explanation="「最大の距離以下」の境目の数が、段の番号です。同じ物体でも、隅の点から見ると最大の距離が大きくなり、粗い段の担当になります。",
         alternatives={
             "ループで": """import numpy as np
 
@@ -1087,7 +1087,7 @@ def level_targets(boxes, labels, height, width, stride, low, high):
     ),
     "ch10.ambiguous": Key(
         reference=AMBIGUOUS,
-        explanation="1 段なら、箱が重なるところの点は、どれもあいまいです。段に分けると、大きさの違う物体の重なりは、別々の段に分かれます。残るのは、大きさの近い物体の重なりです。",
+        explanation="段が 1 つなら、箱が重なるところの点は、どれもあいまいです。段に分けると、大きさの違う物体の重なりは、別々の段に分かれます。残るのは、大きさの近い物体の重なりです。",
         alternatives={
             "1 点ずつ": """def ambiguous_share(scenes, levels):
     counts = []
@@ -1144,7 +1144,7 @@ def ambiguous_share(scenes, levels):
                     "float(ambiguous / positive) if positive else 0.0",
                     "float(np.divide(ambiguous, positive))",
                 ),
-                "受け持つ点が 1 つも",
+                "望まれる点が 1 つも",
             ),
         },
         hidden=hidden_ambiguous,
@@ -1154,7 +1154,7 @@ def ambiguous_share(scenes, levels):
         explanation="横方向の平均が π/2 − 1、およそ 0.57 で、縦方向との積は、およそ 0.33 です。正の点の多くは、まん中から遠いところにあります。",
         wrong={
             "イ": "横だけなら、平均はおよそ 0.57 です。中心らしさは、縦との積なので、さらに小さくなります。",
-            "ウ": "まん中の 1 に近い点は、わずかです。中心と辺の中ほどの点でも、l : r は 1 : 3 で、値は 1/3 です。",
+            "ウ": "1 に近いのは、まん中の近くの点だけです。縦も横も、まん中と辺の中ほどにある点では、比がどちらも 1 : 3 で、値は 1/3 です。",
         },
     ),
     "ch10.centerness": Key(
@@ -1205,7 +1205,7 @@ def centerness(sides):
                 changed(
                     changed(CENTERNESS, "np.maximum(l, r))", "(l + r))"), "np.maximum(t, b))", "(t + b))"
                 ),
-                "小さいほうを、和",
+                "小さいほうを、2 つの和",
             ),
             "いつも l / r": Mistake(
                 """import numpy as np
@@ -1239,7 +1239,7 @@ def centerness(sides):
     ),
     "ch10.detect": Key(
         reference=DETECT,
-        explanation="中心らしさは、得点を下げるためにあります。隅の点の箱は得点が下がり、NMS で、まん中に近い点の箱に負けます。",
+        explanation="中心らしさを掛けると、隅の点の得点ほど大きく下がります。隅の点の箱は、NMS で、まん中に近い点の箱に負けます。",
         alternatives={
             "自分で NMS": """import numpy as np
 from course_utils.detection import box_iou
@@ -1319,10 +1319,10 @@ def detect(logits, sides, centres, points, threshold, iou, most):
     ),
     "ch10.predict_anchors": chosen(
         "イ",
-        explanation="アンカーでは 3 割を超える物体が、IoU 0.5 以上のアンカーを失います。FCOS でも、範囲を半分にすると、小さな物体が粗い段に回され、点の間に落ちます。減りはしますが、調整は残っています。",
+        explanation="アンカーでは、3 割を超える物体に、IoU 0.5 以上のアンカーがありません。FCOS でも、境目を半分にすると、小さな物体が粗い段に回され、点の間に落ちます。アンカーがなくなっても、調整するものは残っています。",
         wrong={
-            "ア": "FCOS にも、段の範囲という設計があります。半分にすると、小さな物体が粗い段の担当になり、その段の点がまん中に来ない物体は、受け持つ点を失います。",
-            "ウ": "箱が合わないアンカーとの IoU は、すぐに 0.5 を割ります。1 辺が半分の正方形が中に入っても、IoU は 0.25 です。",
+            "ア": "FCOS にも、段の範囲という設計があります。境目を半分にすると、小さな物体まで粗い段に回され、粗い段の点が 1 つも中に入らない物体は、受け持つ点を失います。",
+            "ウ": "大きさの合わないアンカーとの IoU は、すぐに 0.5 を下回ります。1 辺が半分の正方形は、箱の中にすっぽり入っても、IoU が 0.25 です。",
         },
     ),
     "ch10.choose_ranges": Key(
@@ -1377,10 +1377,10 @@ def choose_ranges(scenes, candidates):
     ),
     "ch10.predict_cost": chosen(
         "ウ",
-        explanation="ピラミッドと塔は、stride 4 の細かい特徴マップでも、3×3 の畳み込みを何枚も通します。FCOS 全体の積和は、バックボーンだけの 2 倍を超えます。",
+        explanation="特徴ピラミッドと塔は、ストライド 4 の細かい特徴マップにも、3×3 の畳み込みを何枚も掛けます。FCOS 全体の積和は、本体だけの 2 倍を超えます。",
         wrong={
             "ア": "出力の畳み込みだけなら、そのくらいです。その前に、段ごとの畳み込みと、塔の 4 枚の畳み込みがあります。",
-            "イ": "畳み込みは、1 枚 1 枚が特徴マップの広さに比例します。stride 4 の特徴マップは、stride 8 の 4 倍、stride 16 の 16 倍の広さです。",
+            "イ": "畳み込み 1 枚の積和は、特徴マップの広さに比例します。ストライド 4 の特徴マップは、ストライド 8 の 4 倍、ストライド 16 の 16 倍の広さです。",
         },
     ),
 }

@@ -98,7 +98,7 @@ NO_ROOT = "平方根がありません。"
 MEAN_OF_RATIOS = "横と縦の比を平均しています。掛け合わせて、平方根を取りましょう。"
 OTHER_PAIRS = "組が違います。比べるのは、向かい合う辺の l と r、t と b です。"
 LARGE_OVER_SMALL = "比が逆さです。小さいほうを、大きいほうで割りましょう。"
-OVER_SUM = "小さいほうを、和 (箱の幅や高さ) で割っています。大きいほうで割りましょう。"
+OVER_SUM = "小さいほうを、2 つの和 (箱の幅や高さ) で割っています。大きいほうで割りましょう。"
 OUTSIDE_COUNTS = "箱の外の点が 0 になっていません。4 つの距離のうち 1 つでも 0 以下なら 0 です。"
 OUTSIDE_IS_NAN = "負の数の平方根を取っているので、NaN になります。箱の外の点は 0 にしましょう。"
 LEFT_OVER_RIGHT = "いつも l / r と t / b で割っています。小さいほうを、大きいほうで割りましょう。"
@@ -936,14 +936,14 @@ def check_detect(answer: Answer) -> None:
 # ch10.ambiguous
 
 
-OVER_EVERY_POINT = "すべての点の数で割っています。どれかの物体を受け持つ点の数で割りましょう。"
-WITHOUT_RANGE = "範囲を見ていません。最大の距離が段の範囲に入る箱だけを数えましょう。"
+OVER_EVERY_POINT = "すべての点の数で割っています。1 つ以上の箱に望まれる点の数で割りましょう。"
+WITHOUT_RANGE = "範囲を見ていません。点を望むのは、4 つの距離の最大値が段の範囲に入る箱だけです。"
 MEAN_OF_IMAGES = "場面ごとの割合を平均しています。全部の場面で数を足してから、割りましょう。"
 MEAN_OF_LEVELS = "段ごとの割合を平均しています。全部の段で数を足してから、割りましょう。"
-JUST_TWO = "ちょうど 2 つの箱に入る点だけを数えています。2 つ以上を数えましょう。"
+JUST_TWO = "ちょうど 2 つの箱に望まれる点だけを数えています。2 つ以上を数えましょう。"
 COUNTS_BOXES = "点ではなく、余分な箱の数を数えています。"
 BORDER_COUNTS = "辺の上の点を、箱の中に数えています。"
-NO_POINTS = "受け持つ点が 1 つもないときは、0.0 を返しましょう。"
+NO_POINTS = "望まれる点が 1 つもないときは、0.0 を返しましょう。"
 
 Levels = Sequence[tuple[Rows, float, float]]
 
@@ -1213,7 +1213,7 @@ def check_choose_ranges(answer: Answer) -> None:
 EXERCISES: list[Exercise] = [
     Exercise(
         id="ch10.distances",
-        title="4 つの距離と、箱",
+        title="箱と、4 つの距離",
         points=1,
         symbols=("to_sides", "to_boxes"),
         template='''import numpy as np
@@ -1270,7 +1270,7 @@ def levels(points, boxes, edges):
     ),
     Exercise(
         id="ch10.targets",
-        title="1 つの段の正解を作る",
+        title="段の正解を作る",
         points=3,
         symbols=("level_targets",),
         template='''import numpy as np
@@ -1294,7 +1294,7 @@ def level_targets(boxes, labels, height, width, stride, low, high):
         template='''import numpy as np
 
 def ambiguous_share(scenes, levels):
-    """受け持つ物体のある点のうち、2 つ以上の物体に望まれる点の割合を返します。"""
+    """1 つ以上の箱に望まれる点のうち、2 つ以上の箱に望まれる点の割合を返します。"""
     raise NotImplementedError("ここを書きましょう")
 ''',
         check=check_ambiguous,
@@ -1308,7 +1308,7 @@ def ambiguous_share(scenes, levels):
         title="中心らしさの平均を予想する",
         options={"ア": "およそ 0.33", "イ": "およそ 0.5", "ウ": "およそ 0.67"},
         hints=(
-            "真ん中と辺の中ほどの点では、l : r が 1 : 3 です。t と b もそうなら、中心らしさはいくつですか。",
+            "まん中と左の辺の、ちょうど中ほどにある点では、l : r が 1 : 3 です。t : b もそうなら、中心らしさはいくつですか。",
         ),
     ),
     Exercise(
@@ -1351,12 +1351,12 @@ def detect(logits, sides, centres, points, threshold, iou, most):
         id="ch10.predict_anchors",
         title="大きさを決め間違えたら",
         options={
-            "ア": "アンカーでは 1 割以上の物体に受け持つものがなくなるが、FCOS では、ほとんどなくならない",
-            "イ": "アンカーでも FCOS でも、1 割以上の物体に受け持つものがなくなる",
-            "ウ": "アンカーでも FCOS でも、受け持つものは、ほとんどなくならない",
+            "ア": "アンカーでは 1 割を超えるが、FCOS では 1 割に届かない",
+            "イ": "アンカーでも FCOS でも、1 割を超える",
+            "ウ": "アンカーでも FCOS でも、1 割に届かない",
         },
         hints=(
-            "範囲の上の境目を下げても、いちばん上の段は無限大まで受け持ちます。では、下の段の、点の間はどうでしょうか。",
+            "範囲の境目を半分にすると、小さな物体まで、粗い段に回されます。粗い段の点は、何画素おきに並んでいましたか。",
         ),
     ),
     Exercise(
@@ -1382,7 +1382,7 @@ def choose_ranges(scenes, candidates):
         title="FCOS の計算の量を予想する",
         options={"ア": "1.1 倍ほど", "イ": "1.5 倍ほど", "ウ": "2 倍以上"},
         hints=(
-            "バックボーンは、画像を速く小さくします。ピラミッドと塔は、stride 4 の細かい特徴マップの上で、3×3 の畳み込みを何度も計算します。",
+            "本体は、画像をどんどん縮めます。特徴ピラミッドと塔は、ストライド 4 の細かい特徴マップの上で、3×3 の畳み込みを何度も計算します。",
         ),
     ),
 ]

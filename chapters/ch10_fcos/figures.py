@@ -26,7 +26,7 @@ PHOTO_DPI = 80
 
 BOXES = {
     "image": Box("画像", 0, 0, 0.7, kind="data"),
-    "trunk": Box("バックボーン", 1.5, 0, 1.2),
+    "trunk": Box("本体", 1.5, 0, 1.2),
     "pyramid": Box("特徴\nピラミッド\n3 つの段", 3.2, 0, 1.1),
     "classify": Box("分類の塔", 4.95, 0.75, 0.95),
     "regress": Box("回帰の塔", 4.95, -0.75, 0.95),
@@ -176,9 +176,8 @@ def plot_winners(plain: Array, product: Array) -> Figure:
     return figure
 
 
-def plot_dots(alt: str, rows: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
-    """Plots a dot for each seed and a bar at the median, a row for each name."""
-    figure, axis = new_figure(alt, figsize=(7.8, 0.52 * len(rows) + 1.3))
+def draw_dots(axis: Axes, rows: Mapping[str, Sequence[float]]) -> None:
+    """Draws a dot for each seed and a bar at the median, a row for each name."""
     for row, values in enumerate(rows.values()):
         colour = COLOURS[row % len(COLOURS)]
         axis.plot(
@@ -188,8 +187,25 @@ def plot_dots(alt: str, rows: Mapping[str, Sequence[float]], label: str, title: 
             color=colour,
         )
         axis.vlines(np.median(values), row - 0.34, row + 0.34, colors=colour, linewidth=2.5)
-    axis.set(xlabel=label, title=title, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
+    axis.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
     axis.set_yticks(range(len(rows)), list(rows))
+
+
+def plot_dots(alt: str, rows: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
+    """Plots a dot for each seed and a bar at the median, a row for each name."""
+    figure, axis = new_figure(alt, figsize=(7.8, 0.52 * len(rows) + 1.3))
+    draw_dots(axis, rows)
+    axis.set(xlabel=label, title=title)
+    return figure
+
+
+def plot_kinds(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Plots each seed's AP of several detectors, a panel for each kind of scenes."""
+    figure, axes = new_figure("ch10.choices", 1, len(panels), figsize=(10.2, 3.6), sharey=True)
+    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+        draw_dots(axis, rows)
+        axis.set_title(title)
+    figure.supxlabel("AP (点はシードごと、縦の棒は中央値)", fontsize=11)
     return figure
 
 
@@ -229,9 +245,7 @@ def plot_cost(results: Sequence[DetectorResult]) -> Figure:
                 linestyle="",
                 label=row.name,
             )
-    for axis, label in zip(
-        axes, ("積和 (百万回、対数)", "1 枚の時間 (バックボーンの何倍か、対数)"), strict=True
-    ):
+    for axis, label in zip(axes, ("積和 (百万回、対数)", "1 枚の時間 (本体の何倍か、対数)"), strict=True):
         axis.set(xlabel=label, xscale="log", ylim=(0, None))
     axes[0].set_ylabel("AP")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chapters.ch10_fcos import taught
-from chapters.ch10_fcos.experiment import Compared, stored_detectors
+from chapters.ch10_fcos.experiment import SCENES, Compared, scenes_of, stored_detectors
 from course_utils.detection import Detections, DetectorResult, box_iou, match
 from course_utils.scenes import Scene
 from course_utils.tables import min_median_max
@@ -40,8 +40,22 @@ def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
     return [a - b for a, b in zip(first, second, strict=False)]
 
 
+def lost(rows: Sequence[Compared], name: str) -> dict[str, list[float]]:
+    """Returns by how many points each seed's AP falls when a fitting setting is halved or doubled.
+
+    Args:
+        rows: What was measured.
+        name: ``"anchors"`` or ``"fcos"``.
+    """
+    fitting = values(rows, name, "none")
+    return {
+        size: [100 * fall for fall in differences(fitting, values(rows, f"{name} {size}", "none"))]
+        for size in ("half", "double")
+    }
+
+
 def compared_table(rows: Sequence[Compared], names: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
-    """Formats AP, AP50 and AP75 of several seeds.
+    """Formats AP and AP75 of several seeds.
 
     Args:
         rows: What was measured.
@@ -52,10 +66,36 @@ def compared_table(rows: Sequence[Compared], names: dict[str, tuple[str, str]]) 
             "検出器": name,
             **{
                 heading: min_median_max(values(rows, *key, measure))
-                for heading, measure in (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
+                for heading, measure in (("AP", "ap"), ("AP75", "ap75"))
             },
         }
         for name, key in names.items()
+    ]
+
+
+def kind_titles() -> dict[str, str]:
+    """Names each kind of scenes of the comparison by its smallest and largest thing."""
+    titles = {"usual": "訓練用と同じ", "small": "小さい", "large": "大きい"}
+    sizes = {kind: longest(scenes_of(kind).scenes) for kind in SCENES}
+    return {kind: f"{titles[kind]} ({each.min():.0f}〜{each.max():.0f} 画素)" for kind, each in sizes.items()}
+
+
+def kinds_table(rows: Sequence[Compared], names: dict[str, str]) -> list[dict[str, str]]:
+    """Formats AP by class probability alone on each kind of scenes.
+
+    Args:
+        rows: What was measured.
+        names: Variant by the row's name.
+    """
+    return [
+        {
+            "検出器": name,
+            **{
+                title: min_median_max(values(rows, variant, "none", scenes=kind))
+                for kind, title in kind_titles().items()
+            },
+        }
+        for name, variant in names.items()
     ]
 
 

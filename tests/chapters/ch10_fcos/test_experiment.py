@@ -191,6 +191,36 @@ def test_the_comparison_has_all_its_seeds() -> None:
             assert len(tables.values(rows, name, "none", scenes=scenes)) == len(experiment.SEEDS)
 
 
+def compared(variant: str, seed: int, ap: float, scenes: str = "usual") -> experiment.Compared:
+    return experiment.Compared(variant, seed, "none", scenes, ap, ap, ap)
+
+
+def test_what_a_wrong_setting_costs_is_counted_in_points() -> None:
+    rows = [compared("fcos", 2, 0.5), compared("fcos", 1, 0.4), compared("fcos", 1, 0.9, "small")]
+    rows += [compared(f"fcos {size}", seed, 0.3) for size in ("half", "double") for seed in (1, 2)]
+
+    lost = tables.lost(rows, "fcos")
+
+    assert [*lost] == ["half", "double"]
+    for falls in lost.values():
+        np.testing.assert_allclose(falls, [10, 20])
+
+
+def test_table_of_sizes_has_a_column_for_each_kind_of_scenes() -> None:
+    rows = [compared("fcos", 1, 0.1 * k, kind) for k, kind in enumerate(experiment.SCENES)]
+
+    (row,) = tables.kinds_table(rows, {"FCOS": "fcos"})
+
+    titles = tables.kind_titles()
+    assert row == {
+        "検出器": "FCOS",
+        titles["usual"]: "0.000",
+        titles["small"]: "0.100",
+        titles["large"]: "0.200",
+    }
+    assert "(7〜32 画素)" in titles["usual"]
+
+
 def test_the_closing_table_tells_who_is_missing() -> None:
     rows, missing = tables.all_detectors()
     named = [row["検出器"] for row in tables.detector_table(tables.summarised(rows))]
