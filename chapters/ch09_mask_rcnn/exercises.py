@@ -32,7 +32,7 @@ NO_ROOT_OF_RATIO = "比の平方根を取っていません。高さ ÷ 幅が�
 RATIO_UPSIDE_DOWN = "幅と高さが逆です。比は、高さ ÷ 幅です。"
 RATIOS_OUTSIDE = "同じマスの中の順が逆です。1 つの大きさについて、比を先に全部並べます。"
 COLUMNS_OUTSIDE = "マスの順が、縦に進んでいます。左から右へ、1 行ずつ進みましょう。"
-ANCHOR_OUTSIDE = "大きさと比の順が、マスより外側です。1 つのマスのアンカーを、続けて並べます。"
+ANCHOR_OUTSIDE = "大きさや比が、マスより外側の順になっています。1 つのマスのアンカーを、続けて並べます。"
 CENTRES_AND_SIZES = "中心と幅と高さになっています。左上と右下の角 (x1, y1, x2, y2) にしましょう。"
 TWICE_THE_SIZE = "幅と高さが 2 倍です。中心から両側へ、半分ずつ広げます。"
 X_AND_Y_SWAPPED = "x と y が逆です。箱は (x1, y1, x2, y2) の順です。"
@@ -623,7 +623,7 @@ RESPONSIBLE_TOO = "責任のある箱まで「信頼度 (なし)」に数えて�
 NO_COORDINATE_WEIGHT = "中心と大きさの項に、重み 5 がありません。"
 NO_EMPTY_WEIGHT = "「信頼度 (なし)」の項に、重み 0.5 がありません。"
 CLASSES_EVERYWHERE = "クラスの項を、物体のないマスでも数えています。"
-CLASSES_BY_BOX = "クラスの項を、箱の数だけ数えています。クラスの点は、マスに 1 組です。"
+CLASSES_BY_BOX = "クラスの項を、箱の数だけ数えています。クラスの確率は、1 マスに 1 組です。"
 
 
 def expect_loss(answer: Answer, predicted: Any, target: Any, right: Any, known: Mapping[str, Any]) -> None:
@@ -980,7 +980,7 @@ def paste_mask(mask, box, height, width):
         hints=(
             "RoI アラインの逆です。画素の真ん中 (番号 + 0.5) が、箱の中のどの割合にあるかを求め、m 倍して 0.5 を引くと、マスクの番号になります。",
             "重み max(0, 1 − |p − k|) の表を、縦 (height, m) と横 (width, m) に作ります。番号を範囲に収めなければ、外はひとりでに 0 になります。",
-            "確率の地図は 縦の表 @ mask @ 横の表.T です。最後に 0.5 以上かどうかを比べます。",
+            "画素ごとの確率は、縦の表 @ mask @ 横の表.T です。最後に、0.5 以上かどうかを調べます。",
         ),
     ),
     question(
@@ -989,7 +989,7 @@ def paste_mask(mask, box, height, width):
         options={
             "ア": "4 個。1 マスが 2 つの箱を答えるので、2 個ずつ受け持てる",
             "イ": "2 個。1 マスが教わる物体は 1 つなので、残りの 2 個は教わらない",
-            "ウ": "1 個。重なりに近いものは、NMS が 1 つにまとめる",
+            "ウ": "1 個。近くにある物体は、NMS が 1 つにまとめる",
         },
         hints=("中心の座標を 16 で割って、4 つの物体がどのマスに入るかを書き出してみましょう。",),
     ),
@@ -1025,7 +1025,7 @@ def yolo_loss(predicted, target):
 ''',
         check=check_yolo_loss,
         hints=(
-            "クラスの数は target.shape[-1] - 5 です。マスごとに、予測を predicted[row, column, :-classes].reshape(-1, 5) と、残りのクラスの点に分けましょう。",
+            "クラスの数は target.shape[-1] - 5 です。マスごとに、予測を predicted[row, column, :-classes].reshape(-1, 5) と、残りのクラスの確率に分けましょう。",
             "IoU は、中心 (x / S, y / S) と幅・高さ (w, h) から角を作れば、box_iou で測れます。マスの位置は、予測と正解で同じなので、足さなくてもかまいません。",
             "信頼度 (なし) は、先に箱を全部足しておき、責任のある箱の分だけ引くと簡単です。中心と大きさは 5 倍、信頼度 (なし) は 0.5 倍です。",
         ),

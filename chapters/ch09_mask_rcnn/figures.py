@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from chapters.ch09_mask_rcnn.experiment import NAMES, Aligned, Condition, Training, alignment_values
+from chapters.ch09_mask_rcnn.experiment import (
+    JITTER,
+    NAMES,
+    Aligned,
+    Condition,
+    Pair,
+    Training,
+    alignment_values,
+)
 from course_utils.claims import alternative_text
 from course_utils.detection import Detections, DetectorResult, box_iou
 from course_utils.diagrams import Arrow, Box, draw
@@ -52,15 +60,24 @@ ARROWS = (
 )
 
 
+YOLO = ("yimage", "ytrunk", "dense", "grid", "yboxes")
+"""Boxes of the lower row."""
+
+
 def draw_network(*highlight: str, title: str = "") -> Figure:
-    """Draws Mask R-CNN, and YOLO below it.
+    """Draws Mask R-CNN, and YOLO below it; only the network of the two that has what is highlighted.
 
     Args:
         *highlight: Names of the boxes that the present section is about.
         title: What the drawing, or its highlighted part, is.
     """
-    alt = alternative_text("ch09.network") + (f"濃く示した部分: {title}" if highlight else "")
-    return draw(BOXES, ARROWS, highlight=highlight, title=title, alt=alt)
+    alt, boxes = alternative_text("ch09.network"), BOXES
+    if highlight:
+        lower = highlight[0] in YOLO
+        boxes = {name: box for name, box in BOXES.items() if (name in YOLO) == lower}
+        alt += f"この図は{'下' if lower else '上'}の段だけで、濃く示した部分は、{title}。"
+    arrows = [arrow for arrow in ARROWS if arrow.start in boxes]
+    return draw(boxes, arrows, highlight=highlight, title=title, alt=alt)
 
 
 def _line(axis: Any, x: Sequence[float] | Array, y: Sequence[float] | Array, index: int, label: str) -> None:
@@ -78,7 +95,7 @@ def _line(axis: Any, x: Sequence[float] | Array, y: Sequence[float] | Array, ind
 
 def plot_shift(shifts: Array, moved: Mapping[str, Array]) -> Figure:
     """Plots how far a reading moves when the box moves."""
-    figure, axis = new_figure("ch09.shift", figsize=(6.4, 3.6))
+    figure, axis = new_figure("ch09.shift", figsize=(6.4, 2.8))
     axis.plot(shifts, shifts, color="0.6", linewidth=5, label="正解")
     for index, (name, values) in enumerate(moved.items()):
         _line(axis, shifts, values, index, name)
@@ -91,25 +108,31 @@ def plot_shift(shifts: Array, moved: Mapping[str, Array]) -> Figure:
     return figure
 
 
+GIVEN_BOXES = {
+    (8, JITTER): "ストライド 8、端を動かした箱",
+    (16, JITTER): "ストライド 16、端を動かした箱",
+    (16, 0.0): "ストライド 16、正しい箱",
+}
+"""Stride and moved edges of what was compared, and what it is called."""
+
+
 def plot_alignment(results: Sequence[Aligned]) -> Figure:
-    """Plots mask IoU by stride and cut: a dot for each seed, a bar at the median."""
-    figure, axis = new_figure("ch09.alignment", figsize=(6.4, 3.6))
-    ticks = []
-    for place, stride in enumerate((8, 16)):
+    """Plots mask IoU by given boxes and cut: a dot for each seed, a bar at the median."""
+    figure, axis = new_figure("ch09.alignment", figsize=(7.4, 2.8))
+    for place, (stride, jitter) in enumerate(GIVEN_BOXES):
         for index, (cut, name) in enumerate((("pool", "プーリング"), ("align", "アライン"))):
-            values = list(alignment_values(results, stride, cut).values())
-            x = 2.4 * place + index
-            axis.scatter([x] * len(values), values, color=COLOURS[index], marker=MARKERS[index], zorder=3)
+            values = list(alignment_values(results, stride, cut, jitter=jitter).values())
+            x = 2.6 * place + index
+            dots = {"color": COLOURS[index], "marker": MARKERS[index], "zorder": 3}
+            axis.scatter([x] * len(values), values, label="" if place else name, **dots)
             middle = float(np.median(values))
             axis.hlines(middle, x - 0.3, x + 0.3, color="0.2")
-            axis.annotate(f"{middle:.3f}", (x + 0.33, middle), va="center")
-            ticks.append((x, f"ストライド {stride}\n{name}"))
-    axis.set_xticks([x for x, _ in ticks], [text for _, text in ticks])
-    axis.set(
-        ylabel="マスクの IoU",
-        title="端を動かした箱を与えたときのマスク (点はシード、線は中央値)",
-        xlim=(-0.6, 4.2),
-    )
+            axis.annotate(f"{middle:.3f}", (x + 0.35, middle), va="center")
+    names = [name.replace("、", "\n") for name in GIVEN_BOXES.values()]
+    axis.set_xticks(2.6 * np.arange(len(names)) + 0.5, names)
+    axis.set(ylabel="マスクの IoU", title="点はシード、横の線は中央値", xlim=(-0.6, 7.1))
+    axis.margins(y=0.15)
+    figure.legend(loc="outside right center")
     return figure
 
 
@@ -132,7 +155,7 @@ def show_anchors(scene: Scene, anchors: Array) -> Figure:
 
 def plot_recall(counts: Sequence[int], recalls: Mapping[str, Sequence[float]]) -> Figure:
     """Plots the share of found things by the number of proposals."""
-    figure, axis = new_figure("ch09.recall", figsize=(6.4, 3.4))
+    figure, axis = new_figure("ch09.recall", figsize=(6.4, 2.7))
     for index, (name, values) in enumerate(recalls.items()):
         _line(axis, counts, values, index, name)
     axis.set(xscale="log", xlabel="提案の数", ylabel="拾えた物体の割合", ylim=(-0.03, 1.08))
@@ -145,7 +168,7 @@ def plot_recall(counts: Sequence[int], recalls: Mapping[str, Sequence[float]]) -
 
 def plot_losses(losses: Array, names: Sequence[str]) -> Figure:
     """Plots five losses, each averaged over five steps."""
-    figure, axis = new_figure("ch09.losses", figsize=(6.8, 3.4))
+    figure, axis = new_figure("ch09.losses", figsize=(6.8, 2.5))
     smooth = losses[: len(losses) // 5 * 5].reshape(-1, 5, losses.shape[1]).mean(axis=1)
     for index, name in enumerate(names):
         _line(axis, 5 * np.arange(1, len(smooth) + 1), smooth[:, index], index, name)
@@ -163,17 +186,48 @@ def show_detections(
         "ch09.detections", -(-len(places) // 3), 3, figsize=(8.4, 2.9 * -(-len(places) // 3)), dpi=60
     )
     for axis, place in zip(axes.ravel(), places, strict=True):
-        scene, each = scenes.scenes[place], found[place]
-        shown = each.scores >= least
-        image = scene.image
-        if each.masks is not None:
-            image = blend_masks(image, each.masks[shown][::-1], each.labels[shown][::-1], 0.45)
-        axis.imshow(image, interpolation="nearest")
-        axis.set_axis_off()
-        draw_boxes(axis, scene.boxes, colour="black", style=":", width=1.2)
-        texts = [f"{THINGS[k]} {s:.2f}" for k, s in zip(each.labels[shown], each.scores[shown], strict=True)]
-        draw_boxes(axis, each.boxes[shown], texts, labels=each.labels[shown])
+        _show(axis, scenes.scenes[place], found[place], least)
     return figure
+
+
+def compare_detections(
+    scenes: SceneSet, rows: Mapping[str, tuple[Sequence[Detections], float]], chosen: Sequence[int]
+) -> Figure:
+    """Shows several detectors' detections on the same scenes, a row each, from a score on that it comes with."""
+    figure, axes = new_figure(
+        "ch09.comparison", len(rows), len(chosen), figsize=(8.4, 2.3 * len(rows)), dpi=60
+    )
+    for line, (name, (found, least)) in zip(axes, rows.items(), strict=True):
+        for axis, place in zip(line, chosen, strict=True):
+            _show(axis, scenes.scenes[place], found[place], least)
+        line[0].set_title(f"{name} (得点 {least} 以上)", loc="left")
+    return figure
+
+
+def _show(axis: Any, scene: Scene, found: Detections, least: float) -> None:
+    shown, image = found.scores >= least, scene.image
+    labels = found.labels[shown]
+    if found.masks is not None:
+        image = blend_masks(image, found.masks[shown][::-1], labels[::-1], 0.45)
+    axis.imshow(image, interpolation="nearest")
+    axis.set_axis_off()
+    draw_boxes(axis, scene.boxes, colour="black", style=":", width=1.2)
+    texts = [f"{THINGS[k]} {score:.2f}" for k, score in zip(labels, found.scores[shown], strict=True)]
+    draw_boxes(axis, found.boxes[shown], texts, labels=labels)
+
+
+def mask_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Makes the rows of the table of masks against filled boxes, by class."""
+    groups = {name: [pair for pair in pairs if pair.label == k] for k, name in enumerate(THINGS)}
+    return [
+        {
+            "": name,
+            "物体": len(some),
+            "箱を塗る": float(np.mean([pair.box for pair in some])),
+            "マスクの枝": float(np.mean([pair.mask for pair in some])),
+        }
+        for name, some in {**groups, "全部": list(pairs)}.items()
+    ]
 
 
 PANELS = {

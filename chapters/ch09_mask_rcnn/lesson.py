@@ -4,8 +4,8 @@
 # {{colab_badge}}
 #
 # **どんな問題か** 写真に何がどこに写っているかを、箱ではなく**形**で答えたいとします。自動運転の障害物、細胞の輪郭、倉庫の部品。
-# 2017 年、Facebook の He たちは、2015 年の Faster R-CNN に小さな枝を 1 本足しただけの **Mask R-CNN** で、物体ごとの形を当てました。
-# その 1 年半ほど前には、逆に部品を減らし、画像を 1 回見るだけで箱を答える **YOLO** も現れています。
+# 2017 年、Facebook の He たちは、2015 年の Faster R-CNN に小さな枝を 1 本足し、特徴の切り出し方を直した **Mask R-CNN** で、物体ごとの形を当てました。
+# Faster R-CNN と同じ 2015 年には、逆に部品を減らし、画像を 1 回見るだけで箱を答える **YOLO** も発表されています。
 #
 # *This chapter builds a miniature Mask R-CNN part by part: RoIAlign, the region proposal network, the box branch and the mask branch.
 # Faster R-CNN is the same network without its last part, and a YOLOv1 is trained on the same scenes beside it. The report's
@@ -38,16 +38,14 @@ from course_utils import start
 course = start(chapter=9)
 
 # %%
-import time
-
 import numpy as np
 
 from chapters.ch09_mask_rcnn import experiment, figures, regions
-from course_utils.backbones import load_weights
+from course_utils.backbones import load_weights, start_from_trunk
 from course_utils.claims import claim, claims_table
-from course_utils.detection import SIZES, average_precision, box_iou, encode_boxes
+from course_utils.detection import average_precision, box_iou, encode_boxes
 from course_utils.paths import shipped_data
-from course_utils.scenes import THINGS, shared_scenes
+from course_utils.scenes import shared_scenes
 from course_utils.tables import min_median_max, result_table
 from grader import check, hint, score, solution
 
@@ -70,8 +68,8 @@ figures.draw_network(
 #
 # 大きさの違う領域から同じ大きさの特徴を作るとき、何が失われるのでしょうか。
 #
-# [第 8 章](08_detection_segmentation.ipynb)の Fast R-CNN は、画像全体の特徴マップを 1 度だけ計算し、候補の箱ごとに、その一部を $7 \times 7$ に
-# まとめました。これが **RoI プーリング** (RoI は region of interest、候補領域) です。
+# [第 8 章](08_detection_segmentation.ipynb)の Fast R-CNN は、画像全体の特徴マップを 1 度だけ計算し、候補の箱ごとに、その一部を切り出して、
+# 決まった大きさ (この章では $7 \times 7$) にまとめました。これが **RoI プーリング** (RoI は region of interest、候補領域) です。
 #
 # ### 手で計算する
 #
@@ -87,7 +85,7 @@ left, right, bins = 20, 52, 4
 truth = left + (np.arange(bins) + 0.5) / bins * (right - left)
 
 rounded = np.floor(np.array([left, right]) / 8 + 0.5).astype(int)  # 2.5 → 3、6.5 → 7
-cells = ramp[rounded[0] : rounded[1] + 1]  # 論文のプログラムでは、両端のマスを含む
+cells = ramp[rounded[0] : rounded[1] + 1]  # Fast R-CNN の論文のプログラムは、両端のマスを含む
 pooled = [cells[i * len(cells) // bins : -((-(i + 1) * len(cells)) // bins)].max() for i in range(bins)]
 
 place = truth / 8 - 0.5  # 区画の中心を、マスの番号で表す (k 番目のマスの中心が k)
@@ -117,7 +115,7 @@ check("ch09.predict_align")
 
 # %% [markdown]
 # **RoI アライン (RoIAlign)** は丸めません。区画の中心の座標を実数のまま計算し、まわりのマスの値を距離に応じて混ぜます (**双線形補間**)。
-# 縦と横に分けると、位置 $p$ でのマス $k$ の重みは、三角形の関数 1 つで書けます。
+# 縦と横に分けると、位置 $p$ でのマス $k$ の重みは、三角形の関数 1 つで書けます ($F_{r,c}$ は、特徴マップの $r$ 行 $c$ 列の値です)。
 #
 # $$w_k(p) = \max(0,\ 1 - |p - k|), \qquad \text{値} = \sum_{r} \sum_{c} w_r(p_y)\, w_c(p_x)\, F_{r,c}$$
 #
@@ -154,8 +152,8 @@ def align_regions(maps, boxes, size=7, stride=STRIDE):
 
 
 # %% [markdown]
-# 画像の中のいろいろな箱で、傾斜を正しく読めるかを調べます。RoI プーリングは最大値を取るので、右寄りの値になるのは当然です。
-# そこで、箱を画像の中で少しずつ右へ動かしたとき、**読み取った値も同じだけ動くか**を見ます。
+# RoI プーリングは区画の最大値を取るので、傾斜では、いつも右寄りの値になります。これは丸めの影響ではありません。
+# そこで、値そのものではなく、箱を少しずつ右へ動かしたとき、**読み取った値も同じだけ動くか**を見ます。
 
 # %%
 maps = np.tile(ramp[None, None, :, None], (1, 12, 1, 1)).astype("float32")
@@ -171,7 +169,8 @@ claim("ch09.ramp.pool", float(off["RoI プーリング"]))
 figures.plot_shift(shifts, moved)
 
 # %% [markdown]
-# RoI アラインは、動かしたとおりに動きます。RoI プーリングは階段です。箱がずれても特徴が変わらないので、そのずれを、後の枝は知ることができません。
+# RoI アラインの値は、箱を動かしたとおりに動きます。RoI プーリングの値は階段です。段の途中では、箱がずれても特徴が変わらないので、
+# 特徴だけを受け取る側は、そのずれを知ることができません。
 #
 # ### 問題 2 RoI プーリング (2 点)
 #
@@ -180,7 +179,7 @@ figures.plot_shift(shifts, moved)
 #
 # 1. 箱の 4 つの数を `stride` で割り、いちばん近い整数に丸めて、マスの番号にします。ちょうど .5 のときは切り上げます。
 # 2. 特徴マップの最後のマスより大きい番号は、最後のマスの番号に直します。
-# 3. 始まりの番号から終わりの番号まで、**両端のマスを含めて**切り出します。
+# 3. 始まりの番号から終わりの番号まで、**両端のマスを含めて**切り出します (第 8 章のプログラムは、終わりのマスを含めません。ここでは論文のプログラムに合わせます)。
 # 4. 切り出した縦 $h$ 個のマスを `rows` 個の区画に分けます。$i$ 番の区画 (0 から数えます) は、$\lfloor ih/\text{rows} \rfloor$ 番のマスから、$\lceil (i+1)h/\text{rows} \rceil$ 番の手前までです。
 #    割り切れないときは、隣の区画と同じマスを使います。横も同じように `columns` 個に分けます。
 # 5. 区画ごとの最大値を、形 `(rows, columns)` の配列で返します。
@@ -226,59 +225,46 @@ check("ch09.roi_align")
 # %% [markdown]
 # ### ずれは、マスクをどれだけ悪くするか
 #
-# 箱を与え、マスクだけを当てさせます。提案の箱は正確ではないので、正しい箱の端を、辺の 25 % まで無作為に動かしました。
-# 学習ずみの Faster R-CNN の幹を凍結し、その特徴マップの上で、マスクの枝だけを学習します。切り出し方とストライドのほかは、すべて同じです。
+# 箱とクラスを与え、マスクだけを当てさせます。検出器が出す箱は正確ではないので、正しい箱の端を、辺の 25 % まで無作為に動かしました。
+# 3 つの章の検出器に共通の、特徴マップを作る部分を**本体** (trunk) と呼びます。学習ずみの Faster R-CNN の本体を凍結し、その特徴マップから
+# マスクを答える小さなネットワーク (あとの節の「マスクの枝」) だけを学習します。切り出し方とストライドのほかは、すべて同じです。
+# さらに**対照**として、ストライド 16 のまま、端を動かさない**正しい箱**を与えた学習も並べます。物体は、いつも箱にちょうど収まっています。
 # **乱数の種** (random seed、以下シード) を変えて、くり返しました (`python -m chapters.ch09_mask_rcnn.experiment alignment`)。
 
 # %%
 alignment = experiment.stored_alignment()
-gain = {stride: experiment.alignment_gains(alignment, stride) for stride in (8, 16)}
-for stride, gains in gain.items():
-    print(
-        f"ストライド {stride:2}: アライン − プーリング = {min_median_max(gains)} (シード {len(gains)} 通りの最小 / 中央値 / 最大)"
-    )
-claim("ch09.align.stride16", float(np.median(gain[16])))
-claim("ch09.align.grows", float(np.median(gain[16]) - np.median(gain[8])))
+gain = {case: experiment.alignment_gains(alignment, *case) for case in figures.GIVEN_BOXES}
+for case, gains in gain.items():
+    print(f"{figures.GIVEN_BOXES[case]}: アライン − プーリング = {min_median_max(gains)}")
+print(f"(シード {len(gains)} 通りの最小 / 中央値 / 最大)")
+moved8, moved16, exact16 = gain.values()
+claim("ch09.align.stride16", min(moved16))
+claim("ch09.align.grows", float(np.median(np.subtract(moved16, moved8))))
 figures.plot_alignment(alignment)
 
 # %% [markdown]
-# RoI アラインのほうが、どちらのストライドでも、はっきり良いマスクになりました。論文は、ストライドが大きいほど差が開くと述べています。
-# ここではストライド 8 のほうが差が大きくなりましたが、ストライド 8 はシードが少なく、言い切れません。ストライド 16 では、1 マスが物体と同じくらいの大きさになり、
-# 丸めなくても形を読み取りにくいからかもしれません。そこまでは確かめていません。
-#
-# ここで**対照**を 1 つ置きます。ストライド 16 のまま、端を動かさない**正しい箱**を与えると、どうなるでしょうか。物体は、いつも箱にちょうど収まっています。
-
-# %%
-control = experiment.alignment_gains(alignment, 16, jitter=0.0)
-print(
-    f"正しい箱、ストライド 16: アライン − プーリング = {min_median_max(control)} (シード {len(control)} 通り)"
-)
-
-# %% [markdown]
-# 正しい箱なら、差はほとんど消えました。箱がわかれば物体の位置もわかるので、ずれた特徴からでも形を描けるようです。
-# 実際の検出器の箱は正確ではありません。この節の答えは、**失われるのは、箱に対する物体の位置**です。
+# TODO-ALIGN
 #
 # ## 2. 地域提案ネットワーク: どこを見るかを、ネットワークに決めさせる
 #
-# 候補の箱を、画像処理ではなくネットワークが出すには、何を学習させればよいのでしょうか。
+# 候補の箱を、画像処理ではなくネットワークに出させるには、何を学習させればよいのでしょうか。
 
 # %%
-figures.draw_network("trunk", "rpn", title="この節で組み立てるところ: 特徴マップと、地域提案ネットワーク")
+figures.draw_network("trunk", "rpn", title="この節で組み立てるところ: 特徴マップと RPN")
 
 # %% [markdown]
-# **地域提案ネットワーク** (region proposal network、**RPN**) は、特徴マップのすべてのマスに、大きさと縦横比の違う箱 (**アンカー**) を並べ、
-# 1 つずつに「物体があるか」と「箱をどれだけ直すか」を答えます。Faster R-CNN の論文は 3 通りの大きさ × 3 通りの縦横比、合わせて 9 個です。
+# **地域提案ネットワーク** (region proposal network、**RPN**。「領域提案ネットワーク」とも訳します) は、特徴マップのすべてのマスに、
+# 大きさと縦横比の違う箱 (**アンカー**) を並べ、1 つずつについて「物体があるか」と「箱をどれだけ直すか」を答えます。
+# アンカーは、Faster R-CNN の論文でもこの章でも、1 マスに 3 通りの大きさ × 3 通りの縦横比、合わせて 9 個です。
 
 # %%
 anchors = regions.anchor_boxes()
-print(
-    f"マス {regions.SIDE // regions.STRIDE}×{regions.SIDE // regions.STRIDE} × 9 = アンカー {len(anchors):,} 個"
-)
+cells = regions.SIDE // regions.STRIDE
+print(f"マス {cells}×{cells} × 9 = アンカー {len(anchors):,} 個")
 scenes = shared_scenes("test")
-overlap = np.concatenate([box_iou(scene.boxes, anchors).max(axis=1) for scene in scenes.scenes])
-print(
-    f"最も合うアンカーとの IoU が 0.5 以上の物体 {np.mean(overlap >= 0.5):.1%}、0.7 以上 {np.mean(overlap >= 0.7):.1%}"
-)
+best = np.concatenate([box_iou(scene.boxes, anchors).max(axis=1) for scene in scenes.scenes])
+for least in (0.5, 0.7):
+    print(f"最も合うアンカーとの IoU が {least} 以上の物体 {np.mean(best >= least):.1%}")
 figures.show_anchors(scenes.scenes[0], anchors)
 
 # %% [markdown]
@@ -308,8 +294,8 @@ check("ch09.anchors")
 # %% [markdown]
 # ### 手で計算する: アンカーから箱への差
 #
-# 箱を直す量は、アンカーの大きさで割った中心のずれと、大きさの比の対数で表します (第 8 章の `encode_boxes`)。たとえば幅 20 のアンカーの中心が 4 画素右へ、
-# 幅が 1.5 倍になるべきなら、横は $4/20 = 0.2$ と $\ln 1.5 = 0.405$。0.1 と 0.2 で割って、大きさを 1 の程度にそろえます。
+# 箱を直す量は、アンカーの大きさで割った中心のずれと、大きさの比の対数で表します (第 8 章の `encode_boxes`)。たとえば幅 20 のアンカーを、中心を
+# 4 画素右へ動かし、幅を 1.5 倍に直すべきなら、横の量は $4/20 = 0.2$ と $\ln 1.5 = 0.405$ です。0.1 と 0.2 で割って、どれも 1 くらいの数にそろえます。
 
 # %% tags=["nbval-check-output"]
 anchor, thing = np.array([[40.0, 40, 60, 60]]), np.array([[39.0, 40, 69, 60]])
@@ -318,8 +304,8 @@ print("教える値 (x, y, 幅, 高さ):", encode_boxes(thing, anchor)[0].round(
 # %% [markdown]
 # ### ネットワーク
 #
-# 特徴マップは、3 つの章に共通の幹 (`build_detection_trunk`) のストライド 8 と 16 の出力を足したものです。RPN は、その上の小さな畳み込みです。
-# あとの 2 つの枝も、ここで一緒に作っておきます。枝は領域 1 つの特徴 ($7 \times 7$) を受け取ります。
+# 特徴マップは、本体 (`build_detection_trunk`) のストライド 8 の出力に、ストライド 16 の出力を 2 倍に広げて足したものです。RPN は、その上の小さな畳み込みです。
+# あとの節の 2 つの枝も、ここで一緒に作っておきます。枝は、1 つの領域から切り出した特徴 ($7 \times 7$) を受け取ります。
 
 # %% tags=["export"]
 CHANNELS = 48
@@ -331,7 +317,7 @@ def conv(x, padding="same"):
 
 
 class MaskRCNN(keras.Model):
-    """特徴マップ、地域提案ネットワーク、ボックスの枝、マスクの枝。masks=False なら Faster R-CNN です。"""
+    """特徴マップ、RPN、ボックスの枝、マスクの枝。masks=False なら Faster R-CNN です。"""
 
     def __init__(self, masks=True):
         super().__init__()
@@ -359,8 +345,8 @@ class MaskRCNN(keras.Model):
 # ### 教える値と損失
 #
 # どのアンカーを「物体」とするかは、IoU で決めます。物体との IoU が 0.5 以上なら物体 (論文は 0.7。ここではアンカーが粗いので下げます)、0.3 未満なら背景、
-# その間は数えません。ただし、どの物体にも**最も合うアンカー**を 1 つは割り当てます。物体のアンカーは数個、背景は千個以上です。
-# 論文は同じ数になるように 256 個を抜き出しますが、ここでは物体の平均と背景の平均を半分ずつにします。
+# その間は数えません。ただし、どの物体にも**最も合うアンカー**を 1 つは割り当てます。物体のアンカーはわずかで、ほとんどが背景です。
+# 論文は、なるべく半々になるように 256 個を抜き出しますが、ここでは、物体の損失の平均と背景の損失の平均を、半分ずつにします。
 
 
 # %% tags=["export"]
@@ -377,7 +363,7 @@ def smooth_l1(difference):
 
 
 def rpn_losses(scores, offsets, boxes, valid):
-    """地域提案ネットワークの 2 つの損失 (物体かどうか、箱の差) を返します。"""
+    """RPN の 2 つの損失 (物体かどうか、箱の差) を返します。"""
     overlap = pairwise_iou(ANCHORS[None], boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
     champion = (overlap > 0) & (overlap > tf.reduce_max(overlap, 1, keepdims=True) - 1e-6)
@@ -390,7 +376,7 @@ def rpn_losses(scores, offsets, boxes, valid):
 
 
 # %% [markdown]
-# 得点の高い箱から、重なるものを NMS で除いて残したものが**提案 (proposal)** です。TensorFlow には、画像の束をまとめて NMS にかける関数があります。
+# 得点の高い箱を残し、それと大きく重なる箱を除くのが NMS でした。NMS で残った箱が**提案 (proposal)** です。TensorFlow には、画像の束をまとめて NMS にかける関数があります。
 
 
 # %% tags=["export"]
@@ -429,7 +415,7 @@ check("ch09.rpn_targets")
 # %% [markdown]
 # ### 学習ずみの RPN は、いくつの提案で物体を拾えるか
 #
-# この講座のスクリプトで学習した重みを読み込みます (1,500 枚の場面。学習のしかたは 3 節)。提案と物体の IoU が 0.5 以上なら「拾えた」と数えます。
+# この講座のプログラムで学習した重みを読み込みます (学習のしかたは 3 節)。提案と物体の IoU が 0.5 以上なら、その物体を「拾えた」と数えます。
 
 # %%
 model = load_weights(MaskRCNN(), shipped_data() / "detectors" / "mask_rcnn.npz")
@@ -444,8 +430,8 @@ claim("ch09.rpn.recall50", recall[counts.index(50)])
 figures.plot_recall(counts, {"RPN": recall, "同じ大きさの無作為な箱": untrained})
 
 # %% [markdown]
-# 無作為な箱に比べて、RPN の提案は、ずっと少ない数で物体を拾います。提案を減らせるから、あとの枝も速くなります。
-# この節の答えは、**アンカーごとの「物体か」と「箱の差」の 2 つを学習させればよい**です。
+# 無作為な箱に比べて、RPN の提案は、ずっと少ない数で物体を拾います。提案が少なければ、あとの枝が計算する領域も少なくて済みます。
+# この節の答えは、**アンカーごとに「物体か」と「箱の差」の 2 つを学習させればよい**です。
 #
 # ### 問題 6 測って、提案の数を決める (2 点)
 #
@@ -476,18 +462,18 @@ check("ch09.choose_proposals")
 # %% [markdown]
 # ## 3. ボックスの枝とマスクの枝: 5 つの損失で、一緒に学習する
 #
-# 提案から、クラスと箱と形を答えるには。
+# 提案から、クラスと箱と形を、どうやって答えるのでしょうか。
 
 # %%
 figures.draw_network("align", "box", "mask", title="この節で組み立てるところ: 切り出しと、2 つの枝")
 
 # %% [markdown]
-# 枝の学習に使う領域は、提案と正しい箱から抜き出します。物体との IoU が 0.5 以上の領域を 8 個まで、残りを 16 個です。論文の比率 1:3 に近い形です。
+# 枝の学習に使う領域は、提案と正しい箱から抜き出します。物体との IoU が 0.5 以上の領域 (物体の領域) を 8 個まで、そのほかの領域を 16 個です (論文は 1:3 の割合です)。
 
 
 # %% tags=["export"]
 def sample_regions(proposals, boxes, valid, positives=8, negatives=16):
-    """学習する領域、その物体の番号、物体かどうかを返します。初めの 8 個が、物体の候補です。"""
+    """学習する領域、その物体の番号、物体の領域かどうかを返します。物体の領域は、初めの 8 個に並びます。"""
     candidates = tf.concat([tf.stop_gradient(proposals), boxes], 1)
     overlap = pairwise_iou(candidates, boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
@@ -526,7 +512,7 @@ def branch_losses(model, maps, rois, owner, positive, batch):
     place = mean_where(smooth_l1(tf.gather(offsets, label, batch_dims=1) - wanted), thing)
     if model.mask_branch is None:
         return kind, place, 0.0
-    first = slice(0, 8)  # 物体の候補だけ
+    first = slice(0, 8)  # 物体の領域がある所だけ
     masks = model.mask_branch(merged(features[:, first]), training=True)
     label, thing = tf.reshape(label, tf.shape(owner))[:, first], positive[:, first]
     own = tf.gather(masks, tf.reshape(label, [-1]), axis=3, batch_dims=1)  # 正解のクラスの 1 枚
@@ -536,7 +522,8 @@ def branch_losses(model, maps, rois, owner, positive, batch):
 
 
 # %% [markdown]
-# 部品がそろいました。1 ステップの学習は、特徴マップ → 提案 → 抜き出し → 枝 と進み、5 つの損失を足して、全部の重みを一度に動かします。
+# 部品がそろいました。1 ステップの学習は、特徴マップ → 提案 → 領域の抜き出し → 枝 と進み、5 つの損失を足して、全部の重みを一度に動かします。
+# 学習は、第 8 章の場面の画素を分類することを学んだ本体から始めます。論文が、ImageNet の写真の分類を学んだ本体から始めるのと同じです。
 
 
 # %% tags=["export"]
@@ -570,12 +557,15 @@ def make_step(model, optimizer, losses_of):
 keras.utils.set_random_seed(course.seed)
 rng = np.random.default_rng(course.seed)
 train = regions.as_batch(shared_scenes("train", 300).scenes)
-step = make_step(MaskRCNN(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4), mask_rcnn_losses)
+learner = MaskRCNN()
+start_from_trunk(learner.backbone)
+step = make_step(learner, keras.optimizers.AdamW(2e-3, weight_decay=1e-4), mask_rcnn_losses)
 losses = np.array([step(regions.draw_batch(train, rng)) for _ in range(40)])
+print(f"ここで {len(losses)} ステップ、付属の重みは {experiment.DETECTOR_STEPS:,} ステップ")
 figures.plot_losses(losses, ("RPN: 物体か", "RPN: 箱", "枝: クラス", "枝: 箱", "枝: マスク"))
 
 # %% [markdown]
-# 40 ステップでは、まだ使いものになりません。同梱の重みは、同じ関数で 1,500 枚を使い、もっと長く学習したものです
+# これだけでは、まだ使いものになりません。付属の重みは、同じ本体から、同じ関数で、もっと多くの場面を使って長く学習したものです
 # (`python -m chapters.ch09_mask_rcnn.experiment mask_rcnn`)。
 #
 # ### 検出する
@@ -609,7 +599,8 @@ figures.show_detections(scenes, found, chosen=range(6), least=0.5)
 
 # %% [markdown]
 # 実線の箱と、その中の色が検出 (得点 0.5 以上)、黒い点線が正解の箱です。
-#
+
+# %% [markdown]
 # ### 問題 7 小さなマスクを画像に貼る (2 点)
 #
 # ★★ マスクの枝は、箱の中を表す小さな正方形のマスクを答えます。これを画像に貼る関数 `paste_mask(mask, box, height, width)` を、NumPy で書きましょう。
@@ -654,29 +645,14 @@ whole_circles = [iou for label, iou, hidden in filled if label == 0 and not hidd
 claim("ch09.mask.circle_fill", float(np.median(whole_circles)))
 
 matched = experiment.matched_masks(found, scenes)
-rows = [
-    {
-        "": name,
-        "物体": len(pairs),
-        "箱を塗る": np.mean([p.box for p in pairs]),
-        "マスクの枝": np.mean([p.mask for p in pairs]),
-    }
-    for name, pairs in [
-        *((THINGS[k], [p for p in matched if p.label == k]) for k in range(4)),
-        ("全部", matched),
-    ]
-]
-
 claim("ch09.mask.beats_fill", float(np.mean([p.mask - p.box for p in matched])))
-box_scores = average_precision(found, scenes.scenes, 4)
-mask_scores = average_precision(found, scenes.scenes, 4, masks=True)
-print(
-    f"箱の AP {box_scores.ap:.3f} (AP50 {box_scores.ap50:.3f})、マスクの AP {mask_scores.ap:.3f} (AP50 {mask_scores.ap50:.3f})"
-)
-result_table(rows, caption="見つけた物体のマスクの IoU の平均 (箱の IoU が 0.5 以上、クラスも正しい検出)")
+for name, by_masks in (("箱", False), ("マスク", True)):
+    scores = average_precision(found, scenes.scenes, 4, masks=by_masks)
+    print(f"{name}の AP {scores.ap:.3f} (AP50 {scores.ap50:.3f})")
+result_table(figures.mask_rows(matched), caption="見つけた物体のマスクの IoU の平均")
 
 # %% [markdown]
-# どのクラスでも、マスクの枝が塗りつぶした箱に勝ちました。塗りつぶした箱の IoU が低いクラスほど、差が開きます。
+# 「見つけた」は、箱の IoU が 0.5 以上で、クラスも正しいことです。どのクラスでも、マスクの枝が塗りつぶした箱に勝ちました。塗りつぶした箱の IoU が低いクラスほど、差が開きます。
 # レポートの「物体の形状や細部を詳細にとらえる」は、形については確かめられました。細部は $14 \times 14$ までです。
 #
 # ### 「各クラスに対して独立したマスク」は、なぜか
@@ -695,14 +671,13 @@ print("softmax:", tape.gradient(competing, scores)[0].numpy().round(2))
 claim("ch09.mask.independent", int(np.count_nonzero(tape.gradient(independent, scores)[0, :4])))
 
 # %% [markdown]
-# sigmoid では、星のマスクだけが学びます。softmax では、同じ画素が、ほかの 3 クラスと背景のマスクも動かします。
-# 論文では、独立させたほうがマスクの AP が 5.5 点高くなりました (表 2)。この章では、その差までは測っていません。
+# TODO-SOFTMAX
 #
 # ## 5. Faster R-CNN: 提案をネットワークにして、どれだけ速くなったか
 #
 # Mask R-CNN からマスクの枝を除くと、2015 年の **Faster R-CNN** です (元の論文は RoI プーリングを使いました)。
-# レポートは「物体候補領域の提案部分をニューラルネットワークで行うことでさらに高速化」と述べています。R-CNN と Fast R-CNN では、提案は
-# 画像処理の仕事でした。ここでは scikit-image の領域分割 (felzenszwalb、selective search の出発点) と比べます。
+# レポートは「物体候補領域の提案部分をニューラルネットワークで行うことでさらに高速化」と述べています。R-CNN と Fast R-CNN では、候補を出すのは
+# 画像処理の仕事でした。ここでは、scikit-image の領域分割 (`felzenszwalb`) と比べます。第 8 章で候補を出した、選択的探索 (selective search) の初めの段階です。
 
 # %%
 seconds = experiment.time_parts(model, scenes.images[:20])
@@ -712,9 +687,9 @@ print(f"RPN と NMS が検出全体に占める割合: {seconds['RPN と NMS'] /
 result_table([{"部分": part, "1 枚の秒数": value} for part, value in seconds.items()], digits=4)
 
 # %% [markdown]
-# 画像処理を 1 回するより短い時間で、RPN は提案を出し終えます。選択的探索 (selective search) は、この領域分割を何通りもくり返してまとめるので、差はもっと開きます。
-# RPN が速いのは、**検出に使う特徴マップを、提案にも使い回す**からです。足した計算は、小さな畳み込みだけです。
-# この節の答えは、「提案の時間は、検出全体のうちのわずかな部分になった」です。
+# 領域分割を 1 回するより短い時間で、RPN は提案を出し終えました。選択的探索には、領域をまとめていく計算がさらに加わります。
+# 特徴マップの時間は、検出にどのみち必要です。RPN は**検出に使う特徴マップを、提案にも使い回す**ので、足すのは、小さな畳み込みと NMS の時間だけです。
+# この節の答えは、「提案の時間は、検出全体のうちの一部で済むようになった」です。
 #
 # ## 6. YOLO: 画像を 1 回だけ見る
 #
@@ -738,9 +713,7 @@ def outputs(S, B, C):
 
 
 claim("ch09.yolo.outputs", outputs(7, 2, 20))
-print(
-    "この章の出力:", outputs(regions.GRID, 2, 4), " 箱の数: 論文", 7 * 7 * 2, "、この章", regions.GRID**2 * 2
-)
+print(f"数: 論文 {outputs(7, 2, 20):,}、この章 {outputs(6, 2, 4)}  箱: 論文 {7 * 7 * 2}、この章 {6 * 6 * 2}")
 
 # %% [markdown]
 # ### 問題 8 4 つの物体のうち、YOLO が教わるのはいくつか (1 点)
@@ -750,7 +723,7 @@ print(
 #
 # - ア: 4 個。1 マスが 2 つの箱を答えるので、2 個ずつ受け持てる
 # - イ: 2 個。1 マスが教わる物体は 1 つなので、残りの 2 個は教わらない
-# - ウ: 1 個。重なりに近いものは、NMS が 1 つにまとめる
+# - ウ: 1 個。近くにある物体は、NMS が 1 つにまとめる
 
 # %%
 # EXERCISE ch09.predict_crowd
@@ -792,9 +765,9 @@ check("ch09.yolo_encode")
 # %% [markdown]
 # ### ネットワーク
 #
-# 同じ幹のストライド 16 の出力が、ちょうど $6 \times 6$ マスです。論文 (とレポート) の YOLO は、ここで特徴マップを平らに並べ、全結合層に通します。
-# この章では代わりに畳み込みを使い、重みをマスの間で共有します。理由は 8 節で述べます。
-# 中心はマスの左上から測り (0〜1)、幅と高さは**平方根**を答えます。小さな箱の 2 画素の誤差は、大きな箱の 2 画素より重いからです。
+# 同じ本体のストライド 16 の出力が、ちょうど $6 \times 6$ マスです。論文 (とレポート) の YOLO は、ここで特徴マップを平らに並べ、全結合層に通します。
+# この章では代わりに畳み込みを使い、重みをマスの間で共有します (8 節)。
+# 中心はマスの左上から測り (0〜1)、幅と高さは**平方根**を答えます。同じ 2 画素の誤差を、大きな箱より小さな箱で重く数えるためです。
 
 # %% tags=["export"]
 BOXES = 2  # 1 マスが答える箱の数
@@ -820,7 +793,7 @@ def cell_corners():
 
 
 def yolo_parts(outputs):
-    """出力を、箱 (画像に対する割合)、マスの中の位置と大きさの平方根、信頼度、クラスの点に分けます。"""
+    """出力を、箱 (画像に対する割合)、マスの中の位置と大きさの平方根、信頼度、クラスの確率に分けます。"""
     shape = tf.shape(outputs)
     numbers = tf.reshape(outputs[..., : BOXES * 5], [shape[0], GRID, GRID, BOXES, 5])
     middle, half = (numbers[..., :2] + cell_corners()[:, :, None]) / GRID, numbers[..., 2:4] ** 2 / 2
@@ -841,7 +814,8 @@ def yolo_parts(outputs):
 # | 信頼度 (なし) | ほかのすべての箱 | $c^2$ | 0.5 |
 # | クラス | 物体のあるマス | $\sum_k (p_k - \hat p_k)^2$ | 1 |
 #
-# 箱の多くには物体がありません。重みを 0.5 に下げないと、「何もない」と答える力が、物体のあるマスの学習を押し流します。
+# 信頼度 $c$ が目指すのは、責任のある箱では物体との IoU、ほかの箱では 0 です。ほとんどの箱には物体がありません。そこで論文は、「何もない」と教える勾配が
+# 物体のあるマスの勾配を押し流さないように、重みを 0.5 に下げました (この章では、下げない場合と比べていません)。
 
 
 # %% tags=["export"]
@@ -871,7 +845,8 @@ def grid_losses(model, images, cells):
 
 # %%
 keras.utils.set_random_seed(course.seed)
-step = make_step(build_yolo(), keras.optimizers.AdamW(2e-3, weight_decay=1e-4), grid_losses)
+learner = start_from_trunk(build_yolo())
+step = make_step(learner, keras.optimizers.AdamW(2e-3, weight_decay=1e-4), grid_losses)
 batches = [regions.draw_batch(train, rng) for _ in range(60)]
 losses = np.array([step(batch.images, regions.grid_cells(batch)) for batch in batches])
 figures.plot_losses(losses, ("中心", "大きさ", "信頼度 (あり)", "信頼度 (なし)", "クラス"))
@@ -881,14 +856,14 @@ figures.plot_losses(losses, ("中心", "大きさ", "信頼度 (あり)", "信�
 #
 # ★★★ 1 枚の画像の、5 つの損失の項を返す関数 `yolo_loss(predicted, target)` を、NumPy で書きましょう。
 # `target` は問題 9 の結果、形 `(S, S, 5 + C)` の配列です。`predicted` は形 `(S, S, 5B + C)` の予測で、マスごとに $B$ 個の箱の $(x, y, w, h, \text{信頼度})$ が続けて並び、
-# 最後がクラスの $C$ 個の数です。$x, y, w, h$ の単位は `target` と同じで (ネットワークの出力と違い、$w, h$ は平方根ではありません)、$w$ と $h$ は正の数です。$B$ と $C$ は、配列の形から分かります。
+# 最後がクラスの確率を表す $C$ 個の数です。$x, y, w, h$ の単位は `target` と同じで (ネットワークの出力と違い、$w, h$ は平方根ではありません)、$w$ と $h$ は正の数です。$B$ と $C$ は、配列の形から分かります。
 #
 # - 物体のあるマスでは、物体との IoU が最も大きい箱だけが、責任のある箱です。等しいときは、先に並んでいる箱です。IoU は、$x, y$ と $w, h$ の単位をそろえて測ります。
 # - 中心: 責任のある箱の $(x - \hat x)^2 + (y - \hat y)^2$ の和の 5 倍
 # - 大きさ: 責任のある箱の $(\sqrt w - \sqrt{\hat w})^2 + (\sqrt h - \sqrt{\hat h})^2$ の和の 5 倍
 # - 信頼度 (あり): 責任のある箱の (信頼度 − IoU)² の和
 # - 信頼度 (なし): 責任のない箱**すべて** (物体のあるマスの、ほかの箱も) の信頼度² の和の 0.5 倍
-# - クラス: 物体のあるマスの、クラスの数の差の 2 乗の和
+# - クラス: 物体のあるマスの、クラスの確率の差の 2 乗の和
 #
 # この順の、5 つの数を返します。IoU には `box_iou` を使えます。たとえば次の値になります。責任があるのは、2 つ目の箱です。
 #
@@ -907,7 +882,7 @@ check("ch09.yolo_loss")
 # %% [markdown]
 # ### 検出する
 #
-# 検出の得点は、信頼度とクラスの点の積です。あとは NMS だけです。学習ずみの重みで、3 節と同じ場面を検出します。
+# 検出の得点は、信頼度とクラスの確率の積です (どちらも 2 乗の誤差で学んだ数なので、負になることがあり、そのときは 0 とします)。あとは NMS だけです。
 
 
 # %% tags=["export"]
@@ -925,17 +900,21 @@ def find_by_yolo(model, images, most=30):
 # %%
 yolo = load_weights(build_yolo(), shipped_data() / "detectors" / "yolo.npz")
 found_by_yolo = experiment.detect(yolo, scenes.images)
-figures.show_detections(scenes, found_by_yolo, chosen=range(3), least=0.25)
+rows = {"Mask R-CNN": (found, 0.5), "YOLO": (found_by_yolo, 0.25)}
+figures.compare_detections(scenes, rows, chosen=range(4))
+
+# %% [markdown]
+# TODO-YOLO-FIGURE
 
 # %% [markdown]
 # ## 7. レポートの 3 つの文を測る
 #
 # レポートは YOLO を「他の物体検知手法と比べて高速」「小さな物体の検出が難しい」「物体が密集していたり重なり合っている場合には検出精度が低下する」と
-# 述べています。同じ幹、同じ場面で比べます。
+# 述べています。同じ本体から、同じ場面で、同じステップ数だけ学習した重みで比べます。
 #
 # ### 速さ
 #
-# 画像を 1 枚ずつ渡し、検出が出るまでの時間を、同じ実行の中で交互に測ります。
+# 画像を 1 枚ずつ渡し、検出が出るまでの時間を、同じ実行の中で交互に測ります (Faster R-CNN の時間は、3 節の重みで、マスクの枝を使わずに測ります)。
 
 # %%
 faster = experiment.seconds_an_image({"Faster R-CNN": model, "YOLO": yolo}, scenes.images[:40])
@@ -944,6 +923,8 @@ claim("ch09.yolo.faster", faster["Faster R-CNN"] / faster["YOLO"])
 
 # %% [markdown]
 # ### 精度と、物体の大きさ
+#
+# AP を、物体の大きさで分けて比べます。その前に、箱のずれが何を起こすかを予想しましょう。
 #
 # ### 問題 11 2 画素のずれは、どの大きさの物体で外れになるか (1 点)
 #
@@ -966,7 +947,10 @@ share = {name: experiment.small_share(stored, name) for name in ("Faster R-CNN",
 for name, value in share.items():
     print(f"{name}: 小さな物体の AP は、大きな物体の AP の {value:.2f} 倍")
 claim("ch09.yolo.small", share["YOLO"] / share["Faster R-CNN"])
-result_table(figures.detector_rows(stored), caption="テスト用の 300 枚")
+result_table(
+    figures.detector_rows(stored),
+    caption=f"テスト用の {len(scenes)} 枚。どれも {experiment.DETECTOR_STEPS:,} ステップの学習 1 回ずつ",
+)
 
 # %% [markdown]
 # どちらの検出器も、小さな物体が苦手です。落ち方は YOLO のほうが大きくなりました。同じ 2 画素のずれでも、小さな物体ほど IoU が下がるので (問題 11)、
@@ -1013,13 +997,12 @@ figures.plot_conditions(conditions)
 #
 # ### 「RoI アラインは計算コストが高い」
 #
-# 双線形補間は、1 つの値を読むのに 4 回の積和を使います。検出全体の積和と比べましょう。時間も測ります。
+# 双線形補間は、1 つの値を読むのに 4 回の積和 (掛けて足す計算) を使います。検出全体の積和と比べましょう。時間も測ります。
 
 # %%
 cost = experiment.alignment_cost(model)
-print(
-    f"50 個の領域の切り出し: プーリング {cost['pool'] * 1000:.1f}、アライン {cost['align'] * 1000:.1f} ミリ秒"
-)
+pool, align = (f"{1000 * cost[name]:.1f} ミリ秒" for name in ("pool", "align"))
+print(f"50 個の領域の切り出し: プーリング {pool}、アライン {align}")
 print(f"検出全体の積和に占める補間の割合 {cost['share']:.2%}")
 claim("ch09.align.cost", cost["share"])
 
@@ -1043,20 +1026,20 @@ claim("ch09.yolo.sees_outside", float(outside.sum() / sight.sum()))
 figures.show_sight(scenes.images[0], sight)
 
 # %% [markdown]
-# 左上のマスの答えは、枠の外の画素にも強くよっています。切り分けた小片を 1 つずつ見ているのではありません。画像を見て、
-# **答える担当をマスに割り振っている**のです。だから、マスより大きな物体も検出できます。
+# 左上のマスの答えは、枠の外の画素にも強く依存しています。切り分けた小片を 1 つずつ見ているのではなく、画像を見て、
+# **答える担当をマスに割り振っている**のです。
 #
 # ### そのほか
 #
 # - **全結合層** レポート (と論文) の YOLO は、最後に全結合層を使います。この章では畳み込みに替えました。全結合層はマスごとに別の重みを学ぶので、
-#   1 マスあたりの例が 36 分の 1 になります。`build_yolo(dense=True)` で論文の形を試せます。YOLOv2 以降は、畳み込みだけになりました。
+#   重みを 36 マスで共有する畳み込みに比べ、1 つの重みが学べる例が 36 分の 1 になります。`build_yolo(dense=True)` で論文の形を試せます。YOLOv2 も、全結合層を外しました。
 # - **「物体検知と平行して」マスクを予測する** 学習では、2 つの枝が同じ領域を同時に受け取ります。検出では、論文も 3 節のプログラムも、
-#   ボックスの枝と NMS のあとに残った箱だけをマスクの枝に渡します。少しの箱で済み、直したあとの箱を使えるからです。
+#   ボックスの枝と NMS のあとに残った箱だけをマスクの枝に渡します。渡す箱が少なく、直したあとの箱になります。
 # - **「R-CNN の拡張」** レポートの第 8 章にあたる節は、Mask R-CNN を R-CNN の拡張と書いています。直接の土台は Faster R-CNN です。
-# - **アンカーは「固定サイズのボックスをスライドさせ」** 固定なのは 9 通りの形で、答えはその形からの差です。実際に動かしながら調べるのではなく、
-#   畳み込み 1 回で、すべてのマスを同時に答えます。
-# - **RoI アラインは「より多くのピクセルの情報を使う」** 1 点が読むのは 4 マスだけです。RoI プーリングは区画の中のすべてのマスを見ます。
-#   違いは、読むマスの数ではなく、丸めるかどうかです。
+# - **アンカーは「固定サイズのボックスをスライドさせ」** 固定なのは 9 通りの形で、答えはその形からの差です。箱を動かしながら 1 か所ずつ調べるのではなく、
+#   畳み込みで、すべてのマスを同時に答えます。
+# - **RoI アラインは「より多くのピクセルの情報を使う」** 1 点が読むのは 4 マスだけです。RoI プーリングは、区画の中のすべてのマスを見ます。
+#   論文は、丸めてから補間する方法 (RoIWarp) も試し、精度は RoI プーリングとほぼ同じでした (表 2)。効いたのは、読むマスの数や補間ではなく、丸めないことです。
 #
 # ## 9. まとめ
 #
@@ -1064,7 +1047,7 @@ figures.show_sight(scenes.images[0], sight)
 # 2. RPN は、アンカーごとに「物体か」と「箱の差」を答え、NMS で残った箱が提案になります。
 # 3. Mask R-CNN は、Faster R-CNN に、クラスごとに 1 枚のマスクを答える枝を足したものです。
 # 4. YOLO は、物体の中心が入るマスに物体を任せ、$S \times S \times (B \times 5 + C)$ 個の数を 1 回で答えます。
-# 5. 速さと精度は、同じ画像、同じ幹、同じ機械で測って、はじめて比べられます。
+# 5. 速さと精度は、同じ画像、同じ本体、同じ学習の長さ、同じ機械で測って、はじめて比べられます。
 #
 # **早見表**
 #
@@ -1109,7 +1092,8 @@ print(course.cost())
 #
 # ### 学習のあいだの損失
 #
-# 同梱の 3 つの重みは、それぞれ 1 回の学習です (シード 1)。どれも 1,500 枚、16 枚ずつ、AdamW、左右と上下の反転で学習しました。
+# 付属の 3 つの重みは、それぞれ 1 回の学習です (シード 1)。どれも同じ本体から、1,500 枚の場面を 16 枚ずつ、左右と上下に反転しながら、AdamW で学習しました。
+# 学習率は、初めに少しずつ上げ、そのあと余弦の形で 0 まで下げます。
 
 # %%
 result_table(

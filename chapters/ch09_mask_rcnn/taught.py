@@ -38,7 +38,7 @@ def conv(x, padding="same"):
 
 
 class MaskRCNN(keras.Model):
-    """特徴マップ、地域提案ネットワーク、ボックスの枝、マスクの枝。masks=False なら Faster R-CNN です。"""
+    """特徴マップ、RPN、ボックスの枝、マスクの枝。masks=False なら Faster R-CNN です。"""
 
     def __init__(self, masks=True):
         super().__init__()
@@ -75,7 +75,7 @@ def smooth_l1(difference):
 
 
 def rpn_losses(scores, offsets, boxes, valid):
-    """地域提案ネットワークの 2 つの損失 (物体かどうか、箱の差) を返します。"""
+    """RPN の 2 つの損失 (物体かどうか、箱の差) を返します。"""
     overlap = pairwise_iou(ANCHORS[None], boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
     champion = (overlap > 0) & (overlap > tf.reduce_max(overlap, 1, keepdims=True) - 1e-6)
@@ -95,7 +95,7 @@ def propose(scores, offsets, count=50):
 
 
 def sample_regions(proposals, boxes, valid, positives=8, negatives=16):
-    """学習する領域、その物体の番号、物体かどうかを返します。初めの 8 個が、物体の候補です。"""
+    """学習する領域、その物体の番号、物体の領域かどうかを返します。物体の領域は、初めの 8 個に並びます。"""
     candidates = tf.concat([tf.stop_gradient(proposals), boxes], 1)
     overlap = pairwise_iou(candidates, boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
@@ -126,7 +126,7 @@ def branch_losses(model, maps, rois, owner, positive, batch):
     place = mean_where(smooth_l1(tf.gather(offsets, label, batch_dims=1) - wanted), thing)
     if model.mask_branch is None:
         return kind, place, 0.0
-    first = slice(0, 8)  # 物体の候補だけ
+    first = slice(0, 8)  # 物体の領域がある所だけ
     masks = model.mask_branch(merged(features[:, first]), training=True)
     label, thing = tf.reshape(label, tf.shape(owner))[:, first], positive[:, first]
     own = tf.gather(masks, tf.reshape(label, [-1]), axis=3, batch_dims=1)  # 正解のクラスの 1 枚
@@ -203,7 +203,7 @@ def cell_corners():
 
 
 def yolo_parts(outputs):
-    """出力を、箱 (画像に対する割合)、マスの中の位置と大きさの平方根、信頼度、クラスの点に分けます。"""
+    """出力を、箱 (画像に対する割合)、マスの中の位置と大きさの平方根、信頼度、クラスの確率に分けます。"""
     shape = tf.shape(outputs)
     numbers = tf.reshape(outputs[..., : BOXES * 5], [shape[0], GRID, GRID, BOXES, 5])
     middle, half = (numbers[..., :2] + cell_corners()[:, :, None]) / GRID, numbers[..., 2:4] ** 2 / 2
