@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from chapters.ch10_fcos.taught import STRIDES
 from course_utils.claims import alternative_text
@@ -23,6 +24,9 @@ Array = npt.NDArray[Any]
 
 PHOTO_DPI = 80
 """Of figures that show images."""
+
+DETECTOR_MARKERS = (*MARKERS, "*")
+"""One for each detector of the closing table."""
 
 BOXES = {
     "image": Box("画像", 0, 0, 0.7, kind="data"),
@@ -205,7 +209,8 @@ def plot_kinds(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
         draw_dots(axis, rows)
         axis.set_title(title)
-    figure.supxlabel("AP (点はシードごと、縦の棒は中央値)", fontsize=11)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    figure.supxlabel("AP (点はシードごと、縦の棒は中央値。横軸の幅は図ごとに違います)", fontsize=11)
     return figure
 
 
@@ -240,13 +245,17 @@ def plot_cost(results: Sequence[DetectorResult]) -> Figure:
             axis.plot(
                 value,
                 row.ap,
-                MARKERS[k % len(MARKERS)],
+                DETECTOR_MARKERS[k],
                 color=COLOURS[k % len(COLOURS)],
+                markersize=10,
                 linestyle="",
                 label=row.name,
             )
     for axis, label in zip(axes, ("積和 (百万回、対数)", "1 枚の時間 (本体の何倍か、対数)"), strict=True):
         axis.set(xlabel=label, xscale="log", ylim=(0, None))
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("AP")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

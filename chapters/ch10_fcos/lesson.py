@@ -76,7 +76,7 @@ figures.draw_network(title="FCOS の全体: どの段でも、同じ 2 つの塔
 # %%
 train = shared_scenes("train", 300)
 scene = train.scenes[26]
-points = [(44, 51), (30, 64)]
+points = [(44, 51), (37, 57)]
 figures.show_sides(scene, [0, 0], points)
 
 # %% [markdown]
@@ -917,6 +917,9 @@ result_table(
     tables.detector_table(tables.summarised(detectors)),
     caption=f"テスト用の場面 300 枚、どれも {DETECTOR_STEPS:,} ステップ。小・中・大は、面積 16² と 32² で分けた AP。時間 (倍) は、本体だけの何倍か",
 )
+
+# %%
+figures.plot_cost(tables.summarised(detectors))
 
 # %% [markdown]
 # 出発点の本体、訓練用の場面、ステップ数をそろえたので、AP の差は、検出器の仕組みと損失から来ています。ただし、**どの検出器も 1 回の学習**です。
