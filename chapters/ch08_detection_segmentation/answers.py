@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import hypot
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,8 @@ import numpy.typing as npt
 from grader.exercise import Answer, Key, Mistake, changed, chosen, estimated
 
 from .exercises import (
-    ADDS_PENALTY,
     ALPHA_FOR_ALL,
     ALPHA_SWAPPED,
-    AREA_FOR_DIAGONAL,
     AVERAGES_SCORES,
     BACKGROUND_IS_ZERO,
     BEST_PRECISION,
@@ -25,10 +22,8 @@ from .exercises import (
     CLIPS,
     COCO_POINTS,
     COMPARES_TO_MEAN,
-    CORNERS_FOR_CENTRES,
     COUNTS_DROPPED,
     COUNTS_RIGHT_BACKGROUND,
-    DIAGONAL_OF_OVERLAP,
     DICE_IS_HALF,
     DICE_OVER_UNION,
     DIVIDES_BY_ZERO,
@@ -48,7 +43,6 @@ from .exercises import (
     IGNORES_ORDER,
     INPUT_NUMBERS,
     INPUT_ORDER,
-    IS_GIOU,
     KEEPS_ALL,
     KEEPS_EMPTY,
     KEEPS_ORDER,
@@ -66,15 +60,12 @@ from .exercises import (
     MISSED_IS_ONE,
     NO_ALPHA,
     NO_CLASS,
-    NO_CLIPPING,
     NO_ENVELOPE,
     NO_FOCUS,
     NO_FORCED,
     NO_IGNORED,
     NO_MERGING,
     NO_RECALL_STEPS,
-    NO_ROOTS_SQUARED,
-    NO_SQUARE,
     ONLY_BEST_OBJECT,
     OVER_ALL_ANCHORS,
     OVER_FOUND,
@@ -88,14 +79,12 @@ from .exercises import (
     STRICT_SCORE,
     STRICT_UPPER,
     SUM_ALONE,
-    SUM_FOR_UNION,
     SWAPS_ERRORS,
     SWAPS_SIGNS,
     THINGS_ALONE,
     TRAPEZOIDS,
     WEIGHTS_EASY,
     WORSE_WINS,
-    expect_distance_iou,
     expect_focal,
     expect_matched,
     expect_measures,
@@ -152,53 +141,11 @@ def hidden_mask_measures(answer: Answer) -> None:
             expect_measures(answer, masks, case.pop("right"), case)
 
 
-# ch08.distance_iou
+# ch08.merge_boxes
 
 
 def size(low: float, high: float) -> float:
     return max(0.0, high - low)
-
-
-def distances(a: Sequence[float], b: Sequence[float]) -> dict[str, float]:
-    """DIoU, and what known mistakes give."""
-    (ax, ay, aw, ah), (bx, by, bw, bh) = ((*box[:2], box[2] - box[0], box[3] - box[1]) for box in (a, b))
-    inner_w, inner_h = min(a[2], b[2]) - max(ax, bx), min(a[3], b[3]) - max(ay, by)
-    outer_w, outer_h = max(a[2], b[2]) - min(ax, bx), max(a[3], b[3]) - min(ay, by)
-    areas = aw * ah + bw * bh
-    inner = max(0.0, inner_w) * max(0.0, inner_h)
-    iou = inner / (areas - inner)
-    gap = hypot(ax + aw / 2 - bx - bw / 2, ay + ah / 2 - by - bh / 2)
-    diagonal = hypot(outer_w, outer_h)
-    penalty = (gap / diagonal) ** 2
-    unclipped = inner_w * inner_h
-    cases = {
-        "right": iou - penalty,
-        NO_SQUARE: iou - gap / diagonal**2,
-        NO_ROOTS_SQUARED: iou - gap / diagonal,
-        AREA_FOR_DIAGONAL: iou - gap**2 / (outer_w * outer_h),
-        CORNERS_FOR_CENTRES: iou - (hypot(ax - bx, ay - by) / diagonal) ** 2,
-        ADDS_PENALTY: iou + penalty,
-        IS_GIOU: iou - (outer_w * outer_h - areas + inner) / (outer_w * outer_h),
-        SUM_FOR_UNION: inner / areas - penalty,
-    }
-    if inner_w or inner_h:
-        cases[DIAGONAL_OF_OVERLAP] = iou - gap**2 / (inner_w**2 + inner_h**2)
-    if unclipped != areas:
-        cases[NO_CLIPPING] = unclipped / (areas - unclipped) - penalty
-    return cases
-
-
-def hidden_distance_iou(answer: Answer) -> None:
-    for reach in (4, 8, 16, 32, 60):
-        for _ in range(3):
-            low = answer.rng.integers(0, reach, (2, 2))
-            side = answer.rng.integers(5, 20, (2, 2))
-            a, b = np.concatenate([low, low + side], axis=1).astype(float).tolist()
-            case = distances(a, b)
-            expect_distance_iou(answer, (a, b), case.pop("right"), case)
-
-
-# ch08.merge_boxes
 
 
 def overlap(a: Sequence[float], b: Sequence[float]) -> float:
@@ -779,17 +726,6 @@ def mask_measures(truth, predicted):
     return tp, fp, fn, tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn)
 """
 
-DIOU = """def distance_iou(a, b):
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    inner = width * height
-    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    gap = ((a[0] + a[2] - b[0] - b[2]) / 2) ** 2 + ((a[1] + a[3] - b[1] - b[3]) / 2) ** 2
-    outer_width = max(a[2], b[2]) - min(a[0], b[0])
-    outer_height = max(a[3], b[3]) - min(a[1], b[1])
-    return inner / (areas - inner) - gap / (outer_width**2 + outer_height**2)
-"""
-
 MERGE = """import numpy as np
 from course_utils.detection import box_iou
 
@@ -933,75 +869,6 @@ def mask_measures(truth, predicted):
             "(tp, fn, fp, 1.0": "All three are 0 there.",
             "(fn, fp, tp, 1.0": "All three are 0 there.",
         },
-    ),
-    "ch08.distance_iou": Key(
-        reference=DIOU,
-        explanation="重ならない箱どうしの IoU は、どれだけ離れていても 0 です。DIoU は離れるほど小さくなるので、損失に使うと、離れた箱も近づけられます。",
-        alternatives={
-            "NumPy で": """import numpy as np
-
-def distance_iou(a, b):
-    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    inner = sides.prod()
-    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inner
-    diagonal = np.linalg.norm(np.maximum(a[2:], b[2:]) - np.minimum(a[:2], b[:2]))
-    gap = np.linalg.norm((a[:2] + a[2:]) / 2 - (b[:2] + b[2:]) / 2)
-    return inner / union - (gap / diagonal) ** 2
-""",
-            "box_iou を使う": """from math import dist
-from course_utils.detection import box_iou, to_centres
-
-def distance_iou(a, b):
-    low, high = [min(p) for p in zip(a, b)][:2], [max(p) for p in zip(a, b)][2:]
-    gap = dist(to_centres(a)[:2], to_centres(b)[:2])
-    return box_iou(a[None], b[None])[0, 0] - gap**2 / dist(low, high) ** 2
-""",
-        },
-        mistakes={
-            "距離の 2 乗を忘れる": Mistake(
-                changed(DIOU, "- gap /", "- gap**0.5 /"), "中心の距離が 2 乗されていません"
-            ),
-            "どちらも 2 乗しない": Mistake(
-                changed(
-                    DIOU,
-                    "gap / (outer_width**2 + outer_height**2)",
-                    "(gap / (outer_width**2 + outer_height**2)) ** 0.5",
-                ),
-                "距離の比のまま",
-            ),
-            "囲む箱の面積": Mistake(
-                changed(DIOU, "(outer_width**2 + outer_height**2)", "(outer_width * outer_height)"),
-                "囲む箱の面積で割って",
-            ),
-            "重なりの対角線": Mistake(
-                changed(
-                    changed(DIOU, "max(a[2], b[2]) - min(a[0], b[0])", "min(a[2], b[2]) - max(a[0], b[0])"),
-                    "max(a[3], b[3]) - min(a[1], b[1])",
-                    "min(a[3], b[3]) - max(a[1], b[1])",
-                ),
-                "重なりの箱の対角線",
-            ),
-            "左上の角の距離": Mistake(
-                changed(
-                    changed(DIOU, "(a[0] + a[2] - b[0] - b[2]) / 2", "a[0] - b[0]"),
-                    "(a[1] + a[3] - b[1] - b[3]) / 2",
-                    "a[1] - b[1]",
-                ),
-                "左上の角どうし",
-            ),
-            "足す": Mistake(changed(DIOU, "- gap /", "+ gap /"), "距離の項を足して"),
-            "負の重なり": Mistake(DIOU.replace("max(0, min(", "(min("), "重なりの幅と高さは、負なら 0"),
-            "GIoU": Mistake(
-                """from course_utils.detection import box_giou
-
-def distance_iou(a, b):
-    return float(box_giou(a[None], b[None])[0, 0])
-""",
-                "GIoU を計算して",
-            ),
-            "和集合の数えすぎ": Mistake(changed(DIOU, "(areas - inner)", "areas"), "和集合の面積で"),
-        },
-        hidden=hidden_distance_iou,
     ),
     "ch08.merge_boxes": Key(
         reference=MERGE,

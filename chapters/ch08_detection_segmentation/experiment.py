@@ -339,6 +339,11 @@ def compiled(name: str) -> Callable[..., Any]:
     return tf.function(model, input_signature=[image])
 
 
+def proposal_seconds(images: Sequence[Array]) -> float:
+    """Processor time of proposing boxes, for one image."""
+    return processor_seconds(propose_boxes, images)
+
+
 def detect(name: str, image: Array) -> Detections:
     """Finds the things of one image with a network that ships."""
     x = to_input(image[None])
@@ -448,6 +453,14 @@ def stored_losses() -> list[LossResult]:
 # Segmentation
 
 NETWORKS = ("FCN", "FCN + skips", "U-Net, no skips", "U-Net")
+
+
+def block_majority(maps: Array, block: int) -> Array:
+    """Fills each block of maps of classes, so many pixels wide and high, with its commonest class."""
+    side = SIZE // block
+    tiles = maps.reshape(-1, side, block, side, block)
+    votes = np.stack([(tiles == k).sum(axis=(2, 4)) for k in range(ALL_CLASSES)])
+    return votes.argmax(axis=0).repeat(block, axis=1).repeat(block, axis=2)
 
 
 def near_border(maps: Array, reach: int = 2) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from course_utils.claims import alternative_text
 from course_utils.detection import Detections
 from course_utils.diagrams import Arrow, Box, draw
 from course_utils.overlays import blend_masks, colour_map, draw_boxes
-from course_utils.plots import COLOURS, LINE_STYLES, new_figure
+from course_utils.plots import COLOURS, LINE_STYLES, new_figure, plot_runs
 from course_utils.scenes import THINGS, Scene
 
 Array = npt.NDArray[Any]
@@ -22,14 +22,14 @@ Array = npt.NDArray[Any]
 BOXES = {
     "image": Box("画像", 0, 0, 0.8, kind="data"),
     "trunk": Box("畳み込みの\n本体", 1.6, 0, 1.1),
-    "pixels": Box("画素ごとに\nクラス", 3.4, 0.95, 1.2),
+    "pixels": Box("画素ごとに\nクラス", 3.4, 0.75, 1.2),
     "ssd": Box("デフォルト\nボックス", 3.4, 0, 1.2),
-    "crop": Box("候補ごとに\n取り出す", 3.4, -0.95, 1.3),
-    "maps": Box("セマンティック\nセグメンテーション", 5.6, 0.95, 1.7, kind="result"),
-    "nms": Box("NMS", 5.15, -0.45, 0.8),
-    "found": Box("物体検出", 6.6, -0.45, 1.1, kind="result"),
-    "proposals": Box("候補を出す", 1.6, -0.95, 1.1),
-    "panoptic": Box("パノプ\nティック", 7.9, 0.5, 1.0, kind="result"),
+    "crop": Box("候補ごとに\n取り出す", 3.4, -0.75, 1.3),
+    "maps": Box("セマンティック\nセグメンテーション", 5.6, 0.75, 1.7, kind="result"),
+    "nms": Box("NMS", 5.15, -0.35, 0.8),
+    "found": Box("物体検出", 6.6, -0.35, 1.1, kind="result"),
+    "proposals": Box("候補を出す", 1.6, -0.75, 1.1),
+    "panoptic": Box("パノプ\nティック", 7.9, 0.4, 1.0, kind="result"),
 }
 ARROWS = (
     Arrow("image", "trunk"),
@@ -106,7 +106,7 @@ def show_tasks(scene: Scene) -> Figure:
 
 def show_overlap(first: Array, second: Array, size: int) -> Figure:
     """Shows two boxes, and which pixels of them are TP, FP and FN."""
-    figure, (left, right) = _images("ch08.overlap", 1, 2, figsize=(4.8, 2.5))
+    figure, (left, right) = _images("ch08.overlap", 1, 2, figsize=(3.8, 2.0))
     blank = np.full((size, size, 3), 255, np.uint8)
     _bare(left, blank, "正解 (実線) と予測 (破線)")
     _boxes(left, np.array([first]), ["正解"], colour=COLOURS[0])
@@ -129,7 +129,7 @@ def mask_of(box: Array, size: int) -> npt.NDArray[np.bool_]:
 
 def show_before_and_after(image: Array, before: Detections, after: Detections) -> Figure:
     """Shows detections before and after NMS."""
-    figure, axes = _images("ch08.nms", 1, 2, figsize=(5.2, 2.75))
+    figure, axes = _images("ch08.nms", 1, 2, figsize=(4.7, 2.5))
     for axis, found, title in zip(axes, (before, after), ("NMS の前", "NMS の後"), strict=True):
         _bare(axis, image, f"{title}: {len(found.boxes)} 個")
         texts = names_of(found.labels, found.scores) if len(found.boxes) < 10 else None
@@ -139,7 +139,7 @@ def show_before_and_after(image: Array, before: Detections, after: Detections) -
 
 def plot_precision(recall: Array, precision: Array, envelope: Array) -> Figure:
     """Plots precision over recall, and what AP is the area of."""
-    figure, axis = new_figure("ch08.precision", figsize=(5, 2.5))
+    figure, axis = new_figure("ch08.precision", figsize=(4.6, 2.2))
     axis.plot(recall, precision, "o--", color=COLOURS[0], label="検出を 1 つ増やすごと")
     points = np.linspace(0, 1, len(envelope))
     axis.fill_between(points, envelope, step="mid", alpha=0.25, color=COLOURS[1])
@@ -175,21 +175,25 @@ def show_proposals(scene: Scene, regions: Array, proposals: Array, best: Array) 
     return figure
 
 
-def show_default_boxes(image: Array, boxes: Mapping[int, Array]) -> Figure:
-    """Shows the default boxes of one cell of each map, and the map's cells."""
-    figure, axes = _images("ch08.defaults", 1, len(boxes), figsize=(6.6, 2.4))
-    for axis, (stride, own) in zip(axes, boxes.items(), strict=True):
+def show_default_boxes(image: Array, defaults: Array, strides: Sequence[int], per_cell: int = 6) -> Figure:
+    """Shows each map's cells, and the default boxes of the cell in the middle."""
+    figure, axes = _images("ch08.defaults", 1, len(strides), figsize=(6.6, 2.4))
+    first = 0
+    for axis, stride in zip(axes, strides, strict=True):
+        side = len(image) // stride
         _bare(axis, image, f"ストライド {stride} のマップ")
         for border in np.arange(0, len(image) + 1, stride) - 0.5:
             axis.axhline(border, color="white", linewidth=0.3)
             axis.axvline(border, color="white", linewidth=0.3)
-        _boxes(axis, own, colour="#f0e442", width=1.2)
+        middle = first + (side**2 + side) // 2 * per_cell
+        _boxes(axis, defaults[middle : middle + per_cell], colour="#f0e442", width=1.2)
+        first += side**2 * per_cell
     return figure
 
 
 def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
     """Shows which default boxes answer for which thing."""
-    figure, axes = _images("ch08.matches", 1, 2, figsize=(5.2, 2.75))
+    figure, axes = _images("ch08.matches", 1, 2, figsize=(4.7, 2.5))
     _bare(axes[0], scene.image, "正解の箱")
     _boxes(axes[0], scene.boxes, labels=np.arange(len(scene.boxes)))
     mine = owner >= 0
@@ -200,7 +204,7 @@ def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
 
 def plot_focal(gammas: Sequence[float]) -> Figure:
     """Plots the focal loss over the probability of the right answer."""
-    figure, axis = new_figure("ch08.focal", figsize=(5, 2.5))
+    figure, axis = new_figure("ch08.focal", figsize=(4.6, 2.1))
     right = np.linspace(0.01, 0.999, 200)
     for k, gamma in enumerate(gammas):
         axis.plot(
@@ -217,7 +221,7 @@ def plot_focal(gammas: Sequence[float]) -> Figure:
 
 def plot_loss(losses: Sequence[float], window: int = 5) -> Figure:
     """Plots the loss of a live training, with its moving mean."""
-    figure, axis = new_figure("ch08.live", figsize=(5, 2))
+    figure, axis = new_figure("ch08.live", figsize=(4.6, 1.7))
     axis.plot(losses, color=COLOURS[0], alpha=0.35, linestyle="-")
     mean = np.convolve(losses, np.ones(window) / window, mode="valid")
     axis.plot(np.arange(len(mean)) + window - 1, mean, color=COLOURS[0], linestyle="-")
@@ -251,12 +255,19 @@ def show_detectors(
 
 
 def show_panoptic(scenes: Sequence[Scene], predicted: Array, per_class: int) -> Figure:
-    """Shows images, their panoptic maps, and those that were merged."""
-    figure, axes = _images("ch08.panoptic", len(scenes), 3, figsize=(4.8, 1.65 * len(scenes)), squeeze=False)
-    for k, (row, scene) in enumerate(zip(axes, scenes, strict=True)):
-        _bare(row[0], scene.image, "画像" if k == 0 else "")
-        for axis, panoptic, title in ((row[1], scene.panoptic, "正解"), (row[2], predicted[k], "予測")):
+    """Shows, side by side, images, their panoptic maps, and those that were merged."""
+    figure, axes = _images("ch08.panoptic", 1, 3 * len(scenes), figsize=(3.7 * len(scenes), 1.45))
+    for own, scene, merged in zip(axes.reshape(-1, 3), scenes, predicted, strict=True):
+        _bare(own[0], scene.image, "画像")
+        for axis, panoptic, title in ((own[1], scene.panoptic, "正解"), (own[2], merged, "予測")):
             number = panoptic % per_class
             kinds = np.where(number > 0, number + 1, panoptic // per_class)
-            _bare(axis, colour_map(kinds), title if k == 0 else "")
+            _bare(axis, colour_map(kinds), title)
+    return figure
+
+
+def plot_losses(runs: Mapping[str, Sequence[float]]) -> Figure:
+    """Plots the AP of each seed, by what the loss is called."""
+    figure = plot_runs(runs, metric="AP", alt="ch08.losses")
+    figure.set_size_inches(5, 2.5)
     return figure

@@ -42,15 +42,7 @@ from chapters.ch08_detection_segmentation import experiment, figures, tables
 from chapters.ch08_detection_segmentation.proposals import propose_boxes, segment
 from course_utils.backbones import build_detection_trunk
 from course_utils.claims import claim, claims_table
-from course_utils.detection import (
-    decode_boxes,
-    dice,
-    encode_boxes,
-    mean_iou,
-    panoptic_quality,
-    processor_seconds,
-)
-from course_utils.plots import plot_runs
+from course_utils.detection import decode_boxes, dice, encode_boxes, mean_iou, panoptic_quality
 from course_utils.scenes import PER_CLASS, STUFF, THINGS, shared_scenes
 from course_utils.tables import result_table
 from grader import check, hint, score, solution
@@ -103,8 +95,6 @@ figures.show_tasks(scene)
 # | インスタンスセグメンテーション (instance segmentation) | ものごとにマスクとクラス | する | しない |
 # | パノプティックセグメンテーション (panoptic segmentation) | 画素ごとにクラスと番号 | する | する |
 #
-# ### 手で数える
-#
 # 画素ごとのクラスを並べたものを**地図** (map) と呼びます。セマンティックの地図だけを渡されたら、ものを数えられるでしょうか。
 # 同じ種類の画素がつながった塊を数えて、本当の数と比べます。
 
@@ -128,8 +118,6 @@ claim("ch08.tasks.semantic_counts", float(wrong.mean()))
 # ## 2. 重なりを、どう測るか
 #
 # 予測した箱やマスクが、正解にぴったり重なることは、まずありません。どれだけ合っているかを、1 つの数で言えるでしょうか。
-#
-# ### 手で計算する
 #
 # 正解の箱が $(2, 2, 8, 8)$、予測の箱が $(4, 4, 10, 10)$ だとします。どちらも面積は 36、重なりは 4 × 4 = 16 です。
 # レポートの式は、画素を数えます。予測に入る画素のうち、正解にも入るものが TP、入らないものが FP、正解に入るのに予測に入らないものが FN です。
@@ -190,28 +178,6 @@ for shift in (1, 2, 3):
 # %%
 check("ch08.mask_measures")
 # %% [markdown]
-# ### 問題 2 離れた箱も区別する DIoU (1 点)
-#
-# ★ 重ならない 2 つの箱の IoU は、近くても遠くても 0 です。**DIoU** (distance IoU、Zheng ほか 2020) は、中心の距離を引いて、これを区別します。
-#
-# $$\text{DIoU} = \text{IoU} - \frac{(\text{中心どうしの距離})^2}{(\text{2 つの箱を囲む最小の箱の対角線})^2}$$
-#
-# 2 つの箱 `a` と `b` (長さ 4 の配列 `(x1, y1, x2, y2)`、幅も高さも正) の DIoU を返す関数 `distance_iou(a, b)` を書きましょう。
-#
-# たとえば次の値になります。
-#
-# ```python
-# a, b = np.array([0.0, 0.0, 2.0, 2.0]), np.array([2.0, 0.0, 4.0, 2.0])
-# round(float(distance_iou(a, b)), 6)  # → -0.2
-# ```
-
-# %%
-# EXERCISE ch08.distance_iou
-
-# %%
-check("ch08.distance_iou")
-
-# %% [markdown]
 # ## 3. 検出を、どう採点するか
 #
 # 検出器は、1 つの物体に何個もの箱を出し、どの箱にも 0 から 1 の得点を付けます。重なった箱を片付け、検出の良しあしを 1 つの数にするには、どうすればよいでしょうか。
@@ -240,7 +206,7 @@ figures.show_before_and_after(scene.image, crowd, after)
 # これはクラスを見ない NMS です。実際には、**クラスごとに**行うことが多く、5 節からは、そのように書いた `course_utils` の `nms` を使います。
 # それでも、同じクラスの 2 つの物体が大きく重なっていれば、正しい箱まで捨てるおそれがあります。
 #
-# ### 問題 3 捨てずにまとめる NMS (2 点)
+# ### 問題 2 捨てずにまとめる NMS (2 点)
 #
 # ★★ NMS が捨てる箱も、同じ物体を見つけています。捨てる代わりに平均する関数 `merge_boxes(boxes, scores, labels, threshold)` を書きましょう。
 # `boxes` は形 `(n, 4)`、正の `scores` と整数の `labels` は形 `(n,)` の配列です。
@@ -270,17 +236,13 @@ check("ch08.merge_boxes")
 #
 # 2 枚の画像に、同じクラスの物体が合わせて 4 つあり、検出器が 5 つの箱を出しました。得点の高い順に見て、まだ取られていない物体に IoU 0.5 以上で重なれば**当たり**、ほかは**外れ**とします。
 # 5 つ目の箱は、もう取られた物体に重なったので、外れです。NMS が要るのは、このためでもあります。
-# 上から $n$ 個目までを採用したときの**適合率** (precision、採用した箱のうち当たりの割合) と**再現率** (recall、4 つの物体のうち見つけた割合) を表にします。
+# 上から $n$ 個目までを採用したときの**適合率** (precision、採用した箱のうち当たりの割合) と**再現率** (recall、4 つの物体のうち見つけた割合) を並べます。
 
 # %%
 hits, objects = np.array([True, True, False, True, False]), 4
 recall, precision = np.cumsum(hits) / objects, np.cumsum(hits) / np.arange(1, 6)
-result_table(
-    [
-        {"得点の順": n, "当たり": "○" if hit else "×", "適合率": p, "再現率": r}
-        for n, (hit, p, r) in enumerate(zip(hits, precision, recall, strict=True), 1)
-    ]
-)
+for n, hit in enumerate(hits):
+    print(f"{n + 1} 個目 {'○' if hit else '×'}  適合率 {precision[n]:.3f}  再現率 {recall[n]:.2f}")
 
 # %% [markdown]
 # 採用する数を増やすと、再現率は下がることがなく、適合率は上下します。**平均適合率** (average precision、AP) は、この折れ線を 1 つの数にまとめます。
@@ -299,7 +261,7 @@ figures.plot_precision(recall, precision, envelope)
 # AP はクラスごとに求めて平均します (mAP と書く本もあります)。当たりとする IoU のしきい値が 0.5 のものを **AP50** と呼び、COCO の **AP** は、0.5 から 0.95 まで 0.05 刻みの 10 通りの平均です。
 # この節の答えは、**重なった箱は NMS で捨て、得点の順の適合率と再現率を 1 つの数 AP にまとめる**です。
 #
-# ### 問題 4 適合率・再現率の曲線の面積 (2 点)
+# ### 問題 3 適合率・再現率の曲線の面積 (2 点)
 #
 # ★★ 101 点での平均は COCO の決めごとです。PASCAL VOC は 2010 年から、曲線の下の面積そのものを AP としています。
 # 得点の高い順に並べた検出が当たりかどうかの配列 `hits` (真偽値、空のこともあります) と、物体の総数 `objects` (1 以上) から、この AP を返す関数
@@ -330,24 +292,13 @@ check("ch08.voc_ap")
 figures.draw_network(*figures.SEMANTIC, title="この節で組み立てるところ: 画素ごとのクラス")
 
 # %% [markdown]
-# ### 手で数える
-#
 # 分類のネットワークの本体は、画像を縮めながら特徴マップを作ります。1 辺 96 画素の画像が 6 × 6 のマップになると、1 マスは画像の 16 × 16 画素に当たります (**ストライド** 16)。
 # マスごとに 1 つのクラスを答えて塗れば、**マスより細かい境目は描けません**。正解の地図をマスごとの多数決で塗り直し、正解とどれだけ合うかを測ります。
 # **mIoU** は、クラスごとの画素の IoU の平均です。
 
-
 # %%
-def block_majority(maps, block):
-    """マスごとの多数決で塗りつぶした地図を返します。"""
-    side = SIZE // block
-    tiles = maps.reshape(-1, side, block, side, block)
-    votes = np.stack([(tiles == k).sum(axis=(2, 4)) for k in range(ALL_CLASSES)])
-    return votes.argmax(axis=0).repeat(block, axis=1).repeat(block, axis=2)
-
-
 for block in (16, 8, 4):
-    blocks = block_majority(unseen.semantic, block)
+    blocks = experiment.block_majority(unseen.semantic, block)
     print(f"{block:2} 画素のマスの多数決: mIoU {mean_iou(unseen.semantic, blocks, ALL_CLASSES):.3f}")
 
 # %% [markdown]
@@ -458,9 +409,9 @@ claim("ch08.semantic.colour", float(np.median(scores["FCN + skips"]) - colour))
 claim("ch08.fcn.skips", float(np.median(scores["FCN + skips"] - scores["FCN"])))
 claim("ch08.unet.skips", float(np.median(scores["U-Net"] - scores["U-Net, no skips"])))
 
-few = [unseen.scenes[k] for k in shown]
-maps = experiment.load_network("U-Net").predict(to_input(unseen.images[shown]), verbose=0).argmax(axis=-1)
-figures.show_maps(few, {"U-Net": maps, "16 画素のマスの多数決": block_majority(unseen.semantic[shown], 16)})
+maps = experiment.load_network("U-Net").predict(to_input(scene.image[None]), verbose=0).argmax(axis=-1)
+blocks = experiment.block_majority(scene.semantic[None], 16)
+figures.show_maps([scene], {"U-Net": maps, "16 画素のマスの多数決": blocks})
 
 # %% [markdown]
 # 粗いマップだけの FCN は、マスの限界のとおり、境目で失います。細かいマップの得点を足すと、mIoU は上がりました。U-Net でも、連結を 0 に置き換えると下がります。重みの数は同じなので、
@@ -492,7 +443,7 @@ figures.show_proposals(scene, segment(scene.image, 40.0), offered[20], overlaps[
 # %% [markdown]
 # どの候補とも重ならない物体は、あとでどんなによいネットワークを使っても見つかりません。候補の再現率は、検出の上限の目安です。
 #
-# ### 問題 5 Fast R-CNN は、どこで時間を省くか (1 点)
+# ### 問題 4 Fast R-CNN は、どこで時間を省くか (1 点)
 #
 # R-CNN と Fast R-CNN に、同じ画像と同じ候補を渡します。Fast R-CNN が R-CNN より速くなるのは、おもにどこの時間が減るからでしょうか。
 #
@@ -619,12 +570,15 @@ def best_detections(boxes, scores, least=0.02, most=100):
 
 # %%
 detectors = {row.name: row for row in experiment.stored_detectors()}
-slow, fast = two_stages = [detectors["R-CNN"], detectors["Fast R-CNN"]]
+slow, fast = detectors["R-CNN"], detectors["Fast R-CNN"]
+proposing = 1000 * experiment.proposal_seconds(unseen.images[:20])
+for each in (slow, fast):
+    print(
+        f"{each.name}: AP {each.ap:.3f}、積和 {each.multiply_adds / 1e6:.0f} 百万、{1000 * each.seconds:.0f} ミリ秒"
+    )
+print(f"候補を出すだけで {proposing:.0f} ミリ秒 (いまの実測)")
 claim("ch08.fast.products", slow.multiply_adds / fast.multiply_adds)
 claim("ch08.fast.seconds", slow.seconds / fast.seconds)
-proposing = processor_seconds(propose_boxes, unseen.images[:20])
-print(f"候補を出すだけで {1000 * proposing:.0f} ミリ秒 (いまの実測)")
-result_table(tables.detector_rows(two_stages), caption=f"2 段階の検出器、テスト {len(unseen)} 枚")
 
 # %% [markdown]
 # 減ったのは、畳み込みの積和です。R-CNN は候補の数だけ本体を通し、Fast R-CNN は 1 度しか通しません。ところが、時間の差は、積和の差よりずっと小さなものでした。
@@ -675,16 +629,10 @@ defaults = default_boxes()
 cells = [(SIZE // stride) ** 2 for stride in STRIDES]
 per_cell = 2 * len(RATIOS)
 print(f"({' + '.join(map(str, cells))}) マス × {per_cell} 個 = {sum(cells) * per_cell:,} 個")
-
-firsts = np.cumsum([0, *cells]) * per_cell
-own = {}
-for stride, first, count in zip(STRIDES, firsts, cells, strict=False):
-    middle = first + (count + SIZE // stride) // 2 * per_cell  # まん中のマスの、はじめの箱
-    own[stride] = defaults[middle : middle + per_cell]
-figures.show_default_boxes(scene.image, own)
+figures.show_default_boxes(scene.image, defaults, STRIDES)
 
 # %% [markdown]
-# ### 問題 6 背景のデフォルトボックスの割合を予想する (1 点)
+# ### 問題 5 背景のデフォルトボックスの割合を予想する (1 点)
 #
 # この章の SSD のデフォルトボックスは、1 枚に 4,536 個です。学習用の画像には、平均で 3 個ほどの物体があります。
 # 上の `match_default_boxes` のように受け持ちを決めると、**背景**になるのは、デフォルトボックスのおよそ何 % でしょうか。小数でも答えられます。
@@ -705,7 +653,7 @@ claim("ch08.ssd.background", background)
 figures.show_matches(scene, defaults, owners[20])
 
 # %% [markdown]
-# ### 問題 7 アンカーに物体を割り当てる (2 点)
+# ### 問題 6 アンカーに物体を割り当てる (2 点)
 #
 # ★★ RetinaNet では、デフォルトボックスを**アンカー** (anchor) と呼び、どの物体とも中くらいにしか重ならないアンカーは、学習に使いません。アンカーごとに、受け持つ物体の番号か、−1 (背景) か、−2 (使わない) を並べた
 # 整数の配列を返す関数 `match_anchors(anchors, boxes)` を書きましょう。`anchors` は形 `(n, 4)`、物体の `boxes` は形 `(m, 4)` の配列です。
@@ -762,7 +710,7 @@ def ssd(trunk):
 #
 # デフォルトボックスのほとんどは背景でした。1 個ずつの損失は小さくても、数が多ければ、合計はどうなるでしょうか。学習のじゃまになるのでしょうか。
 #
-# ### 問題 8 損失のほとんどは、どこから来るか (1 点)
+# ### 問題 7 損失のほとんどは、どこから来るか (1 点)
 #
 # 1 枚の画像に、背景のアンカーが 4,500 個、物体のアンカーが 10 個あるとします。
 # ネットワークの答えた「物体の確率」は、背景のアンカーでは 0.02 (もう、ほとんど正しい)、物体のアンカーでは 0.1 (まだ、見つけていない) です。
@@ -837,7 +785,7 @@ focal = class_weights("focal", entropy, logits, target, gamma=0.0, alpha=0.5) * 
 claim("ch08.focal.zero", float(tf.reduce_max(tf.abs(2 * focal - entropy))))
 
 # %% [markdown]
-# ### 問題 9 あふれないフォーカルロス (2 点)
+# ### 問題 8 あふれないフォーカルロス (2 点)
 #
 # ★★ フォーカルロスを NumPy で計算する関数 `focal_loss(logits, targets, alpha=0.25, gamma=2.0)` を書きましょう。
 # `logits` (sigmoid に通す前の得点) と `targets` (0 か 1) は、形 `(アンカー, クラス)` の配列です。背景のアンカーの `targets` は、どのクラスも 0 です。
@@ -874,7 +822,7 @@ for name, each in (("難しい背景だけ", mining), ("フォーカルロス", 
     print(f"{name} − 交差エントロピー:", " ".join(f"{value:+.3f}" for value in each - plain))
 claim("ch08.mining.gain", float(np.median(mining - plain)))
 claim("ch08.focal.gain", float(np.median(focal - plain)))
-plot_runs(runs, metric="AP", heading="損失だけを変えた SSD の AP", alt="ch08.losses")
+figures.plot_losses(runs)
 
 # %% [markdown]
 # 背景の損失は、軽くしても、この条件では得になりませんでした。難しい背景だけを選んでも、同じです。「RetinaNet はクラスの不均衡に対処した」という仕組みは確かめられますが
@@ -905,7 +853,7 @@ result_table(
 # SSD と RetinaNet は損失しか違いません。7 節の結果と同じく、この学習の長さでは、フォーカルロスは得になっていません。どの行も 1 つのシードの結果なので、小さな差は読み取れません。
 # この節の答えは、**速さと正確さの両方を、同じ画像で測って選ぶ**です。第 9 章と第 10 章で、この表に 4 つの検出器を加えます。
 #
-# ### 問題 10 測って、得点のしきい値を決める (3 点)
+# ### 問題 9 測って、得点のしきい値を決める (3 点)
 #
 # ★★★ 検出器は、得点の低い検出も返します。使うときは、どこかで切らなければなりません。**検証用**の画像で F1 (適合率と再現率の調和平均) が最大になる得点のしきい値を選び、
 # `(しきい値, F1)` を返す関数 `choose_threshold(found, truth)` を書きましょう。
@@ -934,15 +882,6 @@ result_table(
 check("ch08.choose_threshold")
 
 # %% [markdown]
-# できたら、セルを足して、RetinaNet のしきい値を検証用の場面で決めてみましょう。
-#
-# ```python
-# scenes = shared_scenes("validation", 60).scenes
-# answers = [experiment.detect("RetinaNet", each.image) for each in scenes]
-# found = [(each.boxes, each.labels, each.scores) for each in answers]
-# choose_threshold(found, [(each.boxes, each.labels) for each in scenes])
-# ```
-#
 # ## 9. ものと背景を、1 枚にまとめる
 #
 # パノプティックセグメンテーションは、1 枚の地図で、検出とセマンティックの両方に答えます。これまでに作った 2 つを合わせれば、できるでしょうか。
@@ -993,7 +932,7 @@ figures.show_panoptic([some[k] for k in shown], merged[shown], PER_CLASS)
 # 2 つの答えを別々に作って合わせるやり方では、互いの間違いが足し合わされます。
 # この節の答えは、**合わせられる。ただし、検出と地図の両方が当たったものだけが、正しく残る**です。
 #
-# ### 問題 11 パノプティックな地図にまとめる (3 点)
+# ### 問題 10 パノプティックな地図にまとめる (3 点)
 #
 # ★★★ 物体のマスクと、空 (0) と地面 (1) の地図を、パノプティックな地図 1 枚にまとめる関数 `panoptic_merge(masks, scores, labels, stuff)` を書きましょう。
 # `masks` は形 `(n, 縦, 横)` の真偽値、`scores` は形 `(n,)` の得点、`labels` は形 `(n,)` の整数のクラス (2 以上)、`stuff` は形 `(縦, 横)` の 0 か 1 の地図です。
@@ -1020,25 +959,14 @@ figures.show_panoptic([some[k] for k in shown], merged[shown], PER_CLASS)
 check("ch08.panoptic_merge")
 
 # %% [markdown]
-# ### 考えてみよう (採点しません)
-#
-# 工場で、ベルトコンベアの上の部品を数え、傷の面積を測りたいそうです。4 つの課題のうち、どれを選びますか。速さと精度のどちらを優先し、何を測って決めますか。3〜5 文で書いてみましょう。
-#
-# <details><summary>よい答えが考えていること</summary>
-#
-# 数えるには個体の区別が、面積を測るには画素の答えが要ること (1 節)。部品が触れ合うなら、セマンティックだけでは数えられないこと。
-# 背景にも答える必要があるか。1 枚に何ミリ秒使えるか (8 節)。小さな傷を、どのマップが受け持つか (6 節)。見逃しと誤検出のどちらが高くつくかで、しきい値を決めること。
-#
-# </details>
-#
 # ## 10. 補足・訂正
 #
 # - **課題の種類** レポートの 3 つに**インスタンスセグメンテーション**を加えると、いまの分け方になります (1 節)。Mask R-CNN (第 9 章) が解くのは、これです。
 # - **パノプティック** 「すべての物体を個別に認識し、それぞれのピクセルにカテゴリを割り当てる」は、**もの**については、そのとおりです。空や地面のような**背景**は、
 #   個別に数えません。次のセルで、正解の地図を確かめます。
 # - **IoU の TP、FP、FN** レポートの式は、画素を数えるときの式です。検出の採点にも TP、FP、FN が出てきますが、そちらで数えるのは**箱**で、IoU は当たりかどうかの判定に使います (3 節)。
-# - **R-CNN の「回帰」** 候補ごとに「詳細な分類と回帰」をするのは、そのとおりです。ただし論文の R-CNN では、分類のサポートベクトルマシン (SVM) と箱の回帰を、別々に学習しました。
-#   1 つの損失で一緒に学習するのは Fast R-CNN からです。この章の R-CNN は、比べやすいように、Fast R-CNN と同じ損失で学習しました。
+# - **R-CNN の「回帰」** 論文の R-CNN は、分類のサポートベクトルマシン (SVM) と箱の回帰を、別々に学習しました。1 つの損失で一緒に学習するのは Fast R-CNN からです。
+#   この章の R-CNN は、比べやすいように、Fast R-CNN と同じ損失で学習しました。
 # - **SSD の「画像全体を見て」** 画像の全体を**1 度に処理する**、という意味です。どの出力も、受け持つマスの周りから答えます。
 
 # %% tags=["nbval-check-output"]
@@ -1066,12 +994,7 @@ print("ものの番号:", sorted(int(i) % PER_CLASS for i in ids if i // PER_CLA
 # average_precision(found, scenes, classes).ap            # 採点
 # ```
 #
-# | よく使う値 | |
-# |:--|:--|
-# | 正例とする IoU | 0.5 |
-# | NMS のしきい値 | 0.45〜0.6 |
-# | フォーカルロス | γ = 2、α = 0.25、はじめの確率 0.01 |
-# | 難しい背景の数 | 正例の 3 倍 |
+# よく使う値: 正例とする IoU 0.5、NMS のしきい値 0.45〜0.6、フォーカルロスの γ 2 と α 0.25、はじめの確率 0.01、難しい背景は正例の 3 倍まで。
 
 # %%
 claims_table()
@@ -1091,6 +1014,28 @@ result_table(
 )
 
 # %% [markdown]
+# ### しきい値を、検証用の場面で
+#
+# 問題 9 ができたら、RetinaNet のしきい値を検証用の場面で決めてみましょう。
+#
+# ```python
+# scenes = shared_scenes("validation", 60).scenes
+# answers = [experiment.detect("RetinaNet", each.image) for each in scenes]
+# found = [(each.boxes, each.labels, each.scores) for each in answers]
+# choose_threshold(found, [(each.boxes, each.labels) for each in scenes])
+# ```
+#
+# ### 考えてみよう (採点しません)
+#
+# 工場で、ベルトコンベアの上の部品を数え、傷の面積を測りたいそうです。4 つの課題のうち、どれを選びますか。速さと精度のどちらを優先し、何を測って決めますか。3〜5 文で書いてみましょう。
+#
+# <details><summary>よい答えが考えていること</summary>
+#
+# 数えるには個体の区別が、面積を測るには画素の答えが要ること (1 節)。部品が触れ合うなら、セマンティックだけでは数えられないこと。
+# 背景にも答える必要があるか。1 枚に何ミリ秒使えるか (8 節)。小さな傷を、どのマップが受け持つか (6 節)。見逃しと誤検出のどちらが高くつくかで、しきい値を決めること。
+#
+# </details>
+#
 # ### 自分の写真で
 #
 # 環境変数 `COURSE_DATA_DIR` に、COCO 形式の注釈 `coco/annotations.json` と画像のあるフォルダーを指定すると、`load_scenes("coco")` が、この章の絵と同じ形で読みます。
@@ -1117,7 +1062,6 @@ result_table(
 # - W. Liu et al., [SSD: Single Shot MultiBox Detector](https://arxiv.org/abs/1512.02325), ECCV 2016
 # - T.-Y. Lin et al., [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), ICCV 2017 (RetinaNet)
 # - T.-Y. Lin et al., [Microsoft COCO](https://arxiv.org/abs/1405.0312), ECCV 2014
-# - Z. Zheng et al., [Distance-IoU Loss](https://arxiv.org/abs/1911.08287), AAAI 2020
 # - A. Kirillov et al., [Panoptic Segmentation](https://arxiv.org/abs/1801.00868), CVPR 2019
 # - J. Uijlings et al., [Selective Search for Object Recognition](https://doi.org/10.1007/s11263-013-0620-5), IJCV 2013
 # - P. Felzenszwalb, D. Huttenlocher, [Efficient Graph-Based Image Segmentation](https://doi.org/10.1023/B:VISI.0000022288.19776.77), IJCV 2004

@@ -28,6 +28,8 @@ LOSSES: Mapping[str, str] = {
 }
 """What the lesson calls each loss."""
 
+QUALITIES = ("PQ", "形の質 SQ", "見つけた質 RQ")
+
 
 def of(results: Sequence[SegmentationResult], key: str) -> list[float]:
     """Returns the mean IoU of each seed."""
@@ -83,11 +85,11 @@ def detector_rows(results: Sequence[DetectorResult]) -> list[dict[str, Any]]:
 
 
 def quality_rows(quality: PanopticQuality) -> list[dict[str, Any]]:
-    """One row for each class, and their mean."""
-    rows: list[dict[str, Any]] = [
-        {"クラス": name, "PQ": pq, "形の質 SQ": sq, "見つけた質 RQ": rq}
-        for name, pq, sq, rq in zip(
-            (*STUFF, *THINGS), quality.by_class, quality.segmentation, quality.recognition, strict=True
-        )
+    """One row for the stuff, one for the things, and one for all classes, each a mean over classes."""
+    parts = {"空と地面": slice(0, len(STUFF)), "もの": slice(len(STUFF), None), "全体": slice(None)}
+    values = quality.by_class, quality.segmentation, quality.recognition
+    return [
+        {"": name}
+        | {column: float(np.mean(each[part])) for column, each in zip(QUALITIES, values, strict=True)}
+        for name, part in parts.items()
     ]
-    return [*rows, {"クラス": "平均", "PQ": quality.pq}]

@@ -75,19 +75,19 @@ def pixel_loss(logits, maps):
 
 
 def box_head(x):
-    """領域の特徴から、背景を含む 5 クラスの得点と、箱のずれ 4 つを出します。"""
+    """候補の特徴から、背景を含む 5 クラスの得点と、箱のずれ 4 つを出します。"""
     x = layers.Dense(64, activation="relu")(layers.Flatten()(x))
     return layers.Concatenate()([layers.Dense(THING_CLASSES + 1)(x), layers.Dense(4)(x)])
 
 
 def rcnn(trunk, side=48):
-    """R-CNN: 切り出して side 画素四方に伸び縮みさせた領域を、1 枚ずつ trunk に通します。"""
+    """R-CNN: 切り出して side 画素四方に伸び縮みさせた候補を、1 枚ずつ trunk に通します。"""
     crops = keras.Input((side, side, 3))
     return keras.Model(crops, box_head(trunk(crops)[-1]))
 
 
 def region_loss(outputs, labels, offsets):
-    """R-CNN と Fast R-CNN の損失: クラスの交差エントロピーと、物体の領域の箱のずれ。"""
+    """クラスの交差エントロピーと、物体の候補の箱のずれの smooth L1 (1 までは 2 乗、先は絶対値)。"""
     logits, predicted = outputs[:, : THING_CLASSES + 1], outputs[:, THING_CLASSES + 1 :]
     classes = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     gap = tf.abs(predicted - offsets)
@@ -126,7 +126,7 @@ class RoIPool(layers.Layer):
 
 
 def fast_rcnn(trunk):
-    """Fast R-CNN: 画像を trunk に 1 度だけ通し、1 枚の特徴マップから、すべての箱の領域を取り出します。"""
+    """Fast R-CNN: 画像を trunk に 1 度だけ通し、3 つのマップを足した 1 枚から、すべての候補を取り出します。"""
     images, boxes = keras.Input((SIZE, SIZE, 3)), keras.Input((None, 4))
     fine, middle, coarse = (layers.Conv2D(48, 1)(feature) for feature in trunk(images))
     merged = fine + layers.UpSampling2D(2)(middle + layers.UpSampling2D(2)(coarse))
@@ -203,7 +203,7 @@ def class_weights(kind, entropy, logits, target, gamma=2.0, alpha=0.25):
 
 
 def ssd_loss(kind):
-    """SSD の損失: クラスの損失と、正例の箱のずれ (smooth L1) の和を、正例の数で割ります。"""
+    """クラスの損失と、正例の箱のずれの smooth L1 の和を、正例の数で割ります。"""
 
     def loss(outputs, labels, offsets):
         logits, predicted = outputs[..., :THING_CLASSES], outputs[..., THING_CLASSES:]

@@ -17,7 +17,6 @@ from pycocotools.cocoeval import COCOeval
 from chapters.ch08_detection_segmentation.answers import (
     areas,
     best_threshold,
-    distances,
     focal,
     judged,
     matching,
@@ -26,7 +25,7 @@ from chapters.ch08_detection_segmentation.answers import (
     merging,
     overlap,
 )
-from course_utils.detection import box_iou, dice, mask_iou, nms, to_centres
+from course_utils.detection import box_iou, dice, mask_iou, nms
 from grader.course.chapters import load_chapter
 from grader.course.notebooks import EXERCISE_LINE, build
 
@@ -60,19 +59,6 @@ def test_overlap_is_that_of_pycocotools() -> None:
     right = coco_mask.iou(sized, sized, [0] * len(boxes))
 
     np.testing.assert_allclose([[overlap(a, b) for b in boxes.tolist()] for a in boxes.tolist()], right)
-
-
-def test_distance_iou_is_what_its_definition_gives() -> None:
-    rng = np.random.default_rng(3)
-    for _ in range(50):
-        a, b = random_boxes(rng, 2)
-        corners = np.concatenate([np.minimum(a, b)[:2], np.maximum(a, b)[2:]])
-        gap = np.linalg.norm(to_centres(a)[:2] - to_centres(b)[:2])
-        diagonal = np.linalg.norm(corners[2:] - corners[:2])
-
-        right = box_iou(a[None], b[None])[0, 0] - gap**2 / diagonal**2
-
-        assert distances(a.tolist(), b.tolist())["right"] == pytest.approx(right)
 
 
 def test_merging_keeps_what_nms_keeps_and_averages_what_it_drops() -> None:

@@ -246,3 +246,15 @@ def test_shipped_detectors_find_things(name: str) -> None:
 
     best = [box_iou(scene.boxes, each.boxes).max() for scene, each in zip(scenes, found, strict=True)]
     assert np.mean(best) > 0.5
+
+
+def test_a_block_has_the_class_that_most_of_its_pixels_have() -> None:
+    maps = np.stack([scene.semantic for scene in SCENES[:2]])
+
+    blocks = experiment.block_majority(maps, 16)
+
+    for scene, y, x in np.ndindex(2, 6, 6):
+        place = (scene, slice(16 * y, 16 * y + 16), slice(16 * x, 16 * x + 16))
+        counts = np.bincount(maps[place].ravel(), minlength=taught.ALL_CLASSES)
+        (found,) = np.unique(blocks[place])
+        assert counts[found] == counts.max()
