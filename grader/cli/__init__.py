@@ -15,6 +15,7 @@ from grader.cli import (
     grade,
     report,
     regrade,
+    alike,
     export,
     demo,
 )

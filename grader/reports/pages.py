@@ -7,7 +7,7 @@ What learners wrote gets into a page by one door: every value that a template sh
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from grader.exercise import Status
 from grader.judging.results import ExerciseResult, SubmissionResult
 from grader.messages import Language, language
+from grader.reports.similarity import Alike
 from grader.reports.statistics import ClassFigures, ExerciseFigures, Outcome, exercise_figures, outcome, ticks
 from grader.reports.wording import (
     SYMBOLS,
@@ -89,6 +90,23 @@ class ChapterTable:
         return exercise_figures(row.result for row in self.rows)
 
 
+@dataclass(frozen=True)
+class AlikeAnswers:
+    """Answers to an exercise that are alike.
+
+    Attributes:
+        id: Id of the exercise.
+        title: Its title.
+        found: What is shown of them.
+        count: How many were found.
+    """
+
+    id: str
+    title: str
+    found: Sequence[Alike]
+    count: int
+
+
 class Pages:
     """Renders pages in the language that is current when it is made."""
 
@@ -138,6 +156,18 @@ class Pages:
         return self._submission.render(
             result=result, instructor=True, class_page=class_page, learners_page=learners_page
         )
+
+    def alike(self, exercises: Sequence[AlikeAnswers], pages: Mapping[str, str]) -> str:
+        """Renders the page on answers that are alike, for the instructor.
+
+        Args:
+            exercises: Those of which some were found.
+            pages: Address of each submission's page.
+
+        Returns:
+            The page.
+        """
+        return self._render("alike.html", exercises=exercises, pages=pages)
 
     def learner(self, result: SubmissionResult) -> str:
         """Renders the page that a learner is sent: of this submission only, nothing of a hidden check."""

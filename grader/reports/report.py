@@ -4,6 +4,7 @@
 
     out/index.html             all submissions
     out/class/<chapter>.html   a class as a whole
+    out/alike.html             answers that are alike, where that was asked for
     out/submissions/<…>.html   all about one submission, for the instructor
     out/learners/<…>.html      what its learner is sent
 """
@@ -14,13 +15,15 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from grader.exercise import Exercise
 from grader.judging.results import SubmissionResult
 from grader.reading.names import Student, is_of_a_word, student_of
-from grader.reports.pages import MARK, ChapterTable, Pages, Row
+from grader.reports.pages import MARK, AlikeAnswers, ChapterTable, Pages, Row
+from grader.reports.similarity import Alike
 from grader.reports.spreadsheet import csv_text, plain_text, write_whole
 from grader.reports.statistics import class_figures
 from grader.reports.wording import isolation_words, status_word, symbol
@@ -32,10 +35,14 @@ __all__ = [
     "page_name",
     "status_word",
     "symbol",
+    "write_alike",
     "write_report",
 ]
 
 CLASS, SUBMISSIONS, LEARNERS = "class", "submissions", "learners"
+ALIKE = "alike.html"
+MOST_ALIKE = 50
+"""Pairs of answers to one exercise that are shown."""
 
 
 def write_report(results: Sequence[SubmissionResult], out: Path) -> None:
@@ -70,6 +77,23 @@ def write_report(results: Sequence[SubmissionResult], out: Path) -> None:
     _remove_others(out / SUBMISSIONS, names)
     _remove_others(out / LEARNERS, names)
     _remove_others(out / CLASS, {chapter_page_name(chapter) for chapter in chapters})
+
+
+def write_alike(found: Mapping[Exercise, Sequence[Alike]], out: Path) -> None:
+    """Writes the page on answers that are alike, whole or not at all.
+
+    Args:
+        found: What was found, by exercise.
+        out: Folder of the report.
+    """
+    exercises = [
+        AlikeAnswers(exercise.id, exercise.title, alike[:MOST_ALIKE], len(alike))
+        for exercise, alike in found.items()
+        if alike
+    ]
+    names = {name for each in exercises for alike in each.found for name in (*alike.first, *alike.second)}
+    pages = {name: _address(SUBMISSIONS, page_name(name)) for name in names}
+    write_whole(out / ALIKE, Pages().alike(exercises, pages))
 
 
 def grades_json(results: Sequence[SubmissionResult]) -> str:

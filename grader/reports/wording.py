@@ -85,6 +85,15 @@ def chapter_words(chapter: str) -> str:
 def page_words() -> dict[str, str]:
     """Returns the fixed texts of the pages, by the name that the templates know them by."""
     return {
+        "alike": _("Answers that are alike"),
+        "alike_none": _("No two answers share more than others do."),
+        "alike_note": _(
+            "To be read, not a verdict: these answers share passages that hardly any other answer has, after "
+            "comments, blanks and names are taken away. People who learn together write alike, and who "
+            "copies a right answer of the course is not found. Ask before you judge."
+        ),
+        "alike_same": _("The same code"),
+        "alike_shared": _("{tokens} rare tokens in common, {share} of those of the answer that has fewer"),
         "all_submissions": _("All submissions"),
         "class_page": _("The class as a whole"),
         "common_mistakes": _("Most common mistakes"),
