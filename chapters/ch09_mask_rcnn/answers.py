@@ -496,6 +496,14 @@ def hidden_paste_mask(answer: Answer) -> None:
         for box in ([x, y, x + 8, y + 4], [x, y, x + 4, y + 8]):
             known = pasted_cases(values, box, (12, 13))
             expect_pasted(answer, values, box, (12, 13), known.pop("right"), known)
+    box = [
+        x + 0.5,
+        y + 0.5,
+        x + 2.5,
+        y + 2.5,
+    ]  # the middle of a pixel lies just where a lone value has faded out
+    known = pasted_cases([[1.0]], box, (8, 9))
+    expect_pasted(answer, [[1.0]], box, (8, 9), known.pop("right"), known)
 
 
 # ch09.yolo_encode
@@ -604,6 +612,18 @@ def hidden_yolo_encode(answer: Answer) -> None:
         labels = list(range(len(few)))
         known = encoded_cases(few, labels, (90, 60, 2, 3))
         expect_encoded(answer, few, labels, (90, 60, 2, 3), known.pop("right"), known)
+    crowd = [  # forty of one area, which a sort that is not stable mixes up
+        [
+            20 * (n % 5) + 10 - w / 2,
+            20 * (n % 4) + 10 - h / 2,
+            20 * (n % 5) + 10 + w / 2,
+            20 * (n % 4) + 10 + h / 2,
+        ]
+        for n, (w, h) in enumerate([(8, 8), (4, 16), (16, 4)][k] for k in rng.integers(0, 3, 40))
+    ]
+    labels = rng.integers(0, 3, 40).tolist()
+    known = encoded_cases(crowd, labels, (100, 100, 5, 3))
+    expect_encoded(answer, crowd, labels, (100, 100, 5, 3), known.pop("right"), known)
 
 
 # ch09.yolo_loss
@@ -850,6 +870,13 @@ def hidden_choose_proposals(answer: Answer) -> None:
                 truth = [(objects, labels), ([thing], [2]), missed]
                 known = proposal_cases(found, truth, target)
                 expect_number_of_proposals(answer, found, truth, target, known.pop("right"), known)
+    for place in rng.integers(
+        5, 35, 3
+    ).tolist():  # forty of one score, which a sort that is not stable mixes up
+        found = [([thing if n == place else away for n in range(40)], [0.5] * 40)]
+        truth = [([thing], [0])]
+        known = proposal_cases(found, truth, 1.0)
+        expect_number_of_proposals(answer, found, truth, 1.0, known.pop("right"), known)
 
 
 # The answers
@@ -1057,6 +1084,7 @@ def roi_pool(feature, box, rows, columns, stride):
             "stride で割らない": Mistake(changed(POOL, "box / stride", "box"), "stride で割って"),
         },
         hidden=hidden_roi_pool,
+        equivalent={"[width - 1, height - 1, width + 1, height - 1]": "a slice ends with the map"},
     ),
     "ch09.roi_align": Key(
         reference=ALIGN,
@@ -1257,6 +1285,7 @@ def rpn_labels(anchors, boxes, side):
             ),
         },
         hidden=hidden_rpn_targets,
+        equivalent={"iou == iou.max(axis=0))": "there is always an anchor; only things may be none"},
     ),
     "ch09.choose_proposals": Key(
         reference=CHOOSE,
@@ -1364,6 +1393,7 @@ def choose_proposals(found, truth, target):
             ),
         },
         hidden=hidden_choose_proposals,
+        equivalent={"for _, scores in found) + 2)": "one more than all proposals finds no more"},
     ),
     "ch09.paste_mask": Key(
         reference=PASTE,
@@ -1418,6 +1448,7 @@ def paste_mask(mask, box, height, width):
             ),
         },
         hidden=hidden_paste_mask,
+        equivalent={"if 0 < y < m + 1": "just there the frame's zeros have the whole weight"},
     ),
     "ch09.predict_small": chosen(
         "イ",

@@ -327,6 +327,9 @@ class Condition:
     recall50: float
 
 
+CONDITION_SEED = 904
+
+
 def difficulties() -> Iterator[tuple[str, float, Difficulty]]:
     """Gives what is changed, to what, and the difficulty: one knob at a time."""
     for count in (2, 4, 6, 8, 10):
@@ -341,7 +344,7 @@ def condition_results(count: int = 200) -> Iterator[Condition]:
     """Measures Faster R-CNN and YOLO on scenes of other difficulties."""
     models = {NAMES[name]: load_detector(name) for name in ("faster_rcnn", "yolo")}
     for knob, value, difficulty in difficulties():
-        scenes = load_scenes("drawn", count, seed=904, difficulty=difficulty)
+        scenes = load_scenes("drawn", count, seed=CONDITION_SEED, difficulty=difficulty)
         things = sum(len(scene.labels) for scene in scenes.scenes)
         for name, model in models.items():
             found = detect(model, scenes.images)
@@ -362,9 +365,10 @@ def small_share(results: Sequence[DetectorResult], name: str) -> float:
     return row.small / row.large
 
 
-def lost_by_the_grid(scenes: SceneSet) -> float:
-    """Share of the things whose cell another one has."""
-    batch = as_batch(scenes.scenes)
+def lost_by_the_grid(count: int) -> float:
+    """Share of the things whose cell another one has, in the scenes of ``conditions`` with so many things."""
+    (difficulty,) = (each for knob, value, each in difficulties() if (knob, value) == ("objects", count))
+    batch = as_batch(load_scenes("drawn", 200, seed=CONDITION_SEED, difficulty=difficulty).scenes, most=count)
     return float(1 - grid_cells(batch).filled.sum() / batch.valid.sum())
 
 

@@ -27,6 +27,9 @@ from course_utils.scenes import THINGS, Scene, SceneSet
 
 Array = npt.NDArray[Any]
 
+PHOTO_DPI = 90
+"""Pixels an inch of figures that show scenes."""
+
 BOXES = {
     "image": Box("画像", 0, 0, 0.7, kind="data"),
     "trunk": Box("特徴マップ\n(ストライド 8)", 1.5, 0, 1.15),
@@ -78,6 +81,12 @@ def draw_network(*highlight: str, title: str = "") -> Figure:
         alt += f"この図は{'下' if lower else '上'}の段だけで、濃く示した部分は、{title}。"
     arrows = [arrow for arrow in ARROWS if arrow.start in boxes]
     return draw(boxes, arrows, highlight=highlight, title=title, alt=alt)
+
+
+def _show_image(axis: Any, image: Array) -> None:
+    """Shows an image with 32 shades a colour: more would be noise that fills the notebook."""
+    axis.imshow(image // 8 * 8 + 4, interpolation="nearest")
+    axis.set_axis_off()
 
 
 def _line(axis: Any, x: Sequence[float] | Array, y: Sequence[float] | Array, index: int, label: str) -> None:
@@ -138,10 +147,9 @@ def plot_alignment(results: Sequence[Aligned]) -> Figure:
 
 def show_anchors(scene: Scene, anchors: Array) -> Figure:
     """Draws the nine anchors of a cell, and each thing's best one."""
-    figure, (left, right) = new_figure("ch09.anchors", columns=2, figsize=(7.2, 3.8), dpi=60)
+    figure, (left, right) = new_figure("ch09.anchors", columns=2, figsize=(6.4, 3.4), dpi=PHOTO_DPI)
     for axis in (left, right):
-        axis.imshow(scene.image, interpolation="nearest")
-        axis.set_axis_off()
+        _show_image(axis, scene.image)
     cell = 6 * 12 + 6
     draw_boxes(left, anchors[9 * cell : 9 * cell + 9], labels=np.repeat(np.arange(3), 3), width=1.4)
     best = box_iou(scene.boxes, anchors)
@@ -183,7 +191,7 @@ def show_detections(
     """Shows detections from a score on: masks and boxes with class and score, and dashed the truth."""
     places = list(chosen)
     figure, axes = new_figure(
-        "ch09.detections", -(-len(places) // 3), 3, figsize=(8.4, 2.9 * -(-len(places) // 3)), dpi=60
+        "ch09.detections", -(-len(places) // 3), 3, figsize=(8.4, 2.9 * -(-len(places) // 3)), dpi=PHOTO_DPI
     )
     for axis, place in zip(axes.ravel(), places, strict=True):
         _show(axis, scenes.scenes[place], found[place], least)
@@ -195,7 +203,7 @@ def compare_detections(
 ) -> Figure:
     """Shows several detectors' detections on the same scenes, a row each, from a score on that it comes with."""
     figure, axes = new_figure(
-        "ch09.comparison", len(rows), len(chosen), figsize=(8.4, 2.3 * len(rows)), dpi=60
+        "ch09.comparison", len(rows), len(chosen), figsize=(8.4, 3.0 * len(rows)), dpi=PHOTO_DPI
     )
     for line, (name, (found, least)) in zip(axes, rows.items(), strict=True):
         for axis, place in zip(line, chosen, strict=True):
@@ -209,8 +217,7 @@ def _show(axis: Any, scene: Scene, found: Detections, least: float) -> None:
     labels = found.labels[shown]
     if found.masks is not None:
         image = blend_masks(image, found.masks[shown][::-1], labels[::-1], 0.45)
-    axis.imshow(image, interpolation="nearest")
-    axis.set_axis_off()
+    _show_image(axis, image)
     draw_boxes(axis, scene.boxes, colour="black", style=":", width=1.2)
     texts = [f"{THINGS[k]} {score:.2f}" for k, score in zip(labels, found.scores[shown], strict=True)]
     draw_boxes(axis, found.boxes[shown], texts, labels=labels)
@@ -272,8 +279,8 @@ def detector_rows(results: Sequence[DetectorResult]) -> list[dict[str, Any]]:
 
 def show_sight(image: Array, sight: Array) -> Figure:
     """Shows an image with the cell that answers, and how much the answer depends on each pixel."""
-    figure, (left, right) = new_figure("ch09.sight", columns=2, figsize=(6.4, 3.3), dpi=60)
-    left.imshow(image, interpolation="nearest")
+    figure, (left, right) = new_figure("ch09.sight", columns=2, figsize=(6.0, 3.1), dpi=PHOTO_DPI)
+    _show_image(left, image)
     right.imshow(sight / sight.max(), cmap="magma", vmax=0.5)
     for axis, title in ((left, "左上のマス"), (right, "答えが依存する画素 (明るいほど強い)")):
         draw_boxes(axis, np.array([[0.0, 0, 16, 16]]), colour="#d55e00")
