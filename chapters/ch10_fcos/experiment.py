@@ -221,7 +221,7 @@ SCENES = {
 }
 """Scenes of the sizes that were trained on, of smaller and of larger things."""
 
-FITTING = ((0, 8), (8, 16), (16, np.inf))
+BASE_RANGES = ((0, 8), (8, 16), (16, np.inf))
 """Ranges of the levels for scenes of 64 pixels: those of 96 pixels, scaled."""
 
 
@@ -237,19 +237,19 @@ class Variant(NamedTuple):
 
     title: str
     strides: tuple[int, ...] = taught.STRIDES
-    ranges: tuple[tuple[float, float], ...] = FITTING
+    ranges: tuple[tuple[float, float], ...] = BASE_RANGES
     base: float | None = None
 
 
 def stretched(factor: float) -> tuple[tuple[float, float], ...]:
     """Scales the ranges of the levels."""
-    return tuple((low * factor, high * factor) for low, high in FITTING)
+    return tuple((low * factor, high * factor) for low, high in BASE_RANGES)
 
 
 VARIANTS = {
     "fcos": Variant("FCOS、3 つの段"),
     "one level": Variant("FCOS、1 つの段 (stride 8)", (8,), ((0, np.inf),)),
-    "anchors": Variant("アンカー、合った大きさ", base=2),
+    "anchors": Variant("アンカー、基準の大きさ", base=2),
     "anchors half": Variant("アンカー、半分の大きさ", base=1),
     "anchors double": Variant("アンカー、2 倍の大きさ", base=4),
     "fcos half": Variant("FCOS、半分の範囲", ranges=stretched(0.5)),

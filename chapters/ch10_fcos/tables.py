@@ -40,18 +40,20 @@ def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
     return [a - b for a, b in zip(first, second, strict=False)]
 
 
-def lost(rows: Sequence[Compared], name: str) -> dict[str, list[float]]:
-    """Returns by how many points each seed's AP falls when a fitting setting is halved or doubled.
+def least_gain(
+    rows: Sequence[Compared], first: str, second: str, *, scoring: str = "none", scenes: str = "usual"
+) -> float:
+    """Returns by how many points of AP a variant is above another at least, seed by seed.
 
     Args:
         rows: What was measured.
-        name: ``"anchors"`` or ``"fcos"``.
+        first: A variant.
+        second: Another, by class probability alone.
+        scoring: Of the first.
+        scenes: Where both were measured.
     """
-    fitting = values(rows, name, "none")
-    return {
-        size: [100 * fall for fall in differences(fitting, values(rows, f"{name} {size}", "none"))]
-        for size in ("half", "double")
-    }
+    pair = values(rows, first, scoring, scenes=scenes), values(rows, second, "none", scenes=scenes)
+    return 100 * min(differences(*pair))
 
 
 def compared_table(rows: Sequence[Compared], names: dict[str, tuple[str, str]]) -> list[dict[str, str]]:

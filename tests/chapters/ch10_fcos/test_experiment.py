@@ -30,7 +30,7 @@ def test_points_lie_in_the_middle_of_the_cells() -> None:
 
 def test_owners_are_those_of_a_loop_over_points_and_boxes() -> None:
     points, strides = taught.grid_points(64)
-    low, high = np.array(experiment.FITTING)[np.searchsorted(taught.STRIDES, strides)].T
+    low, high = np.array(experiment.BASE_RANGES)[np.searchsorted(taught.STRIDES, strides)].T
     for scene in SCENES.scenes:
         owner, distances = taught.owners(scene.boxes, points, low, high)
         for n, (x, y) in enumerate(points):
@@ -195,15 +195,13 @@ def compared(variant: str, seed: int, ap: float, scenes: str = "usual") -> exper
     return experiment.Compared(variant, seed, "none", scenes, ap, ap, ap)
 
 
-def test_what_a_wrong_setting_costs_is_counted_in_points() -> None:
+def test_least_gain_pairs_the_seeds_and_counts_points() -> None:
     rows = [compared("fcos", 2, 0.5), compared("fcos", 1, 0.4), compared("fcos", 1, 0.9, "small")]
-    rows += [compared(f"fcos {size}", seed, 0.3) for size in ("half", "double") for seed in (1, 2)]
+    rows += [compared("anchors", seed, 0.1 * seed) for seed in (1, 2)]
+    rows += [compared("anchors", 1, 0.95, "small")]
 
-    lost = tables.lost(rows, "fcos")
-
-    assert [*lost] == ["half", "double"]
-    for falls in lost.values():
-        np.testing.assert_allclose(falls, [10, 20])
+    assert tables.least_gain(rows, "fcos", "anchors") == pytest.approx(30)
+    assert tables.least_gain(rows, "fcos", "anchors", scenes="small") == pytest.approx(-5)
 
 
 def test_table_of_sizes_has_a_column_for_each_kind_of_scenes() -> None:
@@ -233,6 +231,6 @@ def test_the_closing_table_tells_who_is_missing() -> None:
 def test_smaller_objects_lose_anchors_before_points() -> None:
     scenes = experiment.scenes_of("small").scenes
 
-    assert tables.reached_by_points(scenes, experiment.FITTING).shape == tables.longest(scenes).shape
+    assert tables.reached_by_points(scenes, experiment.BASE_RANGES).shape == tables.longest(scenes).shape
     assert tables.reached_by_anchors(scenes, 4).sum() == 0
     assert tables.by_size(np.array([True, False, True]), np.array([1, 5, 6]), [0, 4, 9]) == [1, 0.5]
