@@ -24,7 +24,7 @@ same, with a reason in `answers.py`; the percentages are of the others. The goal
 % by the visible checks. Survivors are printed by the command alone: they are lines of answers. Where fewer
 were judged than made, they were taken evenly from all.
 
-    for chapter in 01 04 05 06 07 11 12 22 23; do
+    for chapter in 01 04 05 06 07 08 09 10 11 12 22 23; do
         grader mutate $chapter --most 80 --json build/mutants/$chapter.json
     done
     python benchmarks/mutants.py build/mutants/*.json
