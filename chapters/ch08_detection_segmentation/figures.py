@@ -45,7 +45,6 @@ ARROWS = (
     Arrow("maps", "panoptic"),
     Arrow("found", "panoptic"),
 )
-SEMANTIC = ("trunk", "pixels", "maps")
 TWO_STAGES = ("proposals", "trunk", "crop")
 
 
@@ -129,7 +128,7 @@ def mask_of(box: Array, size: int) -> npt.NDArray[np.bool_]:
 
 def show_before_and_after(image: Array, before: Detections, after: Detections) -> Figure:
     """Shows detections before and after NMS."""
-    figure, axes = _images("ch08.nms", 1, 2, figsize=(4.7, 2.5))
+    figure, axes = _images("ch08.nms", 1, 2, figsize=(4.3, 2.3))
     for axis, found, title in zip(axes, (before, after), ("NMS の前", "NMS の後"), strict=True):
         _bare(axis, image, f"{title}: {len(found.boxes)} 個")
         texts = names_of(found.labels, found.scores) if len(found.boxes) < 10 else None
@@ -139,7 +138,7 @@ def show_before_and_after(image: Array, before: Detections, after: Detections) -
 
 def plot_precision(recall: Array, precision: Array, envelope: Array) -> Figure:
     """Plots precision over recall, and what AP is the area of."""
-    figure, axis = new_figure("ch08.precision", figsize=(4.6, 2.2))
+    figure, axis = new_figure("ch08.precision", figsize=(4.4, 1.9))
     axis.plot(recall, precision, "o--", color=COLOURS[0], label="検出を 1 つ増やすごと")
     points = np.linspace(0, 1, len(envelope))
     axis.fill_between(points, envelope, step="mid", alpha=0.25, color=COLOURS[1])
@@ -193,7 +192,7 @@ def show_default_boxes(image: Array, defaults: Array, strides: Sequence[int], pe
 
 def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
     """Shows which default boxes answer for which thing."""
-    figure, axes = _images("ch08.matches", 1, 2, figsize=(4.7, 2.5))
+    figure, axes = _images("ch08.matches", 1, 2, figsize=(4.3, 2.3))
     _bare(axes[0], scene.image, "正解の箱")
     _boxes(axes[0], scene.boxes, labels=np.arange(len(scene.boxes)))
     mine = owner >= 0
@@ -204,7 +203,7 @@ def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
 
 def plot_focal(gammas: Sequence[float]) -> Figure:
     """Plots the focal loss over the probability of the right answer."""
-    figure, axis = new_figure("ch08.focal", figsize=(4.6, 2.1))
+    figure, axis = new_figure("ch08.focal", figsize=(4.4, 1.8))
     right = np.linspace(0.01, 0.999, 200)
     for k, gamma in enumerate(gammas):
         axis.plot(
@@ -221,7 +220,7 @@ def plot_focal(gammas: Sequence[float]) -> Figure:
 
 def plot_loss(losses: Sequence[float], window: int = 5) -> Figure:
     """Plots the loss of a live training, with its moving mean."""
-    figure, axis = new_figure("ch08.live", figsize=(4.6, 1.7))
+    figure, axis = new_figure("ch08.live", figsize=(4.4, 1.5))
     axis.plot(losses, color=COLOURS[0], alpha=0.35, linestyle="-")
     mean = np.convolve(losses, np.ones(window) / window, mode="valid")
     axis.plot(np.arange(len(mean)) + window - 1, mean, color=COLOURS[0], linestyle="-")
@@ -269,5 +268,5 @@ def show_panoptic(scenes: Sequence[Scene], predicted: Array, per_class: int) -> 
 def plot_losses(runs: Mapping[str, Sequence[float]]) -> Figure:
     """Plots the AP of each seed, by what the loss is called."""
     figure = plot_runs(runs, metric="AP", alt="ch08.losses")
-    figure.set_size_inches(5, 2.5)
+    figure.set_size_inches(4.8, 2.2)
     return figure

@@ -287,12 +287,8 @@ check("ch08.voc_ap")
 # %% [markdown]
 # ## 4. 画素ごとに答えるには
 #
-# ここからはネットワークを書きます。まず、セマンティックセグメンテーションです。分類のネットワークを、画素ごとに答えるように変えるには、どうすればよいでしょうか。
-
-# %%
-figures.draw_network(*figures.SEMANTIC, title="この節で組み立てるところ: 画素ごとのクラス")
-
-# %% [markdown]
+# ここからはネットワークを書きます。まず、図の上の段のセマンティックセグメンテーションです。分類のネットワークを、画素ごとに答えるように変えるには、どうすればよいでしょうか。
+#
 # 分類のネットワークの本体は、画像を縮めながら特徴マップを作ります。1 辺 96 画素の画像が 6 × 6 のマップになると、1 マスは画像の 16 × 16 画素に当たります (**ストライド** 16)。
 # マスごとに 1 つのクラスを答えて塗れば、**マスより細かい境目は描けません**。正解の地図をマスごとの多数決で塗り直し、正解とどれだけ合うかを測ります。
 # **mIoU** は、クラスごとの画素の IoU の平均です。
@@ -387,10 +383,10 @@ print(f"損失 はじめの 5 ステップ {np.mean(live[:5]):.2f} → 終わり
 figures.plot_loss(live)
 
 # %% [markdown]
-# 次の表は、前もって学習させて測った結果です (`python -m chapters.ch08_detection_segmentation.experiment segmentation`)。
-# 論文の FCN が ImageNet で学習した本体から始めるのにならい、どのネットワークも、検出器 (8 節の RetinaNet) として学習した本体から始めます。
-# 比べる基準は 2 つあります。**どの画素にも、いちばん多いクラスを答える**ものと、**その画素の色だけを見る**もの (ランダムフォレスト) です。
-# 「スキップなし」の U-Net は、連結する特徴マップを 0 に置き換えただけで、重みの数は変わりません。
+# 次の表は、前もって測った結果です (`python -m chapters.ch08_detection_segmentation.experiment segmentation`)。
+# 論文の FCN が ImageNet で学習した本体から始めるのにならい、どれも、検出器 (8 節の RetinaNet) として学習した本体から始めます。
+# 基準は 2 つ、**どの画素にも、いちばん多いクラスを答える**ものと、**その画素の色だけを見る**もの (ランダムフォレスト) です。
+# 「スキップなし」の U-Net は、連結する特徴マップを 0 に置き換えただけで、重みの数は同じです。
 
 # %%
 segmented = experiment.stored_segmentation()
@@ -416,7 +412,7 @@ blocks = experiment.block_majority(scene.semantic[None], 16)
 figures.show_maps([scene], {"U-Net": maps, "16 画素のマスの多数決": blocks})
 
 # %% [markdown]
-# 細かいマップの得点を足すと、FCN の mIoU は、どのシードでも上がりました。U-Net でも、連結を 0 に置き換えると、どのシードでも下がります。重みの数は同じなので、違いは連結した特徴マップにあります。
+# 細かいマップの得点を足すと、FCN の mIoU は、どのシードでも上がりました。U-Net でも、連結を 0 に置き換えると、どのシードでも下がります。ほかは同じなので、違いは連結した特徴マップにあります。
 # U-Net と FCN (細かいマップも足す) の差は、シードによって向きが変わります。どちらが優れているかは、ここからは**分かりません**。
 # この節の答えは、**畳み込みだけで答えて拡大し、細かいマップを足すか連結して、境目を取り戻す**です。
 #
@@ -508,7 +504,7 @@ def region_loss(outputs, labels, offsets):
 
 # %% tags=["export"]
 class RoIPool(layers.Layer):
-    """箱の中のマップを bins × bins の区画に分け、区画ごとの最大値を取ります。"""
+    """箱の中のマップを bins × bins の区画に分け、まず行、次に列の最大値を取ります。"""
 
     def __init__(self, stride, bins=4, **options):
         super().__init__(**options)
@@ -521,7 +517,7 @@ class RoIPool(layers.Layer):
         bins = tf.range(self.bins, dtype=tf.float32)[None]
         first = low[:, None] + tf.cast(tf.floor(bins * size / self.bins), tf.int32)
         last = low[:, None] + tf.cast(tf.math.ceil((bins + 1) * size / self.bins), tf.int32) - 1
-        most = -(-limit // self.bins) + 1
+        most = tf.reduce_max(last - first) + 1
         places = tf.minimum(first[..., None] + tf.range(most), last[..., None])
         return tf.clip_by_value(places, 0, limit - 1)  # (箱, 区画, マス)
 
@@ -530,11 +526,11 @@ class RoIPool(layers.Layer):
         flat = tf.reshape(boxes, (-1, 4))
         rows = self.cells(flat[:, 1], flat[:, 3], feature.shape[1])
         columns = self.cells(flat[:, 0], flat[:, 2], feature.shape[2])
-        image = tf.repeat(tf.range(images), count)[:, None, None, None, None]
-        places = image * feature.shape[1] + rows[:, :, :, None, None]
-        places = places * feature.shape[2] + columns[:, None, None, :, :]
-        found = tf.gather(tf.reshape(feature, (-1, feature.shape[3])), places)
-        return tf.reduce_max(found, axis=(2, 4))  # (箱, bins, bins, チャネル)
+        image = tf.repeat(tf.range(images), count)[:, None, None]
+        lines = tf.reshape(feature, (-1, *feature.shape[2:]))  # すべての画像の行を、縦に並べます
+        lines = tf.reduce_max(tf.gather(lines, image * feature.shape[1] + rows), axis=2)
+        found = tf.gather(lines, columns, axis=2, batch_dims=1)  # (箱, bins, bins, マス, チャネル)
+        return tf.reduce_max(found, axis=3)
 
 
 # %% tags=["nbval-check-output"]
@@ -568,26 +564,22 @@ def best_detections(boxes, scores, least=0.02, most=100):
 #
 # どちらも、同じ重みの本体から始め、同じ場面を、同じステップ数だけ学習しました (1 ステップの候補の数は Fast R-CNN のほうが多い)。重みは付属しています (`… experiment weights`)。
 # 論文の検出器は ImageNet で学習した本体から始めますが、ここでは、4 節の FCN を乱数の重みから学習し、その本体から始めます。
-# テストの場面での成績と、1 枚にかかる時間を比べます (`… experiment detectors`)。時間は、候補を出すところから NMS までに、プロセッサが働いた時間です。
+# テストの場面での成績と、NMS までにプロセッサが働いた時間を比べます (`… experiment detectors`)。
 
 # %%
 detectors = {row.name: row for row in experiment.stored_detectors()}
 slow, fast = detectors["R-CNN"], detectors["Fast R-CNN"]
-parts = {part: 1000 * seconds for part, seconds in experiment.seconds_by_part(unseen.images[:20]).items()}
-print(f"いまの実測: 候補を出すのに、どちらも {parts['']:.0f} ミリ秒")
+parts = experiment.seconds_by_part(unseen.images[:20])
+print(f"いまの実測: 候補を出すのに {1000 * parts['']:.0f} ミリ秒 (どちらも同じ)")
 for each in (slow, fast):
-    print(
-        f"{each.name}: 積和 {each.multiply_adds / 1e6:.0f} 百万、候補のあとは {parts[each.name]:.1f} ミリ秒 (いまの実測)"
-    )
-    print(
-        f"  AP {each.ap:.3f} (小さな物体 {each.small:.3f})、候補を出すところから {1000 * each.seconds:.0f} ミリ秒"
-    )
+    work = f"積和 {each.multiply_adds / 1e6:.0f} 百万、候補のあとは {1000 * parts[each.name]:.0f} ミリ秒"
+    print(f"{each.name}: {work}、AP {each.ap:.3f} (小さな物体 {each.small:.3f})")
 claim("ch08.fast.products", slow.multiply_adds / fast.multiply_adds)
 claim("ch08.fast.seconds", slow.seconds / fast.seconds)
 
 # %% [markdown]
 # 減ったのは、畳み込みの積和です。R-CNN は候補の数だけ本体を通し、Fast R-CNN は 1 度しか通しません。レポートの「計算効率を向上」は、**ネットワークの計算については**、そのとおりです。
-# ところが、候補を出す時間はどちらにも同じだけ残り、ここではそれが 1 枚の時間のほとんどなので、全体の時間はあまり変わりません。残った時間を減らすのは、第 9 章の Faster R-CNN の仕事です。
+# ところが、候補を出す時間はどちらにも同じだけ残り、ここではそれがいちばん長いので、全体の時間はあまり変わりません。この時間を減らすのは、第 9 章の Faster R-CNN の仕事です。
 # R-CNN のほうが AP が高いのは、候補を 48 画素に拡大してから本体に通すので、小さな物体にも細かい特徴が使えるためかもしれません (対照を置いていないので、確かめてはいません)。
 # この節の答えは、**「切り出してから畳み込む」を、「畳み込んでから切り出す」に変えた**です。
 #
@@ -830,8 +822,7 @@ claim("ch08.focal.gain", float(np.median(focal - plain)))
 figures.plot_losses(runs)
 
 # %% [markdown]
-# フォーカルロスの AP は、どのシードでも、交差エントロピーより低くなりました。論文 (表 1) では上がるので、レポートの「クラスの不均衡問題に対処」は、**AP が上がるところまでは、この規模では成り立ちません**。
-# 難しい背景だけを選ぶ方法は、上がったシードも下がったシードもあるので、**分からない**とします。
+# フォーカルロスの AP は、どのシードでも、交差エントロピーより低くなりました。論文 (表 1) では上がるので、**この規模では成り立ちません**。難しい背景だけを選ぶ方法は、上がったシードも下がったシードもあるので、**分からない**とします。
 # 論文と違うのは、学習が短いこと、本体を凍結したこと、背景が単純なことなどです。また、3 つとも、はじめの確率を 1 % にして背景の損失を小さくする、RetinaNet の論文の工夫を使っています。どれが効いているかは、調べていません。
 # この節の答えは、**損失の合計は背景が占める。それでも、この規模では交差エントロピーで足りた**です。
 #
@@ -968,7 +959,7 @@ check("ch08.panoptic_merge")
 # - **課題の種類** レポートの 3 つに**インスタンスセグメンテーション**を加えると、いまの分け方になります (1 節)。Mask R-CNN (第 9 章) が解くのは、これです。
 # - **パノプティック** 「すべての物体を個別に認識し、それぞれのピクセルにカテゴリを割り当てる」は、**もの**については、そのとおりです。空や地面のような**背景**は、
 #   個別に数えません。次のセルで、正解の地図を確かめます。
-# - **IoU の TP、FP、FN** レポートの式は、画素を数えるときの式です。検出の採点にも TP、FP、FN が出てきますが、そちらで数えるのは**箱**で、IoU は当たりかどうかの判定に使います (3 節)。
+# - **IoU の TP、FP、FN** レポートの式で数えるのは画素です。検出の採点の TP、FP、FN で数えるのは**箱**で、IoU は当たりかどうかの判定に使います (3 節)。
 # - **R-CNN の「回帰」** 論文の R-CNN は、分類のサポートベクトルマシン (SVM) と箱の回帰を、別々に学習しました。1 つの損失で一緒に学習するのは Fast R-CNN からです。
 #   この章の R-CNN は、比べやすいように、Fast R-CNN と同じ損失で学習しました。
 # - **SSD の「画像全体を見て」** 画像の全体を**1 度に処理する**、という意味です。どの出力も、受け持つマスの周りから答えます。

@@ -96,7 +96,7 @@ def region_loss(outputs, labels, offsets):
 
 
 class RoIPool(layers.Layer):
-    """箱の中のマップを bins × bins の区画に分け、区画ごとの最大値を取ります。"""
+    """箱の中のマップを bins × bins の区画に分け、まず行、次に列の最大値を取ります。"""
 
     def __init__(self, stride, bins=4, **options):
         super().__init__(**options)
@@ -109,7 +109,7 @@ class RoIPool(layers.Layer):
         bins = tf.range(self.bins, dtype=tf.float32)[None]
         first = low[:, None] + tf.cast(tf.floor(bins * size / self.bins), tf.int32)
         last = low[:, None] + tf.cast(tf.math.ceil((bins + 1) * size / self.bins), tf.int32) - 1
-        most = -(-limit // self.bins) + 1
+        most = tf.reduce_max(last - first) + 1
         places = tf.minimum(first[..., None] + tf.range(most), last[..., None])
         return tf.clip_by_value(places, 0, limit - 1)  # (箱, 区画, マス)
 
@@ -118,11 +118,11 @@ class RoIPool(layers.Layer):
         flat = tf.reshape(boxes, (-1, 4))
         rows = self.cells(flat[:, 1], flat[:, 3], feature.shape[1])
         columns = self.cells(flat[:, 0], flat[:, 2], feature.shape[2])
-        image = tf.repeat(tf.range(images), count)[:, None, None, None, None]
-        places = image * feature.shape[1] + rows[:, :, :, None, None]
-        places = places * feature.shape[2] + columns[:, None, None, :, :]
-        found = tf.gather(tf.reshape(feature, (-1, feature.shape[3])), places)
-        return tf.reduce_max(found, axis=(2, 4))  # (箱, bins, bins, チャネル)
+        image = tf.repeat(tf.range(images), count)[:, None, None]
+        lines = tf.reshape(feature, (-1, *feature.shape[2:]))  # すべての画像の行を、縦に並べます
+        lines = tf.reduce_max(tf.gather(lines, image * feature.shape[1] + rows), axis=2)
+        found = tf.gather(lines, columns, axis=2, batch_dims=1)  # (箱, bins, bins, マス, チャネル)
+        return tf.reduce_max(found, axis=3)
 
 
 def fast_rcnn(trunk):
