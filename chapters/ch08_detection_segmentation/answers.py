@@ -252,6 +252,7 @@ def hidden_merge_boxes(answer: Answer) -> None:
         (row, [0.25, 0.5, 0.5], [3, 3, 3], 0.25),
         ([[n, y, n + 10, y + 10] for n in (x, x + 6, x + 8)], [0.75, 0.25, 0.5], [0, 0, 0], 0.25),
         (row, [0.5, 0.5, 0.5], [1, 2, 1], 0.25),
+        ([[0, 0, 10, 10], [20, 0, 30, 10]], [0.5, 0.75], [1, 1], 1.0),
         ([], [], [], 0.5),
     ):
         case = merges(boxes, scores, labels, threshold)
@@ -864,7 +865,7 @@ def mask_measures(truth, predicted):
         equivalent={
             "fn = (truth": "NumPy's integers are integers.",
             "fp = (~truth": "NumPy's integers are integers.",
-            "tp = (truth": "NumPy's integers are integers.",
+            "tp = (truth &": "NumPy's integers are integers.",
             "(fp, tp, fn, 1.0": "All three are 0 there.",
             "(tp, fn, fp, 1.0": "All three are 0 there.",
             "(fn, fp, tp, 1.0": "All three are 0 there.",
@@ -1086,6 +1087,7 @@ def voc_ap(hits, objects):
             "- 2, -0, -1": "What the first place holds is not read.",
             "[[1], right / np": "What the first place holds is not read.",
             "right += hit": "True counts as 1.",
+            "right / objects, [0]]": "The height over the last place is 0.",
         },
     ),
     "ch08.predict_background": estimated(
@@ -1184,6 +1186,10 @@ def match_anchors(anchors, boxes):
             ),
         },
         hidden=hidden_match_anchors,
+        equivalent={
+            "owner = np.full(len(anchors), -2)": "Every place is written again below.",
+            "forced[np.argmax(iou)]": "NumPy's integers are integers.",
+        },
     ),
     "ch08.predict_focal": chosen(
         "イ",
@@ -1351,7 +1357,11 @@ def panoptic_merge(masks, scores, labels, stuff):
             "空のマスクも数える": Mistake(changed(PANOPTIC, "left.sum() == 0 or ", ""), "空のマスクは捨て"),
         },
         hidden=hidden_panoptic_merge,
-        equivalent={"range(len(scores) + 1)": "zip ends with the shorter one."},
+        equivalent={
+            "range(len(scores) + 1)": "zip ends with the shorter one.",
+            "stuff.astype('float32')": "It holds these numbers exactly, and numbers are what is compared.",
+            "max(2, masks[n].sum())": "A mask of one pixel has half of it left, or nothing, either way.",
+        },
     ),
     "ch08.choose_threshold": Key(
         reference=THRESHOLD,
