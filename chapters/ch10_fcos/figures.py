@@ -167,12 +167,13 @@ def show_detections(scenes: Sequence[Scene], found: Sequence[Detections], least:
 
 def plot_winners(plain: Array, product: Array) -> Figure:
     """Plots the IoU of the box that the product chooses against that of the class probability's, by object."""
-    figure, axis = new_figure("ch10.winners", figsize=(4.6, 4.3))
+    figure, axis = new_figure("ch10.winners", figsize=(3.9, 3.6))
     axis.plot([0, 1], [0, 1], ":", color="0.4")
     axis.plot(plain, product, ".", color=COLOURS[0], markersize=5, alpha=0.6)
     axis.set(
-        xlabel="クラスの確率だけで選んだ箱の IoU",
-        ylabel="中心らしさを掛けて選んだ箱の IoU",
+        xlabel="クラスの確率だけで選んだとき",
+        ylabel="中心らしさを掛けたとき",
+        title="選ばれた箱の IoU",
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",
@@ -193,14 +194,6 @@ def draw_dots(axis: Axes, rows: Mapping[str, Sequence[float]]) -> None:
         axis.vlines(np.median(values), row - 0.34, row + 0.34, colors=colour, linewidth=2.5)
     axis.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
     axis.set_yticks(range(len(rows)), list(rows))
-
-
-def plot_dots(alt: str, rows: Mapping[str, Sequence[float]], label: str, title: str) -> Figure:
-    """Plots a dot for each seed and a bar at the median, a row for each name."""
-    figure, axis = new_figure(alt, figsize=(7.8, 0.52 * len(rows) + 1.3))
-    draw_dots(axis, rows)
-    axis.set(xlabel=label, title=title)
-    return figure
 
 
 def plot_kinds(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -239,7 +232,7 @@ def show_anchors(scene: Scene, sets: Mapping[str, Array]) -> Figure:
 
 def plot_cost(results: Sequence[DetectorResult]) -> Figure:
     """Plots AP against multiply-adds and against seconds, a dot for each detector."""
-    figure, axes = new_figure("ch10.cost", 1, 2, figsize=(9.4, 4), sharey=True)
+    figure, axes = new_figure("ch10.cost", 1, 2, figsize=(9.4, 3.4), sharey=True)
     for k, row in enumerate(results):
         for axis, value in zip(axes, (row.multiply_adds / 1e6, row.relative), strict=True):
             axis.plot(

@@ -329,18 +329,7 @@ choices = {
 counted = {name: tables.shares(train.scenes, *choice) for name, choice in choices.items()}
 claim("ch10.ambiguous", counted["3 つ"].ambiguous / counted["1 つ (ストライド 8)"].ambiguous)
 claim("ch10.reach", counted["3 つ"].reached)
-result_table(
-    [
-        {
-            "段": name,
-            "正の点": f"{each.positive:.1%}",
-            "正の点のうち、あいまい": f"{each.ambiguous:.1%}",
-            "担当のある物体": f"{each.reached:.1%}",
-        }
-        for name, each in counted.items()
-    ],
-    caption="点の割り当て、訓練用の場面 300 枚",
-)
+result_table(tables.shares_table(counted), caption="点の割り当て、訓練用の場面 300 枚")
 
 # %% [markdown]
 # 論文は COCO で、ストライド 16 の 1 つの段では 23.2 % だったあいまいな点が、5 つの段では 7.1 % に減ったと報告しています (表 2)。ここでも向きは同じです。
@@ -651,16 +640,8 @@ rows = {
     "3 つの段、境目を 2 倍に": ("fcos double", "learnt"),
 }
 result_table(
-    tables.compared_table(compared, rows),
+    tables.compared_table(compared, rows, paper=(0.335, 0.371, 0.335)),
     caption=f"64 画素の場面、{experiment.SHORT:,} ステップ、5 つのシード: 最小 / 中央値 / 最大",
-)
-
-# %%
-figures.plot_dots(
-    "ch10.parts",
-    {name: tables.values(compared, *key) for name, key in rows.items()},
-    "AP (点はシードごと、縦の棒は中央値)",
-    "得点の作り方と、段の数",
 )
 
 # %%
@@ -673,9 +654,9 @@ claim("ch10.centre.branch", 100 * min(calculated))
 claim("ch10.levels.ap", 100 * min(split))
 
 # %% [markdown]
-# 学習した中心らしさを掛けると、5 つのシードのどれでも AP が上がりました。重みは同じなので、変わったのは得点の作り方だけです。論文では 3.6 点
-# 上がっています (表 4、33.5 → 37.1)。予測した箱から計算した値を掛けると、どのシードでも、掛けないときより下がりました。論文の表 4 でも、
-# 計算した値では上がっていません (33.5)。中心らしさは、箱とは**別の枝で学んで**、はじめて役に立ちます。
+# 学習した中心らしさを掛けると、5 つのシードのどれでも AP が上がりました。重みは同じなので、変わったのは得点の作り方だけです。
+# 予測した箱から計算した値を掛けると、どのシードでも、掛けないときより下がりました。論文の表 4 でも、上がったのは学習した値だけです。
+# 中心らしさは、箱とは**別の枝で学んで**、はじめて役に立ちます。
 #
 # 段の数の答えは、一言では言えません。境目が 8 と 16 の 3 つの段は、あいまいな点が少ないのに、5 つのシードのどれでも 1 つの段に**負けました**。境目を 2 倍の
 # 16 と 32 にすると、どのシードでも勝ちます。段に分けて得をするかは、**範囲の決め方しだい**です。なぜこれほど変わるのかは、この実験では切り分けていません。
@@ -686,31 +667,18 @@ claim("ch10.levels.ap", 100 * min(split))
 # 「誤検出が少なく」も測れます。96 画素のテスト用の場面 100 枚で、同じ再現率になるように得点のしきい値を選び、外れた検出 (IoU 0.5 に届かないか、二重) を数えます。
 
 # %%
-plain = [detections(b, p) for b, p, _ in (decode(output, places) for output in outputs)]
-alarms = [
-    {
-        "再現率": recall,
-        "クラスの確率だけ": tables.false_alarms(plain, test.scenes, recall) / len(test),
-        "× 中心らしさ": tables.false_alarms(found, test.scenes, recall) / len(test),
-    }
-    for recall in (0.3, 0.4, 0.5)
-]
-claim("ch10.false_alarms", alarms[1]["× 中心らしさ"] / alarms[1]["クラスの確率だけ"])
-result_table(alarms, caption="1 枚あたりの誤検出の数", digits=2)
-
-# %%
-computed = experiment.found_in(outputs, places, "computed")
-for name, each in {
-    "クラスの確率だけ": plain,
-    "× 学習した中心らしさ": found,
-    "× 予測した箱から計算": computed,
-}.items():
-    scores = average_precision(each, test.scenes, CLASSES)
-    print(f"AP {scores.ap:.3f}、AP50 {scores.ap50:.3f} ({name})")
+ways = {"クラスの確率だけ": "none", "× 学習した中心らしさ": "learnt", "× 予測した箱から計算": "computed"}
+by_way = {name: experiment.found_in(outputs, places, way) for name, way in ways.items()}
+plain, learnt = (tables.false_alarms(by_way[name], test.scenes, 0.9) for name in list(ways)[:2])
+claim("ch10.false_alarms", learnt / plain)
+result_table(
+    tables.alarms_table(by_way, test.scenes, recalls=(0.8, 0.9, 0.95)),
+    caption="付属の重み、テスト用の場面 100 枚。誤検出は、その再現率までの 1 枚あたりの数",
+)
 
 # %% [markdown]
-# 長く学習した検出器では、中心らしさを掛けるだけで AP がはっきり上がり、どの再現率でも誤検出が減りました。「誤検出が少なく精度が向上した」は、
-# この意味で成り立ちます。ただし、こちらの重みは 1 つだけです。
+# 付属の重みでも、学習した中心らしさを掛けるだけで AP が上がり、どの再現率でも誤検出が減りました。「誤検出が少なく精度が向上した」は、
+# この意味で成り立ちます。ただし、こちらは 1 回の学習で、シードを変えてはいません。
 #
 # ## 7. アンカーの調整は、不要になるのか
 #
@@ -798,16 +766,9 @@ figures.plot_reach(
 
 # %%
 kinds = tables.kind_titles()
-reach = {
-    name: {kind: count(experiment.scenes_of(kind).scenes, setting).mean() for kind in kinds}
-    for name, (count, setting) in settings.items()
-}
 claim("ch10.reach.anchors", 1 - told["アンカー、半分"].mean())
 result_table(
-    [
-        {"検出器": name, **{kinds[kind]: f"{share:.0%}" for kind, share in row.items()}}
-        for name, row in reach.items()
-    ],
+    tables.reach_table(settings),
     caption="担当のある物体の割合、どの列も 64 画素の場面 150 枚",
 )
 
@@ -932,8 +893,8 @@ result_table(
 figures.plot_cost(tables.summarised(detectors))
 
 # %% [markdown]
-# 出発点の本体、訓練用の場面、ステップ数をそろえたので、AP の差は、検出器の仕組みと損失から来ています。ただし、**どの検出器も 1 回の学習**です。
-# 別のシードなら、どの AP も少し変わるので、小さな差には意味がありません。パラメータと積和は、いつ数えても同じです。
+# そろえたのは、出発点の本体、訓練用の場面、ステップ数です。違うのは、検出器の仕組みと、損失です。ただし、**どの検出器も 1 回の学習**です。
+# 別のシードなら、どの AP も少し変わるので、小さな差は読み取れません。パラメータと積和は、いつ数えても同じです。
 # 時間は、3 つの章で別々に測ったので、目安です。FCOS の範囲は、7 節でいえば「基準」です。2 倍にしたときの AP は、この大きさの場面では測っていません。
 # 候補ごとに計算する 2 段階の検出器と違い、FCOS の計算の量は、どんな画像でも同じです (NMS を除きます)。
 #
@@ -954,8 +915,8 @@ figures.plot_cost(tables.summarised(detectors))
 #
 # - **「各ピクセルが」** 答えるのは画像の画素ではなく、特徴マップの点です。いちばん細かい段でも、4 画素おきです。
 # - **「調整が不要」** アンカーはなくなりましたが、段の数、範囲、正の点の決め方が残ります。7 節で見たとおり、範囲の決め方で AP は大きく変わります。
-# - **「センターネスで誤検出が少なく」** 中心らしさは、物体があるかどうかを知りません。正の点だけで学ぶので、背景の点での値には意味がなく、
-#   クラスの確率に掛けて、はじめて役に立ちます。下のセルで、中心らしさだけを得点にしてみます (6 節の AP50 と比べてください)。
+# - **「センターネスで誤検出が少なく」** 中心らしさが見分けるのは、箱のずれです。正の点だけで学ぶので、背景の点での値は教わっていません。
+#   物体があるかどうかは、クラスの確率が受け持ちます。下のセルで、中心らしさだけを得点にすると、AP50 は 6 節の値より下がります。
 # - **「ピクセルごとの予測により計算コストが増加」** 何と比べるかによります。8 節のとおり、アンカーの検出器と比べれば、増えません。
 # - **NMS** 「一番スコアが高い」箱との比べ合いは、1 回では終わりません。残った中でいちばん高い箱を選ぶことを、くり返します。比べるのは同じクラスの箱どうしです。
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from chapters.ch10_fcos import taught
 from chapters.ch10_fcos.experiment import SCENES, Compared, scenes_of, stored_detectors
-from course_utils.detection import Detections, DetectorResult, box_iou, match
+from course_utils.detection import Detections, DetectorResult, average_precision, box_iou, match
 from course_utils.scenes import Scene
 from course_utils.tables import min_median_max
 
@@ -56,22 +57,24 @@ def least_gain(
     return 100 * min(differences(*pair))
 
 
-def compared_table(rows: Sequence[Compared], names: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+def compared_table(
+    rows: Sequence[Compared], names: dict[str, tuple[str, str]], paper: Sequence[float] = ()
+) -> list[dict[str, Any]]:
     """Formats AP and AP75 of several seeds.
 
     Args:
         rows: What was measured.
         names: Variant and scoring by the row's name.
+        paper: AP of the first rows in the paper.
     """
     return [
         {
             "検出器": name,
-            **{
-                heading: min_median_max(values(rows, *key, measure))
-                for heading, measure in (("AP", "ap"), ("AP75", "ap75"))
-            },
+            "AP": min_median_max(values(rows, *key)),
+            "AP75": min_median_max(values(rows, *key, "ap75")),
+            "論文の AP (COCO)": published,
         }
-        for name, key in names.items()
+        for (name, key), published in zip_longest(names.items(), paper)
     ]
 
 
@@ -133,6 +136,19 @@ def shares(scenes: Sequence[Scene], strides: Sequence[int], ranges: Sequence[tup
     return Shares(positive / points_seen, ambiguous / positive, reached / objects)
 
 
+def shares_table(counted: Mapping[str, Shares]) -> list[dict[str, str]]:
+    """Formats what points see of the objects, by the levels' name."""
+    return [
+        {
+            "段": name,
+            "正の点": f"{each.positive:.1%}",
+            "正の点のうち、あいまい": f"{each.ambiguous:.1%}",
+            "担当のある物体": f"{each.reached:.1%}",
+        }
+        for name, each in counted.items()
+    ]
+
+
 def longest(scenes: Sequence[Scene]) -> Array:
     """Returns the longer side of each object."""
     return np.concatenate([(scene.boxes[:, 2:] - scene.boxes[:, :2]).max(axis=1) for scene in scenes])
@@ -157,6 +173,24 @@ def reached_by_anchors(scenes: Sequence[Scene], base: float, least: float = 0.5)
             for scene in scenes
         ]
     )
+
+
+def reach_table(settings: Mapping[str, tuple[Callable[..., Array], Any]]) -> list[dict[str, str]]:
+    """Formats the share of objects that are looked after, on each kind of scenes of the comparison.
+
+    Args:
+        settings: What tells it of each object, and its setting, by the row's name.
+    """
+    return [
+        {
+            "検出器": name,
+            **{
+                title: f"{tell(scenes_of(kind).scenes, setting).mean():.0%}"
+                for kind, title in kind_titles().items()
+            },
+        }
+        for name, (tell, setting) in settings.items()
+    ]
 
 
 def by_size(told: Array, sizes: Array, edges: Sequence[float]) -> list[float]:
@@ -188,6 +222,31 @@ def false_alarms(found: Sequence[Detections], truth: Sequence[Scene], recall: fl
     hits = np.cumsum(np.concatenate(right)[order])
     enough = np.flatnonzero(hits >= recall * sum(len(scene.boxes) for scene in truth))
     return float(enough[0] + 1 - hits[enough[0]]) if len(enough) else float("nan")
+
+
+def alarms_table(
+    found: Mapping[str, Sequence[Detections]], truth: Sequence[Scene], recalls: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Formats AP, AP50, and how many wrong detections of a scene come before each recall.
+
+    Args:
+        found: Detections of each scene, by the row's name.
+        truth: The scenes.
+        recalls: Shares of the objects, at IoU 0.5.
+    """
+    scores = {name: average_precision(each, truth, taught.CLASSES) for name, each in found.items()}
+    return [
+        {
+            "得点": name,
+            "AP": scores[name].ap,
+            "AP50": scores[name].ap50,
+            **{
+                f"誤検出 (再現率 {recall:g})": f"{false_alarms(each, truth, recall) / len(truth):.2f}"
+                for recall in recalls
+            },
+        }
+        for name, each in found.items()
+    ]
 
 
 def all_detectors() -> tuple[list[DetectorResult], list[str]]:

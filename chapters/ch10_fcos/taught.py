@@ -13,7 +13,7 @@ RANGES = ((0, 12), (12, 24), (24, np.inf))
 
 
 def grid_points(size, strides=STRIDES):
-    """全部の段の点 (x, y) と、点ごとの stride を返します。"""
+    """全部の特徴マップの点 (x, y) と、点ごとのストライドを返します。"""
     levels = []
     for stride in strides:
         middles = (np.arange(size // stride) + 0.5) * stride
@@ -53,7 +53,7 @@ def tower(channels):
 
 
 def exponential(raw, stride):
-    """どんな実数からも、正の距離を作ります。stride 倍するので、段ごとに単位が変わります。"""
+    """どんな実数からも、正の距離を作ります。ストライドを掛けるので、単位は段ごとに変わります。"""
     return stride * ops.exp(ops.clip(raw, -4, 4))
 
 
@@ -81,7 +81,7 @@ def detector(strides=STRIDES, distances=exponential, per_point=1, channels=32):
 
 
 def focal(truth, logits, alpha=0.25, gamma=2.0):
-    """第 8 章の focal loss。足しただけの値です。"""
+    """第 8 章のフォーカルロス。平均せず、和を返します。"""
     right = ops.sigmoid(ops.where(truth > 0, logits, -logits))
     weight = ops.where(truth > 0, alpha, 1 - alpha) * (1 - right) ** gamma
     return ops.sum(weight * ops.binary_crossentropy(truth, logits, from_logits=True))
@@ -97,7 +97,7 @@ def overlap(first, second):
 
 
 def centred(distances):
-    """中心らしさ。真ん中で 1、辺の上で 0 です。"""
+    """中心らしさ。まん中で 1、辺の上で 0 です。"""
     pairs = [(distances[..., k], distances[..., k + 2]) for k in (0, 1)]
     ratios = [ops.minimum(a, b) / ops.maximum(a, b) for a, b in pairs]
     return ops.sqrt(ops.maximum(ratios[0] * ratios[1], 0))
@@ -137,7 +137,7 @@ SCALES = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
 
 
 def square_anchors(size, base):
-    """どの点にも、1 辺が stride × base × SCALES の正方形のアンカーを 3 枚置きます。"""
+    """どの点にも、1 辺がストライド × base × SCALES の正方形のアンカーを 3 枚置きます。"""
     points, stride = grid_points(size)
     sides = (stride[:, None] * base * np.array(SCALES)).reshape(-1, 1)
     return to_corners(np.column_stack([np.repeat(points, len(SCALES), axis=0), sides, sides]))

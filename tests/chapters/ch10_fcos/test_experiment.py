@@ -156,6 +156,8 @@ def test_false_alarms_are_counted_up_to_a_recall() -> None:
 
     assert tables.false_alarms([found], [scene], 0.01) == 0
     assert tables.false_alarms([found], [scene], 1.0) == 1
+    (row,) = tables.alarms_table({"A": [found]}, [scene], recalls=(0.01, 1.0))
+    assert (row["得点"], row["誤検出 (再現率 0.01)"], row["誤検出 (再現率 1)"]) == ("A", "0.00", "1.00")
     assert np.isnan(tables.false_alarms([Detections(wrong, np.array([0]), np.ones(1))], [scene], 1.0))
 
 
@@ -204,6 +206,17 @@ def test_least_gain_pairs_the_seeds_and_counts_points() -> None:
     assert tables.least_gain(rows, "fcos", "anchors", scenes="small") == pytest.approx(-5)
 
 
+def test_paper_stands_beside_the_rows_that_it_measured() -> None:
+    rows = [compared("fcos", 1, 0.2), compared("one level", 1, 0.3)]
+
+    table = tables.compared_table(rows, {"a": ("fcos", "none"), "b": ("one level", "none")}, paper=(0.335,))
+
+    assert [(row["検出器"], row["AP"], row["論文の AP (COCO)"]) for row in table] == [
+        ("a", "0.200", 0.335),
+        ("b", "0.300", None),
+    ]
+
+
 def test_table_of_sizes_has_a_column_for_each_kind_of_scenes() -> None:
     rows = [compared("fcos", 1, 0.1 * k, kind) for k, kind in enumerate(experiment.SCENES)]
 
@@ -233,4 +246,6 @@ def test_smaller_objects_lose_anchors_before_points() -> None:
 
     assert tables.reached_by_points(scenes, experiment.BASE_RANGES).shape == tables.longest(scenes).shape
     assert tables.reached_by_anchors(scenes, 4).sum() == 0
+    table = tables.reach_table({"A": (tables.reached_by_anchors, 4)})
+    assert table[0][tables.kind_titles()["small"]] == "0%"
     assert tables.by_size(np.array([True, False, True]), np.array([1, 5, 6]), [0, 4, 9]) == [1, 0.5]
