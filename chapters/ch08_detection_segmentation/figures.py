@@ -46,6 +46,10 @@ ARROWS = (
     Arrow("found", "panoptic"),
 )
 TWO_STAGES = ("proposals", "trunk", "crop")
+GREY = 7
+"""Where :func:`course_utils.overlays.colour_map` has its grey."""
+
+PANELS = ("画像", "正解", "予測")
 
 
 def draw_network(*highlight: str, title: str = "") -> Figure:
@@ -196,7 +200,7 @@ def show_matches(scene: Scene, defaults: Array, owner: Array) -> Figure:
     _bare(axes[0], scene.image, "正解の箱")
     _boxes(axes[0], scene.boxes, labels=np.arange(len(scene.boxes)))
     mine = owner >= 0
-    _bare(axes[1], scene.image, f"受け持つデフォルトボックス {mine.sum()} 個 / {len(owner):,}")
+    _bare(axes[1], scene.image, f"正例 {mine.sum()} 個 / {len(owner):,} 個")
     _boxes(axes[1], defaults[mine], labels=owner[mine], width=1.0)
     return figure
 
@@ -254,14 +258,24 @@ def show_detectors(
 
 
 def show_panoptic(scenes: Sequence[Scene], predicted: Array, per_class: int) -> Figure:
-    """Shows, side by side, images, their panoptic maps, and those that were merged."""
+    """Shows, side by side, images, their panoptic maps, and those that were merged.
+
+    A thing that was found has the colour of the true one; what matches none is grey.
+    """
     figure, axes = _images("ch08.panoptic", 1, 3 * len(scenes), figsize=(3.7 * len(scenes), 1.45))
     for own, scene, merged in zip(axes.reshape(-1, 3), scenes, predicted, strict=True):
-        _bare(own[0], scene.image, "画像")
-        for axis, panoptic, title in ((own[1], scene.panoptic, "正解"), (own[2], merged, "予測")):
-            number = panoptic % per_class
-            kinds = np.where(number > 0, number + 1, panoptic // per_class)
-            _bare(axis, colour_map(kinds), title)
+        truth, found = scene.panoptic, merged // per_class
+        kinds = np.where(truth % per_class > 0, truth % per_class + 1, truth // per_class)
+        for number in np.unique(merged[merged % per_class > 0]):
+            mine = merged == number
+            same = [k for k in np.unique(truth[mine]) if k // per_class == number // per_class]
+            overlap = {k: (mine & (truth == k)).sum() / (mine | (truth == k)).sum() for k in same}
+            best = max(overlap, key=overlap.__getitem__, default=None)
+            found[mine] = kinds[truth == best][0] if best and overlap[best] > 0.5 else GREY
+        for axis, image, title in zip(
+            own, (scene.image, colour_map(kinds), colour_map(found)), PANELS, strict=True
+        ):
+            _bare(axis, image, title)
     return figure
 
 
