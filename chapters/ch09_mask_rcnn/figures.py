@@ -27,7 +27,7 @@ from course_utils.scenes import THINGS, Scene, SceneSet
 
 Array = npt.NDArray[Any]
 
-PHOTO_DPI = 90
+PHOTO_DPI = 100
 """Pixels an inch of figures that show scenes."""
 
 BOXES = {
@@ -104,7 +104,7 @@ def _line(axis: Any, x: Sequence[float] | Array, y: Sequence[float] | Array, ind
 
 def plot_shift(shifts: Array, moved: Mapping[str, Array]) -> Figure:
     """Plots how far a reading moves when the box moves."""
-    figure, axis = new_figure("ch09.shift", figsize=(6.4, 2.8))
+    figure, axis = new_figure("ch09.shift", figsize=(6.4, 2.5))
     axis.plot(shifts, shifts, color="0.6", linewidth=5, label="正解")
     for index, (name, values) in enumerate(moved.items()):
         _line(axis, shifts, values, index, name)
@@ -127,7 +127,7 @@ GIVEN_BOXES = {
 
 def plot_alignment(results: Sequence[Aligned]) -> Figure:
     """Plots mask IoU by given boxes and cut: a dot for each seed, a bar at the median."""
-    figure, axis = new_figure("ch09.alignment", figsize=(7.4, 2.8))
+    figure, axis = new_figure("ch09.alignment", figsize=(7.4, 2.5))
     for place, (stride, jitter) in enumerate(GIVEN_BOXES):
         for index, (cut, name) in enumerate((("pool", "プーリング"), ("align", "アライン"))):
             values = list(alignment_values(results, stride, cut, jitter=jitter).values())
@@ -136,18 +136,18 @@ def plot_alignment(results: Sequence[Aligned]) -> Figure:
             axis.scatter([x] * len(values), values, label="" if place else name, **dots)
             middle = float(np.median(values))
             axis.hlines(middle, x - 0.3, x + 0.3, color="0.2")
-            axis.annotate(f"{middle:.3f}", (x + 0.35, middle), va="center")
+            axis.annotate(f"{middle:.3f}", (x, middle), (0, -13), textcoords="offset points", ha="center")
     names = [name.replace("、", "\n") for name in GIVEN_BOXES.values()]
     axis.set_xticks(2.6 * np.arange(len(names)) + 0.5, names)
-    axis.set(ylabel="マスクの IoU", title="点はシード、横の線は中央値", xlim=(-0.6, 7.1))
-    axis.margins(y=0.15)
+    axis.set(ylabel="マスクの IoU", title="点はシード、横の線は中央値", xlim=(-0.7, 6.9))
+    axis.margins(y=0.2)
     figure.legend(loc="outside right center")
     return figure
 
 
 def show_anchors(scene: Scene, anchors: Array) -> Figure:
     """Draws the nine anchors of a cell, and each thing's best one."""
-    figure, (left, right) = new_figure("ch09.anchors", columns=2, figsize=(6.4, 3.4), dpi=PHOTO_DPI)
+    figure, (left, right) = new_figure("ch09.anchors", columns=2, figsize=(8.4, 2.8), dpi=PHOTO_DPI)
     for axis in (left, right):
         _show_image(axis, scene.image)
     cell = 6 * 12 + 6
@@ -163,7 +163,7 @@ def show_anchors(scene: Scene, anchors: Array) -> Figure:
 
 def plot_recall(counts: Sequence[int], recalls: Mapping[str, Sequence[float]]) -> Figure:
     """Plots the share of found things by the number of proposals."""
-    figure, axis = new_figure("ch09.recall", figsize=(6.4, 2.7))
+    figure, axis = new_figure("ch09.recall", figsize=(6.4, 2.3))
     for index, (name, values) in enumerate(recalls.items()):
         _line(axis, counts, values, index, name)
     axis.set(xscale="log", xlabel="提案の数", ylabel="拾えた物体の割合", ylim=(-0.03, 1.08))
@@ -176,7 +176,7 @@ def plot_recall(counts: Sequence[int], recalls: Mapping[str, Sequence[float]]) -
 
 def plot_losses(losses: Array, names: Sequence[str]) -> Figure:
     """Plots five losses, each averaged over five steps."""
-    figure, axis = new_figure("ch09.losses", figsize=(6.8, 2.5))
+    figure, axis = new_figure("ch09.losses", figsize=(6.8, 2.3))
     smooth = losses[: len(losses) // 5 * 5].reshape(-1, 5, losses.shape[1]).mean(axis=1)
     for index, name in enumerate(names):
         _line(axis, 5 * np.arange(1, len(smooth) + 1), smooth[:, index], index, name)
@@ -191,7 +191,7 @@ def show_detections(
     """Shows detections from a score on: masks and boxes with class and score, and dashed the truth."""
     places = list(chosen)
     figure, axes = new_figure(
-        "ch09.detections", -(-len(places) // 3), 3, figsize=(8.4, 2.9 * -(-len(places) // 3)), dpi=PHOTO_DPI
+        "ch09.detections", -(-len(places) // 3), 3, figsize=(7.4, 2.5 * -(-len(places) // 3)), dpi=PHOTO_DPI
     )
     for axis, place in zip(axes.ravel(), places, strict=True):
         _show(axis, scenes.scenes[place], found[place], least)
@@ -203,7 +203,7 @@ def compare_detections(
 ) -> Figure:
     """Shows several detectors' detections on the same scenes, a row each, from a score on that it comes with."""
     figure, axes = new_figure(
-        "ch09.comparison", len(rows), len(chosen), figsize=(8.4, 3.0 * len(rows)), dpi=PHOTO_DPI
+        "ch09.comparison", len(rows), len(chosen), figsize=(8.8, 2.45 * len(rows)), dpi=PHOTO_DPI
     )
     for line, (name, (found, least)) in zip(axes, rows.items(), strict=True):
         for axis, place in zip(line, chosen, strict=True):
@@ -246,7 +246,7 @@ PANELS = {
 
 def plot_conditions(results: Sequence[Condition]) -> Figure:
     """Plots AP50 by number, overlap and size of the things."""
-    figure, axes = new_figure("ch09.conditions", columns=3, figsize=(9.2, 3.4), sharey=True)
+    figure, axes = new_figure("ch09.conditions", columns=3, figsize=(9.2, 2.7), sharey=True)
     names = list(dict.fromkeys(result.detector for result in results))
     for axis, (knob, title) in zip(axes, PANELS.items(), strict=True):
         for index, name in enumerate(names):
@@ -279,7 +279,7 @@ def detector_rows(results: Sequence[DetectorResult]) -> list[dict[str, Any]]:
 
 def show_sight(image: Array, sight: Array) -> Figure:
     """Shows an image with the cell that answers, and how much the answer depends on each pixel."""
-    figure, (left, right) = new_figure("ch09.sight", columns=2, figsize=(6.0, 3.1), dpi=PHOTO_DPI)
+    figure, (left, right) = new_figure("ch09.sight", columns=2, figsize=(8.4, 2.3), dpi=PHOTO_DPI)
     _show_image(left, image)
     right.imshow(sight / sight.max(), cmap="magma", vmax=0.5)
     for axis, title in ((left, "左上のマス"), (right, "答えが依存する画素 (明るいほど強い)")):

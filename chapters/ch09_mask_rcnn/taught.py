@@ -4,18 +4,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from chapters.ch09_mask_rcnn.regions import (
-    ANCHORS,
-    CLASSES,
-    GRID,
-    SIDE,
-    STRIDE,
-    decode,
-    encode,
-    hat,
-    mask_targets,
-    pairwise_iou,
-)
+from chapters.ch09_mask_rcnn import regions
+from chapters.ch09_mask_rcnn.regions import ANCHORS, CLASSES, GRID, SIDE, STRIDE, decode, encode, hat
 from course_utils.backbones import build_detection_trunk
 
 
@@ -76,7 +66,7 @@ def smooth_l1(difference):
 
 def rpn_losses(scores, offsets, boxes, valid):
     """RPN の 2 つの損失 (物体かどうか、箱の差) を返します。"""
-    overlap = pairwise_iou(ANCHORS[None], boxes) * valid[:, None]
+    overlap = regions.pairwise_iou(ANCHORS[None], boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
     champion = (overlap > 0) & (overlap > tf.reduce_max(overlap, 1, keepdims=True) - 1e-6)
     positive = (best >= 0.5) | tf.reduce_any(champion, 2)
@@ -97,7 +87,7 @@ def propose(scores, offsets, count=50):
 def sample_regions(proposals, boxes, valid, positives=8, negatives=16):
     """学習する領域、その物体の番号、物体の領域かどうかを返します。物体の領域は、初めの 8 個に並びます。"""
     candidates = tf.concat([tf.stop_gradient(proposals), boxes], 1)
-    overlap = pairwise_iou(candidates, boxes) * valid[:, None]
+    overlap = regions.pairwise_iou(candidates, boxes) * valid[:, None]
     best, owner = tf.reduce_max(overlap, 2), tf.argmax(overlap, 2)
     real = tf.cast(candidates[..., 2] > candidates[..., 0], tf.float32)  # 詰めものの箱は使わない
     thing, order = real * tf.cast(best >= 0.5, tf.float32), tf.random.uniform(tf.shape(best))
@@ -116,10 +106,8 @@ def branch_losses(model, maps, rois, owner, positive, batch):
     """ボックスの枝の 2 つの損失と、マスクの枝の損失を返します。"""
     features = align_regions(maps, rois)
     scores, offsets = model.box_branch(merged(features), training=True)
-    label, thing = (
-        merged(tf.gather(batch.labels, owner, batch_dims=1)[..., None])[:, 0],
-        tf.reshape(positive, [-1]),
-    )
+    label = tf.reshape(tf.gather(batch.labels, owner, batch_dims=1), [-1])
+    thing = tf.reshape(positive, [-1])
     answer = tf.where(thing, label + 1, 0)
     kind = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(answer, scores))
     wanted = merged(encode(tf.gather(batch.boxes, owner, batch_dims=1), rois))
@@ -130,7 +118,7 @@ def branch_losses(model, maps, rois, owner, positive, batch):
     masks = model.mask_branch(merged(features[:, first]), training=True)
     label, thing = tf.reshape(label, tf.shape(owner))[:, first], positive[:, first]
     own = tf.gather(masks, tf.reshape(label, [-1]), axis=3, batch_dims=1)  # 正解のクラスの 1 枚
-    shape = merged(mask_targets(batch.masks, rois[:, first], owner[:, first]))
+    shape = merged(regions.mask_targets(batch.masks, rois[:, first], owner[:, first]))
     error = tf.nn.sigmoid_cross_entropy_with_logits(shape, own)
     return kind, place, mean_where(tf.reduce_mean(error, [1, 2]), tf.reshape(thing, [-1]))
 
@@ -215,7 +203,7 @@ def yolo_losses(outputs, cells):
     """5 つの項を、画像 1 枚あたりで返します。"""
     boxes, numbers, confidence, kinds = yolo_parts(outputs)
     truth = tf.concat([cells.centre - cells.size / 2, cells.centre + cells.size / 2], -1)[..., None, :]
-    overlap = tf.stop_gradient(pairwise_iou(boxes, truth)[..., 0])
+    overlap = tf.stop_gradient(regions.pairwise_iou(boxes, truth)[..., 0])
     responsible = tf.one_hot(tf.argmax(overlap, -1), BOXES) * cells.filled[..., None]
     inside = cells.centre * GRID - cell_corners()  # マスの左上から
     wanted = tf.concat([inside, tf.sqrt(cells.size)], -1)[..., None, :]
