@@ -185,6 +185,9 @@ def hidden_centerness(answer: Answer) -> None:
         sides = (answer.rng.integers(1, 60, (count, 4)) / 2).tolist()
         case = centres_cases(sides)
         expect_centerness(answer, sides, case.pop("right"), case)
+    near = [np.roll([size, 5.0, 4.0, 3.0], side).tolist() for size in (0.5, 1.0) for side in range(4)]
+    case = centres_cases(near)
+    expect_centerness(answer, near, case.pop("right"), case)
     d = answer.rng.integers(2, 30, 8).astype(float).tolist()
     outside = [
         [-d[0], -d[1], d[0] + d[2], d[1] + d[3]],
@@ -408,6 +411,7 @@ def hidden_targets(answer: Answer) -> None:
         (6, 32, 32, 4, 6, 14),
         (5, 24, 40, 8, 0, 16),
         (5, 48, 32, 8, 12, inf),
+        (2, 6, 8, 1, 0, inf),
         (0, 16, 24, 4, 0, inf),
     ):
         boxes = random_boxes(rng, count, 20, (6, 24))
@@ -418,6 +422,7 @@ def hidden_targets(answer: Answer) -> None:
                 [x1 - 4, y1 - 4, x2 + 8, y2 + 8],
                 [10, 6, 22, 30],
                 [6, 10, 30, 22],
+                [5.5, 2, 6.5, 12],
             ]
         labels = rng.integers(0, 4, len(boxes)).tolist()
         level = (height, width, stride, low, high)
@@ -860,6 +865,7 @@ def to_boxes(points, sides):
             ),
         },
         hidden=hidden_distances,
+        equivalent={"SIGNS = [1, 1, -1, -1]": "An array multiplies by a list as by an array."},
     ),
     "ch10.iou_loss": Key(
         reference=IOU_LOSS,
@@ -930,6 +936,7 @@ def iou_loss(predicted, wanted, positive):
             "* (min(t, t2) + min(b, b2))": "A negative share is raised to 1e-6, as 0 is.",
             "= (min(l, l2) + min(r, r2)) *": "A negative share is raised to 1e-6, as 0 is.",
             "np.clip(1e-6, np": "The larger of two numbers, whichever comes first.",
+            "box_iou(b, a)": "The IoU of a pair, whichever comes first.",
         },
     ),
     "ch10.levels": Key(
@@ -1231,6 +1238,7 @@ def centerness(sides):
         hidden=hidden_centerness,
         equivalent={
             "high == 0, 0, high": "What is divided by 0 lies outside, and is not read.",
+            "high == 1, 1, high": "What is divided by 0 lies outside, and is not read.",
             "outside = l < 0": "On an edge the smaller ratio is 0.",
             "or t < 0": "On an edge the smaller ratio is 0.",
             "or r < 0": "On an edge the smaller ratio is 0.",
@@ -1316,6 +1324,7 @@ def detect(logits, sides, centres, points, threshold, iou, most):
             "減らさない": Mistake(changed(DETECT, "[:most]", ""), "most 個より多く"),
         },
         hidden=hidden_detect,
+        equivalent={"good = (score > threshold)": "A mask chooses the same points as their numbers."},
     ),
     "ch10.predict_anchors": chosen(
         "イ",

@@ -241,11 +241,12 @@ def plot_cost(results: Sequence[DetectorResult]) -> Figure:
                 DETECTOR_MARKERS[k],
                 color=COLOURS[k % len(COLOURS)],
                 markersize=10,
+                alpha=0.8,
                 linestyle="",
                 label=row.name,
             )
     for axis, label in zip(axes, ("積和 (百万回、対数)", "1 枚の時間 (本体の何倍か、対数)"), strict=True):
-        axis.set(xlabel=label, xscale="log", ylim=(0, None))
+        axis.set(xlabel=label, xscale="log", ymargin=0.12)
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
