@@ -77,7 +77,7 @@ def show_image(axis: Axes, image: Array, title: str = "") -> None:
 
 def show_sides(scene: Scene, objects: Sequence[int], points: Sequence[tuple[float, float]]) -> Figure:
     """Shows the four distances from points to the sides of boxes."""
-    figure, axes = new_figure("ch10.sides", 1, len(points), figsize=(4.1 * len(points), 4.2), dpi=PHOTO_DPI)
+    figure, axes = new_figure("ch10.sides", 1, len(points), figsize=(3.9 * len(points), 4), dpi=PHOTO_DPI)
     for axis, k, (x, y) in zip(axes, objects, points, strict=True):
         x1, y1, x2, y2 = scene.boxes[k]
         show_image(axis, scene.image, f"点 ({x:g}, {y:g})")
@@ -126,7 +126,7 @@ def show_levels(scene: Scene, panels: Mapping[str, tuple[Array, Array]], alt: st
 
 def show_centerness(wide: Array, tall: Array) -> Figure:
     """Shows the centre-ness of all points of two boxes, with the lines of equal value."""
-    figure, axes = new_figure("ch10.centerness", 1, 2, figsize=(8.6, 3.4), width_ratios=(1.5, 1))
+    figure, axes = new_figure("ch10.centerness", 1, 2, figsize=(8.6, 3.1), width_ratios=(1.5, 1))
     for axis, values in zip(axes, (wide, tall), strict=True):
         height, width = values.shape
         shown = axis.imshow(values, vmin=0, vmax=1, cmap="magma", extent=(0, width, height, 0))
