@@ -180,7 +180,7 @@ def show_proposals(scene: Scene, regions: Array, proposals: Array, best: Array) 
 
 def show_default_boxes(image: Array, defaults: Array, strides: Sequence[int], per_cell: int = 6) -> Figure:
     """Shows each map's cells, and the default boxes of the cell in the middle."""
-    figure, axes = _images("ch08.defaults", 1, len(strides), figsize=(6.6, 2.4))
+    figure, axes = _images("ch08.defaults", 1, len(strides), figsize=(5.2, 1.95))
     first = 0
     for axis, stride in zip(axes, strides, strict=True):
         side = len(image) // stride
