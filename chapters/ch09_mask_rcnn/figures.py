@@ -104,7 +104,7 @@ def _line(axis: Any, x: Sequence[float] | Array, y: Sequence[float] | Array, ind
 
 def plot_shift(shifts: Array, moved: Mapping[str, Array]) -> Figure:
     """Plots how far a reading moves when the box moves."""
-    figure, axis = new_figure("ch09.shift", figsize=(6.4, 2.5))
+    figure, axis = new_figure("ch09.shift", figsize=(6.8, 2.4))
     axis.plot(shifts, shifts, color="0.6", linewidth=5, label="正解")
     for index, (name, values) in enumerate(moved.items()):
         _line(axis, shifts, values, index, name)
@@ -127,7 +127,7 @@ GIVEN_BOXES = {
 
 def plot_alignment(results: Sequence[Aligned]) -> Figure:
     """Plots mask IoU by given boxes and cut: a dot for each seed, a bar at the median."""
-    figure, axis = new_figure("ch09.alignment", figsize=(7.4, 2.5))
+    figure, axis = new_figure("ch09.alignment", figsize=(7.4, 2.3))
     for place, (stride, jitter) in enumerate(GIVEN_BOXES):
         for index, (cut, name) in enumerate((("pool", "プーリング"), ("align", "アライン"))):
             values = list(alignment_values(results, stride, cut, jitter=jitter).values())
@@ -136,11 +136,11 @@ def plot_alignment(results: Sequence[Aligned]) -> Figure:
             axis.scatter([x] * len(values), values, label="" if place else name, **dots)
             middle = float(np.median(values))
             axis.hlines(middle, x - 0.3, x + 0.3, color="0.2")
-            axis.annotate(f"{middle:.3f}", (x, middle), (0, -13), textcoords="offset points", ha="center")
+            axis.annotate(f"{middle:.3f}", (x, middle), (0, -16), textcoords="offset points", ha="center")
     names = [name.replace("、", "\n") for name in GIVEN_BOXES.values()]
     axis.set_xticks(2.6 * np.arange(len(names)) + 0.5, names)
     axis.set(ylabel="マスクの IoU", title="点はシード、横の線は中央値", xlim=(-0.7, 6.9))
-    axis.margins(y=0.2)
+    axis.margins(y=0.25)
     figure.legend(loc="outside right center")
     return figure
 
@@ -163,7 +163,7 @@ def show_anchors(scene: Scene, anchors: Array) -> Figure:
 
 def plot_recall(counts: Sequence[int], recalls: Mapping[str, Sequence[float]]) -> Figure:
     """Plots the share of found things by the number of proposals."""
-    figure, axis = new_figure("ch09.recall", figsize=(6.4, 2.3))
+    figure, axis = new_figure("ch09.recall", figsize=(6.8, 2.3))
     for index, (name, values) in enumerate(recalls.items()):
         _line(axis, counts, values, index, name)
     axis.set(xscale="log", xlabel="提案の数", ylabel="拾えた物体の割合", ylim=(-0.03, 1.08))
@@ -203,7 +203,7 @@ def compare_detections(
 ) -> Figure:
     """Shows several detectors' detections on the same scenes, a row each, from a score on that it comes with."""
     figure, axes = new_figure(
-        "ch09.comparison", len(rows), len(chosen), figsize=(8.8, 2.45 * len(rows)), dpi=PHOTO_DPI
+        "ch09.comparison", len(rows), len(chosen), figsize=(9.2, 2.35 * len(rows)), dpi=PHOTO_DPI
     )
     for line, (name, (found, least)) in zip(axes, rows.items(), strict=True):
         for axis, place in zip(line, chosen, strict=True):

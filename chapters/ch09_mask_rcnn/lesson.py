@@ -50,9 +50,7 @@ from course_utils.tables import min_median_max, result_table
 from grader import check, hint, score, solution
 
 # %%
-figures.draw_network(
-    title="この章のネットワーク。上が Mask R-CNN (マスクの枝を除くと Faster R-CNN)、下が YOLO"
-)
+figures.draw_network(title="この章のネットワーク。上が Mask R-CNN、下が YOLO")
 
 # %% [markdown]
 # {{report}}
@@ -169,7 +167,7 @@ figures.plot_shift(shifts, moved)
 #
 # 1. 箱の 4 つの数を `stride` で割り、いちばん近い整数に丸めて、マスの番号にします。ちょうど .5 のときは切り上げます。
 # 2. 特徴マップの最後のマスより大きい番号は、最後のマスの番号に直します。
-# 3. 始まりの番号から終わりの番号まで、**両端のマスを含めて**切り出します (第 8 章のプログラムは、終わりのマスを含めません。ここでは論文のプログラムに合わせます)。
+# 3. 始まりの番号から終わりの番号まで、**両端のマスを含めて**切り出します (第 8 章と違い、論文のプログラムに合わせます)。
 # 4. 切り出した縦 $h$ 個のマスを `rows` 個の区画に分けます。$i$ 番の区画 (0 から数えます) は、$\lfloor ih/\text{rows} \rfloor$ 番のマスから、$\lceil (i+1)h/\text{rows} \rceil$ 番の手前までです。
 #    割り切れないときは、隣の区画と同じマスを使います。横も同じように `columns` 個に分けます。
 # 5. 区画ごとの最大値を、形 `(rows, columns)` の配列で返します。
@@ -651,7 +649,7 @@ result_table(figures.mask_rows(matched), caption="見つけた物体のマスク
 # ### 「各クラスに対して独立したマスク」は、何を変えるか
 #
 # 画素ごとに「背景と 4 クラス」の softmax にして、クラスどうしを争わせる方法もあります。正解が星 (3 番) の画素 1 つで、
-# 損失の勾配が、どのクラスのマスクに届くかを比べましょう。
+# 損失の勾配が、どのクラスのマスクに届くかを比べます。
 
 # %%
 scores = tf.zeros((1, 5))  # 背景、円、三角形、四角形、星
@@ -662,10 +660,8 @@ with tf.GradientTape(persistent=True) as tape:
 print("sigmoid:", tape.gradient(independent, scores)[0].numpy().round(2))
 print("softmax:", tape.gradient(competing, scores)[0].numpy().round(2))
 
-chosen, against = (
-    experiment.alignment_values(alignment, 8, "align", kind) for kind in ("sigmoid", "softmax")
-)
-better = experiment.gains(chosen, against)
+masks = [experiment.alignment_values(alignment, 8, "align", kind) for kind in ("sigmoid", "softmax")]
+better = experiment.gains(*masks)
 print(f"マスクの IoU: sigmoid − softmax = {min_median_max(better)} (シード {len(better)} 通り)")
 claim("ch09.mask.sigmoid", min(better))
 
@@ -689,8 +685,7 @@ print(f"RPN と NMS が検出全体に占める割合: {seconds['RPN と NMS'] /
 print("1 枚に、" + "、".join(f"{part} {1000 * value:.1f}" for part, value in seconds.items()) + " ミリ秒")
 
 # %% [markdown]
-# 領域分割を 1 回するより短い時間で、RPN は提案を出し終えました。
-# 特徴マップの時間は、検出にどのみち必要です。RPN は**検出に使う特徴マップを、提案にも使い回す**ので、足すのは、小さな畳み込みと NMS の時間だけです。
+# 領域分割を 1 回するより短い時間で、RPN は提案を出し終えました。RPN は**検出に使う特徴マップを、提案にも使い回す**ので、足すのは、小さな畳み込みと NMS の時間だけです。
 # この節の答えは、「提案の時間は、検出全体のうちの一部で済むようになった」です。
 #
 # ## 6. YOLO: 画像を 1 回だけ見る
@@ -701,7 +696,7 @@ print("1 枚に、" + "、".join(f"{part} {1000 * value:.1f}" for part, value in
 figures.draw_network("ytrunk", "dense", "grid", title="この節で組み立てるところ: YOLO")
 
 # %% [markdown]
-# YOLO は画像を $S \times S$ の格子で考え、物体の中心が入るマスに、その物体を任せます。1 マスは、$B$ 個の箱 (中心 $x, y$、幅、高さ、信頼度) と、
+# YOLO は画像を $S \times S$ の格子で考え、物体の中心が入るマスに、物体を任せます。1 マスは、$B$ 個の箱 (中心、幅、高さ、信頼度) と、
 # $C$ クラスの確率を答えます。
 #
 # ### 手で計算する
@@ -765,7 +760,7 @@ check("ch09.yolo_encode")
 #
 # 同じ本体のストライド 16 の出力が、ちょうど $6 \times 6$ マスです。論文 (とレポート) の YOLO は、ここで特徴マップを平らに並べ、全結合層に通します。
 # この章では代わりに畳み込みを使い、重みをマスの間で共有します (8 節)。
-# 中心はマスの左上から測り (0〜1)、幅と高さは**平方根**を答えます。同じ 2 画素の誤差を、大きな箱より小さな箱で重く数えるためです。
+# 中心はマスの左上から測り (0〜1)、幅と高さは**平方根**を答えます。同じ 2 画素の誤差を、小さな箱で重く数えるためです。
 
 # %% tags=["export"]
 BOXES = 2  # 1 マスが答える箱の数
@@ -813,7 +808,7 @@ def yolo_parts(outputs):
 # | クラス | 物体のあるマス | $\sum_k (p_k - \hat p_k)^2$ | 1 |
 #
 # 信頼度 $c$ が目指すのは、責任のある箱では物体との IoU、ほかの箱では 0 です。ほとんどの箱には物体がありません。そこで論文は、「何もない」と教える勾配が
-# 物体のあるマスの勾配を押し流さないように、重みを 0.5 に下げました (この章では、下げない場合と比べていません)。
+# 物体のあるマスの勾配を押し流さないように、重みを 0.5 に下げました (この章では比べていません)。
 
 
 # %% tags=["export"]
@@ -857,9 +852,9 @@ print("、".join(f"{name} {before:.2f} → {after:.2f}" for name, before, after 
 #
 # ★★★ 1 枚の画像の、5 つの損失の項を返す関数 `yolo_loss(predicted, target)` を、NumPy で書きましょう。
 # `target` は問題 9 の結果、形 `(S, S, 5 + C)` の配列です。`predicted` は形 `(S, S, 5B + C)` の予測で、マスごとに $B$ 個の箱の $(x, y, w, h, \text{信頼度})$ が続けて並び、
-# 最後がクラスの確率を表す $C$ 個の数です。$x, y, w, h$ の単位は `target` と同じで (ネットワークの出力と違い、$w, h$ は平方根ではありません)、$w$ と $h$ は正の数です。$B$ と $C$ は、配列の形から分かります。
+# 最後がクラスの確率を表す $C$ 個の数です。$x, y, w, h$ の単位は `target` と同じで (ネットワークの出力と違い、$w, h$ は平方根ではありません)、$w, h$ は正の数です。$B$ と $C$ は形から分かります。
 #
-# - 物体のあるマスでは、物体との IoU が最も大きい箱だけが、責任のある箱です。等しいときは、先に並んでいる箱です。IoU は、$x, y$ と $w, h$ の単位をそろえて測ります。
+# - 物体のあるマスでは、物体との IoU が最も大きい箱だけ (等しければ先の箱) が、責任のある箱です。IoU は、$x, y$ と $w, h$ の単位をそろえて測ります。
 # - 5 つの項は、上の表の「何を」を「どこで」の全部にわたって足し、「重み」を掛けた数です。「ほかのすべての箱」には、物体のあるマスの、責任のない箱も入ります。
 #
 # 表の順に、5 つの数を返します。IoU には `box_iou` を使えます。たとえば次の値になります。責任があるのは、2 つ目の箱です。
@@ -924,7 +919,7 @@ claim("ch09.yolo.faster", faster["Faster R-CNN"] / faster["YOLO"])
 # ### 精度と、物体の大きさ
 #
 # 同じだけ箱がずれても、小さな物体ほど IoU は下がります。たとえば、一辺 $s$ 画素の正方形の箱が、縦にも横にも 2 画素ずれると、
-# IoU は $(s-2)^2 / (2s^2 - (s-2)^2)$ で、$s = 6$ なら 0.29、$s = 48$ なら 0.85 です。YOLO は、それより大きく下がるでしょうか。
+# IoU は $(s-2)^2 / (2s^2 - (s-2)^2)$ で、$s = 6$ なら 0.29、$s = 48$ なら 0.85 です。どちらの検出器の AP が、大きく下がるでしょうか。
 
 # %%
 stored = experiment.stored_detectors()
