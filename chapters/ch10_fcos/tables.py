@@ -71,7 +71,7 @@ def compared_table(
         {
             "検出器": name,
             "AP": min_median_max(values(rows, *key)),
-            "AP75": min_median_max(values(rows, *key, "ap75")),
+            "AP75": min_median_max(values(rows, *key, measure="ap75")),
             "論文の AP (COCO)": published,
         }
         for (name, key), published in zip_longest(names.items(), paper)
