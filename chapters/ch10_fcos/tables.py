@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,11 +69,11 @@ def compared_table(
     return [
         {
             "検出器": name,
-            "AP": min_median_max(values(rows, *key)),
-            "AP75": min_median_max(values(rows, *key, measure="ap75")),
-            "論文の AP (COCO)": published,
+            "AP": min_median_max(values(rows, variant, scoring)),
+            "AP75": min_median_max(values(rows, variant, scoring, "ap75")),
+            "論文の AP (COCO)": paper[row] if row < len(paper) else None,
         }
-        for (name, key), published in zip_longest(names.items(), paper)
+        for row, (name, (variant, scoring)) in enumerate(names.items())
     ]
 
 
