@@ -269,7 +269,7 @@ def detector_rows(results: Sequence[DetectorResult]) -> list[dict[str, Any]]:
             "小": result.small,
             "中": result.medium,
             "大": result.large,
-            "ミリ秒 / 枚": round(result.seconds * 1000, 1),
+            "ミリ秒 / 枚": f"{result.seconds * 1000:.1f}",
             "パラメータ": result.parameters,
             "積和 (百万)": round(result.multiply_adds / 1e6),
         }
