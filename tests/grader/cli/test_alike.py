@@ -15,7 +15,8 @@ LONG = """def double(x):
         total = total + part[0] + part[1] - part[2] if step % 7 != 6 else total
     return total
 """
-RENAMED = LONG.replace("total", "result").replace("part", "pieces").replace("step", "k") + "# </pre><script>alert(1)</script>\n"
+RENAMED = LONG.replace("total", "result").replace("part", "pieces").replace("step", "k")
+RENAMED += "# </pre><script>alert(1)</script>\n"
 
 
 @pytest.fixture
