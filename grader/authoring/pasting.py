@@ -7,13 +7,14 @@ exercise asks for. What such an answer proves is that its owner found the functi
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import inspect
 import pkgutil
-import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, ModuleType
@@ -25,7 +26,10 @@ from grader.reading.cells import defining_statements, read_cell
 from grader.worker.workspace import run_cells
 
 _COMMON = ("course_utils", "grader.probes")
-_WAITS = 40  # of 0.05 s, for TensorFlow to come to an end
+_TICK = 0.05
+"""Seconds between two looks at the time that was used."""
+_WAITS = 40
+"""Looks at most for which TensorFlow may go on."""
 _NOT_FOR_LEARNERS = ("__init__", "answers", "exercises", "lesson")
 
 Function = Callable[..., Any]
@@ -96,30 +100,47 @@ def candidates_of(chapter: Chapter) -> list[Candidate]:
 
 @contextlib.contextmanager
 def stopped_after(seconds: float) -> Iterator[None]:
-    """Stops what runs in it by :class:`TooSlow` once it has used some seconds of processor time.
+    """Stops what runs in it by :class:`TooSlow` once this process has used some seconds of processor time.
 
-    TensorFlow is given up to two seconds more, to come to the end of what it does.
+    TensorFlow is given up to two seconds more, to come to the end of what it does. What runs, runs in an empty
+    folder, which is removed, and its figures are closed.
 
-    It runs in an empty folder, which is removed, and its figures are closed. Where the system cannot measure,
-    or in a thread that gets no signals, nothing is stopped.
+    A thread watches, and raises the exception in the one that runs. A signal will not do: it may reach any of
+    TensorFlow's threads, and on some processors (seen with AVX-512 and AMX) that corrupts the memory.
     """
+    here, limit = threading.get_ident(), time.process_time() + seconds
+    over, turn = threading.Event(), threading.Lock()
 
-    waits = iter(range(_WAITS))
+    def watch() -> None:
+        waits = iter(range(_WAITS))
+        while not over.wait(_TICK):  # again and again, should a finalizer swallow the first exception
+            if time.process_time() < limit:
+                continue
+            if _in_tensorflow(sys._current_frames().get(here)) and next(waits, None) is not None:
+                continue
+            with turn:
+                if not over.is_set():
+                    _raise_in(here, TooSlow)
 
-    def stop(_signal: int, frame: FrameType | None) -> None:
-        if _in_tensorflow(frame) and next(waits, None) is not None:
-            return
-        raise TooSlow
-
-    stoppable = sys.platform != "win32" and threading.current_thread() is threading.main_thread()
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(stack.enter_context(tempfile.TemporaryDirectory())))
         stack.callback(_close_figures)
-        if stoppable:
-            stack.callback(signal.signal, signal.SIGPROF, signal.signal(signal.SIGPROF, stop))
-            stack.callback(signal.setitimer, signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_PROF, seconds, 0.05)  # again, should a finalizer swallow the first
-        yield
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            while not over.is_set():
+                with contextlib.suppress(TooSlow), turn:  # which may come as late as this
+                    over.set()
+                    _raise_in(here, None)
+            watcher.join()
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    """Lets a thread raise an exception at its next step of Python; ``None`` takes back one yet to come."""
+    what = ctypes.py_object(exception) if exception is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
 
 
 def _in_tensorflow(frame: FrameType | None) -> bool:
