@@ -102,8 +102,8 @@ def candidates_of(chapter: Chapter) -> list[Candidate]:
 def stopped_after(seconds: float) -> Iterator[None]:
     """Stops what runs in it by :class:`TooSlow` once this process has used some seconds of processor time.
 
-    TensorFlow is given up to two seconds more, to come to the end of what it does. What runs, runs in an empty
-    folder, which is removed, and its figures are closed.
+    TensorFlow is given up to two seconds more, to come to the end of what it does. All runs in an empty
+    folder, which is removed, and figures are closed.
 
     A thread watches, and raises the exception in the one that runs. A signal will not do: it may reach any of
     TensorFlow's threads, and on some processors (seen with AVX-512 and AMX) that corrupts the memory.
