@@ -200,10 +200,8 @@ def _pairs(texts: Mapping[str, _Text]) -> list[tuple[str, str]]:
 
 def _alike(first: Sequence[str], second: Sequence[str], one: _Text, other: _Text) -> Alike:
     shared = one.rare & other.rare
-    tokens, own = (
-        min(len(text.covered(prints)) for text, prints in ((one, first_prints), (other, second_prints)))
-        for first_prints, second_prints in ((shared, shared), (one.rare, other.rare))
-    )
+    tokens = min(len(text.covered(shared)) for text in (one, other))
+    own = min(len(text.covered(text.rare)) for text in (one, other))
     return Alike(
         tuple(first),
         tuple(second),
